@@ -1,0 +1,61 @@
+"""Self-Judge, the method: one model that answers and judges (arXiv 2402.11253).
+
+Judgment templates and their safe encoding, the reading of P(A) and P(B), verdicts, and the tournament that picks the
+best of N. Knows nothing of HTTP, inference engines or trainers.
+"""
+
+from selfjudge.budget import Cut, Kept
+from selfjudge.chat import Chat
+from selfjudge.conversation import Conversation, Message, message_text
+from selfjudge.dialogue import CONTROL_TOKENS, DIALOGUE_TEMPLATE, SYSTEM_MESSAGES
+from selfjudge.errors import (
+    BudgetError,
+    ChatTemplateError,
+    ChoiceTokenError,
+    ConversationError,
+    PrincipleError,
+    ReadingError,
+    SelfJudgeError,
+    TemplateError,
+    TokenizerError,
+    TournamentError,
+)
+from selfjudge.examples import Example, RationalePair, dialogue_example, judgment_example
+from selfjudge.prompt import Choice, ChoiceTokens, Comparison, JudgmentEncoder, JudgmentPrompts
+from selfjudge.template import JudgmentTemplate, load_template, load_templates
+from selfjudge.tokens import SafeTokenizer
+
+__all__ = [
+    "CONTROL_TOKENS",
+    "DIALOGUE_TEMPLATE",
+    "SYSTEM_MESSAGES",
+    "BudgetError",
+    "Chat",
+    "ChatTemplateError",
+    "Choice",
+    "ChoiceTokenError",
+    "ChoiceTokens",
+    "Comparison",
+    "Conversation",
+    "ConversationError",
+    "Cut",
+    "Example",
+    "JudgmentEncoder",
+    "JudgmentPrompts",
+    "JudgmentTemplate",
+    "Kept",
+    "Message",
+    "PrincipleError",
+    "RationalePair",
+    "ReadingError",
+    "SafeTokenizer",
+    "SelfJudgeError",
+    "TemplateError",
+    "TokenizerError",
+    "TournamentError",
+    "dialogue_example",
+    "judgment_example",
+    "load_template",
+    "load_templates",
+    "message_text",
+]

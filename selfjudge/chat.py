@@ -1,0 +1,103 @@
+"""What a tokenizer's own chat template puts around the contents of messages.
+
+The template is rendered once for each sequence of roles, with placeholders that nobody can guess where contents go;
+what stands around them is trusted text and is kept. Contents never pass through the template, so a template that
+edits them (trims, drops old reasoning) does not do so here, and a date that it prints is that of the first rendering.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import TemplateError as JinjaError
+
+from selfjudge.errors import ChatTemplateError
+from selfjudge.tokens import SafeTokenizer
+
+Scaffold = tuple[str, ...]
+"""Trusted text around n contents: n + 1 pieces, control tokens under their real names."""
+
+
+class Chat:
+    """A tokenizer's chat template, or another in its place, as the scaffolds around messages."""
+
+    def __init__(
+        self,
+        tokens: SafeTokenizer,
+        chat_template: str | None = None,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Raises ChatTemplateError where the tokenizer has no chat template and none is given."""
+        self.tokens = tokens
+        if chat_template is None and tokens.source.chat_template is None:
+            raise ChatTemplateError(
+                f"tokenizer {tokens.name!r} has no chat template; set its chat_template, or pass one "
+                "(selfjudge.DIALOGUE_TEMPLATE is the paper's)"
+            )
+        self._options = {"chat_template": chat_template, **(chat_template_kwargs or {})}
+        self.scaffold = lru_cache(256)(self._scaffold)
+
+    def _scaffold(self, roles: tuple[str, ...], *, answering: bool) -> Scaffold:
+        """The text around the contents of messages of these roles; with `answering`, up to where an answer begins.
+
+        Raises ChatTemplateError where the template refuses the roles, or does not show each content once, in order.
+        """
+        nonce = secrets.token_hex(8)
+        marks = [f"{nonce}-{index}-" for index in range(len(roles))]
+        messages = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
+        try:
+            text = str(
+                self.tokens.source.apply_chat_template(
+                    messages, tokenize=False, add_generation_prompt=answering, **self._options
+                )
+            )
+        except JinjaError as error:
+            raise self._error(roles, f"refuses: {error}") from error
+        pieces = []
+        for mark in marks:
+            piece, found, text = text.partition(mark)
+            if not found or mark in text:
+                raise self._error(roles, "does not show the content of each exactly once and in order")
+            pieces.append(piece)
+        return (*pieces, text)
+
+    def _error(self, roles: Sequence[str], what: str) -> ChatTemplateError:
+        return ChatTemplateError(
+            f"chat template of tokenizer {self.tokens.name!r}, given roles {', '.join(roles)}: {what}"
+        )
+
+    def question(self) -> tuple[Scaffold, bool]:
+        """The scaffold of a system message and a question, and whether it has a place for the system message.
+
+        Where the template refuses or loses a system role (Gemma, early Mistral), the scaffold is that of a question
+        alone, and the system message belongs at the head of it.
+        """
+        try:
+            return self.scaffold(("system", "user"), answering=True), True
+        except ChatTemplateError:
+            return self.scaffold(("user",), answering=True), False
+
+    def turn_end(self) -> str:
+        """What ends an assistant's turn: the text from behind its content to the first control token, included."""
+        return self.ending(self.scaffold(("user", "assistant"), answering=False)[-1])
+
+    def ending(self, text: str) -> str:
+        """The part of `text`, which follows an assistant's content, that the model itself has to say.
+
+        Raises ChatTemplateError where no control token follows: a model could not learn from it when to stop.
+        """
+        end = self.tokens.first_control_end(text)
+        if end is None:
+            raise self._error(("user", "assistant"), "ends the assistant's turn by no control token")
+        return text[:end]
+
+    def role_markers(self, scaffold: Scaffold) -> frozenset[str]:
+        """Lines by which this template parts its turns where it does so in ordinary text, for quoting.Quoter."""
+        bos = str(self.tokens.source.bos_token or "")
+        markers: set[str] = set()
+        for piece in scaffold:
+            text = piece.replace(bos, "") if bos else piece
+            if self.tokens.first_control_end(text) is None:
+                markers.update(filter(None, map(str.strip, text.split("\n"))))
+        return frozenset(markers)

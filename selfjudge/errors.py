@@ -1,0 +1,56 @@
+"""Every exception this package raises on purpose.
+
+    SelfJudgeError
+    ├── TemplateError             a judgment template is malformed, or none has that name
+    │   └── PrincipleError        the template has no such principle, or needs one, or takes none
+    ├── ConversationError         a conversation cannot be shown to a judge (roles, non-text parts, nothing in it)
+    ├── TokenizerError            a tokenizer cannot encode judgments safely
+    │   ├── ChatTemplateError     its chat template is missing, fails, or loses what it is given
+    │   └── ChoiceTokenError      `A` or `B` is not one token after the template's ending
+    ├── BudgetError               the judgment template alone is longer than the prompt may be
+    ├── ReadingError              logprobs that are no logprobs (NaN, positive)
+    └── TournamentError           a call that the state of the tournament does not allow
+
+All of them say what was wrong, where, and what would be accepted. They know nothing of HTTP: the service maps
+them to status codes in one place.
+"""
+
+
+class SelfJudgeError(Exception):
+    """Base class of all errors of this package."""
+
+
+class TemplateError(SelfJudgeError):
+    """A judgment template is malformed, or there is none of that name."""
+
+
+class PrincipleError(TemplateError):
+    """A principle was named that the template does not have, or none where it needs one."""
+
+
+class ConversationError(SelfJudgeError):
+    """A conversation cannot be shown to a judge."""
+
+
+class TokenizerError(SelfJudgeError):
+    """A tokenizer cannot encode judgments safely."""
+
+
+class ChatTemplateError(TokenizerError):
+    """The tokenizer's chat template is missing, fails, or loses what it is given."""
+
+
+class ChoiceTokenError(TokenizerError):
+    """`A` or `B` is not exactly one token after the template's ending."""
+
+
+class BudgetError(SelfJudgeError):
+    """The judgment template alone, with nothing filled in, is longer than the prompt may be."""
+
+
+class ReadingError(SelfJudgeError):
+    """A pair of logprobs that cannot be one (NaN, or above zero)."""
+
+
+class TournamentError(SelfJudgeError):
+    """A call that the state of the tournament does not allow."""

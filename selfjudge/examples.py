@@ -1,0 +1,84 @@
+"""Training examples of JSFT: the dialogues of D_SFT and the judgments of D_Judge (section 3.1, appendix A.3).
+
+The loss is on what the assistant says: its turns in a dialogue, what follows the judgment template in a judgment,
+in both cases with the token that ends the turn. Token ids are those of inference, made by the same code. Sampling,
+position swaps and weights of examples are the trainer's.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from selfjudge.chat import Chat
+from selfjudge.conversation import Conversation, Message, message_text
+from selfjudge.errors import ConversationError, TemplateError
+from selfjudge.prompt import Choice, JudgmentEncoder
+
+
+class Example(NamedTuple):
+    """One training sequence, its two lists of equal length."""
+
+    input_ids: list[int]
+    loss_mask: list[bool]
+    """True where the token is a target, to be predicted from those before it."""
+
+    @property
+    def prompt_ids(self) -> list[int]:
+        """Everything before the first target."""
+        return self.input_ids[: self.loss_mask.index(True)]
+
+    @property
+    def target_ids(self) -> list[int]:
+        """Everything from the first target on."""
+        return self.input_ids[self.loss_mask.index(True) :]
+
+
+class RationalePair(NamedTuple):
+    """Why the judge chose as it did: an evaluation of each response, by place (table 16)."""
+
+    of_a: str
+    of_b: str
+
+
+def dialogue_example(chat: Chat, messages: Sequence[Message]) -> Example:
+    """A dialogue of D_SFT, rendered by the chat template; targets are all turns of the assistant.
+
+    Raises ConversationError where no assistant speaks, ChatTemplateError where the template refuses the roles.
+    """
+    roles = tuple(str(message["role"]) for message in messages)
+    if "assistant" not in roles:
+        raise ConversationError("a dialogue to train on needs at least one assistant message")
+    first, *rest = chat.scaffold(roles, answering=False)
+    text = chat.tokens.trusted(first)
+    targets = []
+    for role, message, piece in zip(roles, messages, rest, strict=True):
+        start = len(text)
+        text += message_text(message)
+        if role == "assistant":
+            ending = chat.ending(piece)
+            targets.append((start, len(text) + len(chat.tokens.trusted(ending))))
+        text += chat.tokens.trusted(piece)
+    loss_mask = [any(end > a and start < b for a, b in targets) for start, end in chat.tokens.spans(text)]
+    return Example(chat.tokens.encode(text), loss_mask)
+
+
+def judgment_example(
+    encoder: JudgmentEncoder,
+    conversation: Conversation,
+    response_a: str,
+    response_b: str,
+    choice: Choice,
+    rationale: RationalePair | None = None,
+) -> Example:
+    """A judgment of D_Judge: target is the choice token, the rationale where one is given, and the end of the turn.
+
+    Raises TemplateError where a rationale is given but the template has none; over-long texts are cut as at inference.
+    """
+    explained = ""
+    if rationale is not None:
+        if encoder.template.rationale is None:
+            raise TemplateError(f"template {encoder.template.name!r} has no rationale, but one was given")
+        explained = encoder.template.rationale.format.format(rationale_a=rationale.of_a, rationale_b=rationale.of_b)
+    prompt = encoder.encode(conversation, response_a, response_b).first_at_a
+    chat = encoder.chat
+    input_ids = encoder.continued(prompt, choice, explained + chat.tokens.trusted(chat.turn_end()))
+    return Example(input_ids, [index >= len(prompt) for index in range(len(input_ids))])

@@ -1,0 +1,164 @@
+"""From two responses to the token ids that a judge reads, in both orders.
+
+A judgment is rendered through the tokenizer's own chat template: a system message, a user turn with the context and
+the responses, and the assistant's turn begun with the template's answer prefix, so that the very next token is the
+choice. What is trusted is laid out once per template and principle; each comparison only joins strings and encodes.
+
+Leaves out what the judge says to it (verdict.py) and what training makes of it (examples.py).
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from selfjudge.budget import CUT_MARK, Cut, Kept, allot
+from selfjudge.chat import Chat
+from selfjudge.conversation import Conversation, context_text
+from selfjudge.errors import BudgetError, ChoiceTokenError, TemplateError
+from selfjudge.quoting import Quoter, delimiters
+from selfjudge.template import JudgmentTemplate, split_fields
+
+Choice = Literal["A", "B"]
+
+
+class ChoiceTokens(NamedTuple):
+    """The token ids by which a judge says A and B."""
+
+    a: int
+    b: int
+
+
+class Comparison(NamedTuple):
+    """Two responses to one conversation."""
+
+    conversation: Conversation
+    first: str
+    second: str
+
+
+class JudgmentPrompts(NamedTuple):
+    """Token ids of one comparison in both orders; `cut` is None where the judge is shown everything."""
+
+    first_at_a: list[int]
+    first_at_b: list[int]
+    cut: Cut | None
+
+
+class JudgmentEncoder:
+    """Encodes judgments by one template and principle for one tokenizer. Cheap to make once the `Chat` is there."""
+
+    def __init__(
+        self, chat: Chat, template: JudgmentTemplate, principle: str | None = None, *, max_tokens: int
+    ) -> None:
+        """`max_tokens` is the longest prompt, in tokens; leave room for what the judge is to generate.
+
+        Raises PrincipleError, ChatTemplateError, ChoiceTokenError, and BudgetError where the template alone is longer.
+        """
+        self.chat, self.template, self.principle, self.max_tokens = chat, template, principle, max_tokens
+        self._tokens = chat.tokens
+        wording = template.wording(principle)
+        scaffold, takes_system = chat.question()
+        opening = (scaffold[0], wording.system, scaffold[1] if takes_system else "\n\n", wording.user[0])
+        closing = (wording.user[-1], scaffold[-1], wording.answer_prefix)
+        pieces = ("".join(opening), *wording.user[1:-1], "".join(closing))
+        self._pieces = tuple(map(self._tokens.trusted, pieces))
+        self._quote = Quoter(delimiters(template, wording), chat.role_markers(scaffold))
+        self._spans = lru_cache(256)(self._tokens.spans)
+        self.choice_tokens, self._space = self._resolve_choice()
+        self.skeleton_tokens = len(self._encode([(CUT_MARK,) * 3])[0])
+        """Tokens of the prompt with everything cut away: `max_tokens` can't be less."""
+        if self.skeleton_tokens > max_tokens:
+            raise BudgetError(
+                f"{self._label()} needs {self.skeleton_tokens} tokens for its own words, but a prompt may have "
+                f"{max_tokens}; use a shorter template or a longer context"
+            )
+
+    def _label(self) -> str:
+        under = f", principle {self.principle!r}" if self.principle else ""
+        return f"judgment template {self.template.name!r}{under}, tokenizer {self._tokens.name!r}"
+
+    def _resolve_choice(self) -> tuple[ChoiceTokens, str]:
+        """The choice tokens behind the answer prefix, and what they take of its end: a space, or nothing."""
+        text = self._join(("x", "x", "x"))
+        with_a, with_b = self._tokens.encode(text + "A"), self._tokens.encode(text + "B")
+        for space in ("", " "):
+            prompt = self._tokens.encode(text.removesuffix(space))
+            if with_a[:-1] == prompt == with_b[:-1] and with_a[-1] != with_b[-1]:
+                return ChoiceTokens(with_a[-1], with_b[-1]), space
+        end = len(self._tokens.encode(text[: -len(self.template.answer_prefix)]))
+        shown = [self._tokens.source.convert_ids_to_tokens(ids[end:]) for ids in (with_a, with_b)]
+        raise ChoiceTokenError(
+            f"{self._label()}: A and B must each be one token behind the answer prefix "
+            f"{self.template.answer_prefix!r}, but it ends in {shown[0][-4:]} and {shown[1][-4:]}"
+        )
+
+    def _join(self, fields: Sequence[str]) -> str:
+        head, *rest = self._pieces
+        return head + "".join(field + piece for field, piece in zip(fields, rest, strict=True))
+
+    def _encode(self, prompts: Iterable[Sequence[str]]) -> list[list[int]]:
+        return self._tokens.encode_batch([self._join(fields).removesuffix(self._space) for fields in prompts])
+
+    def encode(self, conversation: Conversation, first: str, second: str) -> JudgmentPrompts:
+        """Both orders of one comparison. Raises ConversationError, never an error about length."""
+        return self.encode_batch([Comparison(conversation, first, second)])[0]
+
+    def encode_batch(self, comparisons: Sequence[Comparison]) -> list[JudgmentPrompts]:
+        """Both orders of each comparison, in the order given."""
+        shown = [self._fields(comparison) for comparison in comparisons]
+        ids = self._encode(fields for context, a, b in shown for fields in ((context, a, b), (context, b, a)))
+        prompts = zip(shown, ids[::2], ids[1::2], strict=True)
+        return [
+            JudgmentPrompts(ab, ba, None) if max(len(ab), len(ba)) <= self.max_tokens else self._cut(fields)
+            for fields, ab, ba in prompts
+        ]
+
+    def _fields(self, comparison: Comparison) -> tuple[str, str, str]:
+        context = context_text(self.template, comparison.conversation, self._quote)
+        return context, self._quote(comparison.first), self._quote(comparison.second)
+
+    def _cut(self, fields: tuple[str, str, str]) -> JudgmentPrompts:
+        """The comparison cut by the rule of budget.py, and then by what joining the parts adds, if anything."""
+        totals = [len(self._spans(field)) for field in fields]
+        room = self.max_tokens - self.skeleton_tokens
+        while True:
+            kept = allot(room, totals) if room else [0, 0, 0]
+            context = self._tail(fields[0], kept[0])
+            a, b = self._head(fields[1], kept[1]), self._head(fields[2], kept[2])
+            ab, ba = self._encode([(context, a, b), (context, b, a)])
+            excess = max(len(ab), len(ba)) - self.max_tokens
+            if excess <= 0:
+                return JudgmentPrompts(ab, ba, Cut(*map(Kept, kept, totals)))
+            room = max(0, room - excess)
+
+    def _head(self, text: str, tokens: int) -> str:
+        spans = self._spans(text)
+        if len(spans) == tokens > 0:
+            return text
+        return text[: spans[tokens - 1][1] if tokens else 0] + CUT_MARK
+
+    def _tail(self, text: str, tokens: int) -> str:
+        spans = self._spans(text)
+        if len(spans) == tokens > 0:
+            return text
+        return CUT_MARK + text[spans[-tokens][0] if tokens else len(text) :]
+
+    def rationale_prompt(self, conversation: Conversation, first: str, second: str, choice: Choice) -> list[int]:
+        """The prompt with `first` at place A, the choice token, and the beginning of the rationale, for generation.
+
+        The result is up to a few dozen tokens longer than `max_tokens`. Raises TemplateError where the template has no
+        rationale.
+        """
+        if self.template.rationale is None:
+            raise TemplateError(f"{self._label()} has no rationale; choose a template with the key 'rationale'")
+        opening = split_fields(self.template.rationale.format)[0][0].rstrip(" ")
+        return self.continued(self.encode(conversation, first, second).first_at_a, choice, opening)
+
+    def continued(self, prompt: list[int], choice: Choice, text: str) -> list[int]:
+        """A prompt, the choice token, and more text behind it, as `SafeTokenizer.encode` takes it."""
+        ending = self._join(("x", "x", "x")).removesuffix(self._space)
+        before = [*self._tokens.encode(ending), self.choice_tokens.a if choice == "A" else self.choice_tokens.b]
+        whole = self._tokens.encode(f"{ending}{self._space}{choice}{text}")
+        if whole[: len(before)] != before:
+            raise ChoiceTokenError(f"{self._label()}: the choice token merges with {text[:20]!r} behind it")
+        return prompt + whole[len(before) - 1 :]

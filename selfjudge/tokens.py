@@ -1,0 +1,96 @@
+"""Encoding in which only trusted text can contain control tokens.
+
+A control token is an added token of the tokenizer, special or not, other than one of pure white space (GPT-NeoX's
+runs of spaces speak for nobody). We load a second copy of the tokenizer's backend in which every control token has a
+name that nobody can guess, drawn afresh for each object; `trusted` translates the tokens' real names in text of ours to
+these. Text that was never translated cannot spell a control token, whatever it says, and everything else, down
+to how white space beside a control token is treated, is the tokenizer's own doing: clean text gets exactly its ids.
+
+Knows nothing of chat templates. Needs a tokenizer with a `tokenizers` backend.
+"""
+
+import json
+import re
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from tokenizers import Tokenizer
+
+from selfjudge.errors import TokenizerError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class SafeTokenizer:
+    """A tokenizer for strings of trusted text and data. Costs a reload of the vocabulary: keep one per tokenizer."""
+
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
+        """Raises TokenizerError where the tokenizer has no `tokenizers` backend."""
+        self.source = tokenizer
+        self.name: str = tokenizer.name_or_path or type(tokenizer).__name__
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        if not isinstance(backend, Tokenizer):
+            raise TokenizerError(
+                f"tokenizer {self.name!r} ({type(tokenizer).__name__}) has no backend of the tokenizers library, "
+                "without which user text cannot be kept from spelling control tokens; load it with its tokenizer.json"
+            )
+        spec = json.loads(backend.to_str())
+        controls = [token for token in spec["added_tokens"] if token["content"].replace("▁", " ").strip()]
+        self.control_ids = frozenset(int(token["id"]) for token in controls)
+        """Ids that data never encodes to (an unknown character may still become the unknown token)."""
+        names = _secret_names([token["content"] for token in controls])
+        self._names = names
+        longest_first = sorted(names, key=len, reverse=True)
+        self._controls = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._backend = Tokenizer.from_str(json.dumps(_renamed(spec, names)))
+
+    def trusted(self, text: str) -> str:
+        """Text of ours, its control tokens translated to their secret names. Never give it data."""
+        return self._controls.sub(lambda match: self._names[match[0]], text)
+
+    def first_control_end(self, text: str) -> int | None:
+        """Where the first control token in trusted, untranslated text ends; None where there is none."""
+        match = self._controls.search(text)
+        return match.end() if match else None
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of data, trusted text, or both joined; nothing is added at either end."""
+        return list(self._backend.encode(text, add_special_tokens=False).ids)
+
+    def encode_batch(self, texts: list[str]) -> list[list[int]]:
+        """`encode` of many texts at once, on all cores where the tokenizers library may use them."""
+        return [encoding.ids for encoding in self._backend.encode_batch_fast(texts, add_special_tokens=False)]
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """For each token of `encode(text)`, the characters (start, end) of the text that it stands for."""
+        return list(self._backend.encode(text, add_special_tokens=False).offsets)
+
+
+def _secret_names(contents: list[str]) -> dict[str, str]:
+    """A name for each control token, of small letters only: no normaliser changes them, and none is another's start."""
+    letters = str.maketrans("0123456789", "ghijklmnop")
+    nonce = secrets.token_hex(16)
+    return {content: f"{nonce}{index:08x}".translate(letters) for index, content in enumerate(contents)}
+
+
+def _renamed(spec: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """A tokenizer's serialisation with its control tokens renamed, wherever it names them."""
+    for token in spec["added_tokens"]:
+        token["content"] = names.get(token["content"], token["content"])
+    model = spec["model"]
+    vocabulary = model["vocab"]
+    if isinstance(vocabulary, dict):
+        model["vocab"] = {names.get(piece, piece): index for piece, index in vocabulary.items()}
+    else:
+        model["vocab"] = [[names.get(piece, piece), score] for piece, score in vocabulary]
+    if "merges" in model:
+        model["merges"] = [merge for merge in model["merges"] if not _touches(merge, names)]
+    if model.get("unk_token") in names:
+        model["unk_token"] = names[model["unk_token"]]
+    return {**spec, "truncation": None, "padding": None, "post_processor": None, "decoder": None}
+
+
+def _touches(merge: str | list[str], names: dict[str, str]) -> bool:
+    left, right = merge.split(" ") if isinstance(merge, str) else merge
+    return left in names or right in names or left + right in names
