@@ -1,0 +1,45 @@
+# Everything this project does from a checkout. Each target first makes or completes .venv (scripts/set_up.py);
+# where nothing is missing that costs a fraction of a second.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+MODEL ?=
+
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check model bench evaluate set-up set-up-train set-up-dev
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+serve: set-up ## Serve MODEL (default: the model that ships) on http://HOST:PORT (default: 127.0.0.1:8000).
+	@exec $(BIN)/selfjudge-serve $(MODEL) --host $(HOST) --port $(PORT)
+
+test: check ## Run everything CI runs: the checks and all tests, those on the real engine included.
+	@$(BIN)/pytest
+
+check: set-up-dev ## Lint, format, strict types, direction of imports.
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+model: set-up-train ## Retrain the model that ships from nothing.
+	@$(BIN)/selfjudge-train
+
+bench: set-up-train ## Measure the server against the bare engine and against a client that runs the tournament itself.
+	@$(BIN)/python -m loadtests
+
+evaluate: set-up-train ## Measure the model that ships against truth on held-out prompts.
+	@$(BIN)/selfjudge-train evaluate
+
+set-up:
+	@$(PYTHON) scripts/set_up.py
+
+set-up-train:
+	@$(PYTHON) scripts/set_up.py --train
+
+set-up-dev:
+	@$(PYTHON) scripts/set_up.py --train --dev
