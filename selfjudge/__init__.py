@@ -6,6 +6,7 @@ best of N. Knows nothing of HTTP, inference engines or trainers.
 
 from selfjudge.budget import Cut, Kept
 from selfjudge.chat import Chat
+from selfjudge.contest import Contest, Match, Reason, Record
 from selfjudge.conversation import Conversation, Message, message_text
 from selfjudge.dialogue import CONTROL_TOKENS, DIALOGUE_TEMPLATE, SYSTEM_MESSAGES
 from selfjudge.errors import (
@@ -22,8 +23,11 @@ from selfjudge.errors import (
 )
 from selfjudge.examples import Example, RationalePair, dialogue_example, judgment_example
 from selfjudge.prompt import Choice, ChoiceTokens, Comparison, JudgmentEncoder, JudgmentPrompts
+from selfjudge.round_robin import RoundRobin
 from selfjudge.template import JudgmentTemplate, load_template, load_templates
 from selfjudge.tokens import SafeTokenizer
+from selfjudge.tournament import Tournament
+from selfjudge.verdict import Orders, PrincipleVerdict, Reading, Verdict, Winner
 
 __all__ = [
     "CONTROL_TOKENS",
@@ -36,6 +40,7 @@ __all__ = [
     "ChoiceTokenError",
     "ChoiceTokens",
     "Comparison",
+    "Contest",
     "Conversation",
     "ConversationError",
     "Cut",
@@ -44,15 +49,25 @@ __all__ = [
     "JudgmentPrompts",
     "JudgmentTemplate",
     "Kept",
+    "Match",
     "Message",
+    "Orders",
     "PrincipleError",
+    "PrincipleVerdict",
     "RationalePair",
+    "Reading",
     "ReadingError",
+    "Reason",
+    "Record",
+    "RoundRobin",
     "SafeTokenizer",
     "SelfJudgeError",
     "TemplateError",
     "TokenizerError",
+    "Tournament",
     "TournamentError",
+    "Verdict",
+    "Winner",
     "dialogue_example",
     "judgment_example",
     "load_template",

@@ -1,0 +1,160 @@
+"""What every way of picking the best of N by pairwise matches has in common: candidates, matches, results.
+
+A contest is sans-IO: whoever runs it says which candidates have arrived or failed, takes the matches that are ready,
+has them judged however and in whatever order, and reports. Candidates are the integers 0 to N-1; a contest knows
+neither their texts nor the judge. Subclasses decide who meets whom (tournament.py, round_robin.py).
+"""
+
+import random
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+from selfjudge.errors import TournamentError
+from selfjudge.verdict import Winner
+
+Reason = Literal["judged", "identical", "walkover", "pending"]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A match to be judged. `first` has the lower bracket position, and goes on from a tie."""
+
+    first: int
+    second: int
+    place: int
+    """What it is about: 1 the title, 2 the second place, and so on."""
+    round: int
+    """From 1, the first round, to ceil(log2 N), the final; a match for a lower place has that of its node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One match of a contest as data, decided or not."""
+
+    place: int
+    round: int
+    first: int
+    second: int | None
+    """None: the other side failed, and `first` goes on by walkover."""
+    outcome: Winner | None
+    """A: the first; B: the second; "tie": equal, and the first goes on; None: not judged, or not yet."""
+    probability_a: float | None
+    """P(first is better), averaged over both orders."""
+    winner: int | None
+    """Who goes on; None while pending."""
+    reason: Reason
+
+
+class Contest(ABC):
+    """Picks the best `top` of `n` candidates. The seats, drawn by `seed`, do not depend on who arrives when."""
+
+    def __init__(self, n: int, *, seed: int, top: int = 1) -> None:
+        """Raises TournamentError unless 1 <= top <= n."""
+        if not 1 <= top <= n:
+            raise TournamentError(f"1 <= top <= n must hold, but top is {top} and n is {n}")
+        self.n, self.seed, self.top = n, seed, top
+        seats = list(range(n))
+        random.Random(seed).shuffle(seats)
+        self.seats = tuple(seats)
+        """Candidates by bracket position."""
+        self._position = {candidate: position for position, candidate in enumerate(seats)}
+        self._arrived: set[int] = set()
+        self._failed: set[int] = set()
+        self._queue: list[Match] = []
+        self._issued: dict[tuple[int, int], Match] = {}
+        self._decided: dict[tuple[int, int], Record] = {}
+
+    def arrive(self, candidate: int) -> None:
+        """The candidate is there and can be judged. Raises TournamentError if it arrived or failed before."""
+        self._enter(candidate)
+        self._arrived.add(candidate)
+        self._advance()
+
+    def fail(self, candidate: int) -> None:
+        """The candidate will never be there; whom it would have met goes on. Raises as `arrive`."""
+        self._enter(candidate)
+        self._failed.add(candidate)
+        self._advance()
+
+    def _enter(self, candidate: int) -> None:
+        if candidate not in range(self.n):
+            raise TournamentError(f"candidate {candidate} is none of 0 to {self.n - 1}")
+        if candidate in self._arrived | self._failed:
+            raise TournamentError(f"candidate {candidate} has arrived or failed before")
+
+    def ready(self) -> list[Match]:
+        """The matches that can be judged now and were not handed out before."""
+        matches, self._queue = self._queue, []
+        return matches
+
+    def report(
+        self,
+        match: Match,
+        outcome: Winner,
+        probability_a: float,
+        reason: Literal["judged", "identical"] = "judged",
+    ) -> None:
+        """The outcome of a match that `ready` handed out: A, its first candidate won; B, its second; or a tie.
+
+        `identical` is the reason of a tie between equal texts, which need no judge. Raises TournamentError for a match
+        that was not handed out, or was reported before.
+        """
+        pair = (match.first, match.second)
+        if self._issued.get(pair) != match or match in self._queue:
+            raise TournamentError(f"{match} was not handed out")
+        if pair in self._decided:
+            raise TournamentError(f"{match} was reported before")
+        winner = match.second if outcome == "B" else match.first
+        self._decided[pair] = Record(
+            match.place, match.round, match.first, match.second, outcome, probability_a, winner, reason
+        )
+        self._advance()
+
+    def _meet(self, first: int, second: int, place: int, round_: int) -> Record | None:
+        """The record of two candidates' match; where there is none, the match is queued, once."""
+        pair = (first, second)
+        if pair not in self._issued:
+            self._issued[pair] = Match(first, second, place, round_)
+            self._queue.append(self._issued[pair])
+        return self._decided.get(pair)
+
+    def standing(self) -> list[int]:
+        """Every candidate that has arrived, best so far first: the ranking, then the unbeaten, then by matches won.
+
+        What this leaves open is decided by bracket position. For answers at a deadline; a finished contest's `ranking`
+        is the beginning of it.
+        """
+        ranking = self.ranking()
+        rest = sorted(self._arrived.difference(ranking), key=self._merit)
+        return ranking + rest
+
+    def _merit(self, candidate: int) -> tuple[bool, int, int]:
+        played = [record for pair, record in self._decided.items() if candidate in pair]
+        won = sum(record.winner == candidate for record in played)
+        return won < len(played), -won, self._position[candidate]
+
+    def _open_records(self) -> list[Record]:
+        """Matches that are known but not decided."""
+        return [
+            Record(match.place, match.round, match.first, match.second, None, None, None, "pending")
+            for pair, match in self._issued.items()
+            if pair not in self._decided
+        ]
+
+    @property
+    @abstractmethod
+    def done(self) -> bool:
+        """Whether the ranking is final."""
+
+    @abstractmethod
+    def ranking(self) -> list[int]:
+        """The best candidates in order, as far as they are decided; fewer than `top` where too many failed."""
+
+    @abstractmethod
+    def records(self) -> list[Record]:
+        """All matches so far as data: decided, walked over, and known but pending."""
+
+    @abstractmethod
+    def _advance(self) -> None:
+        """Derive what the latest arrival, failure or report decides, and queue the matches that it makes possible."""
