@@ -8,7 +8,7 @@ from selfjudge.budget import Cut, Kept
 from selfjudge.chat import Chat
 from selfjudge.contest import Contest, Match, Reason, Record
 from selfjudge.conversation import Conversation, Message, message_text
-from selfjudge.dialogue import CONTROL_TOKENS, DIALOGUE_TEMPLATE, SYSTEM_MESSAGES
+from selfjudge.dialogue import CONTROL_TOKENS, DIALOGUE_TEMPLATE
 from selfjudge.errors import (
     BudgetError,
     ChatTemplateError,
@@ -32,7 +32,6 @@ from selfjudge.verdict import Orders, PrincipleVerdict, Reading, Verdict, Winner
 __all__ = [
     "CONTROL_TOKENS",
     "DIALOGUE_TEMPLATE",
-    "SYSTEM_MESSAGES",
     "BudgetError",
     "Chat",
     "ChatTemplateError",

@@ -87,10 +87,10 @@ class Chat:
 
         Raises ChatTemplateError where no control token follows: a model could not learn from it when to stop.
         """
-        end = self.tokens.first_control_end(text)
-        if end is None:
+        controls = self.tokens.controls(text)
+        if not controls:
             raise self._error(("user", "assistant"), "ends the assistant's turn by no control token")
-        return text[:end]
+        return text[: controls[0][1]]
 
     def role_markers(self, scaffold: Scaffold) -> frozenset[str]:
         """Lines by which this template parts its turns where it does so in ordinary text, for quoting.Quoter."""
@@ -98,6 +98,6 @@ class Chat:
         markers: set[str] = set()
         for piece in scaffold:
             text = piece.replace(bos, "") if bos else piece
-            if self.tokens.first_control_end(text) is None:
+            if not self.tokens.controls(text):
                 markers.update(filter(None, map(str.strip, text.split("\n"))))
         return frozenset(markers)

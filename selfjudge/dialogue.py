@@ -1,7 +1,8 @@
-"""The dialogue template of table 10, as a chat template for models trained by JSFT, and the messages of table 11.
+"""The dialogue template of table 10, as a chat template for models trained by JSFT.
 
 A model that has a chat template of its own keeps it; this one is for tokenizers that we make. It knows three roles and
-nothing of tools, as the paper does; another role is an error, never a silent drop.
+nothing of tools, as the paper does; another role is an error, never a silent drop. The default system messages that go
+with it (table 11) are those of the judgment templates `hh-helpful` and `ultrafeedback`.
 """
 
 from importlib.resources import files
@@ -18,15 +19,3 @@ DIALOGUE_TEMPLATE: Final = (
 Contents are strings or lists of OpenAI text parts and are stripped of nothing. The assistant's turns, end-of-sequence
 token included, are marked for `return_assistant_tokens_mask`.
 """
-
-SYSTEM_MESSAGES: Final = {
-    "hh-helpful": (
-        "Below are a series of dialogues between a human user and an AI assistant. "
-        "The AI tries to be helpful, harmless, and honest."
-    ),
-    "ultrafeedback": (
-        "Below are a series of dialogues between a human user and an AI assistant. "
-        "The AI tries to be helpful, honest, truthful and follows the instructions from human."
-    ),
-}
-"""The default system messages of table 11, by dataset."""

@@ -7,7 +7,7 @@ choice. What is trusted is laid out once per template and principle; each compar
 Leaves out what the judge says to it (verdict.py) and what training makes of it (examples.py).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -15,6 +15,7 @@ from selfjudge.budget import CUT_MARK, Cut, Kept, allot
 from selfjudge.chat import Chat
 from selfjudge.conversation import Conversation, context_text
 from selfjudge.errors import BudgetError, ChoiceTokenError, TemplateError
+from selfjudge.frame import Frame
 from selfjudge.quoting import Quoter, delimiters
 from selfjudge.template import JudgmentTemplate, split_fields
 
@@ -61,11 +62,12 @@ class JudgmentEncoder:
         opening = (scaffold[0], wording.system, scaffold[1] if takes_system else "\n\n", wording.user[0])
         closing = (wording.user[-1], scaffold[-1], wording.answer_prefix)
         pieces = ("".join(opening), *wording.user[1:-1], "".join(closing))
-        self._pieces = tuple(map(self._tokens.trusted, pieces))
+        self._ending = self._tokens.trusted(pieces[-1])
+        self.choice_tokens, self._space = self._resolve_choice()
+        self._frame = Frame(self._tokens, (*pieces[:-1], pieces[-1].removesuffix(self._space)))
         self._quote = Quoter(delimiters(template, wording), chat.role_markers(scaffold))
         self._spans = lru_cache(256)(self._tokens.spans)
-        self.choice_tokens, self._space = self._resolve_choice()
-        self.skeleton_tokens = len(self._encode([(CUT_MARK,) * 3])[0])
+        self.skeleton_tokens = len(self._frame.encode([(CUT_MARK,) * 3])[0])
         """Tokens of the prompt with everything cut away: `max_tokens` can't be less."""
         if self.skeleton_tokens > max_tokens:
             raise BudgetError(
@@ -79,25 +81,16 @@ class JudgmentEncoder:
 
     def _resolve_choice(self) -> tuple[ChoiceTokens, str]:
         """The choice tokens behind the answer prefix, and what they take of its end: a space, or nothing."""
-        text = self._join(("x", "x", "x"))
-        with_a, with_b = self._tokens.encode(text + "A"), self._tokens.encode(text + "B")
+        with_a, with_b = (self._tokens.encode(f"{self._ending}{letter}") for letter in "AB")
         for space in ("", " "):
-            prompt = self._tokens.encode(text.removesuffix(space))
-            if with_a[:-1] == prompt == with_b[:-1] and with_a[-1] != with_b[-1]:
+            ending = self._tokens.encode(self._ending.removesuffix(space))
+            if with_a[:-1] == ending == with_b[:-1] and with_a[-1] != with_b[-1]:
                 return ChoiceTokens(with_a[-1], with_b[-1]), space
-        end = len(self._tokens.encode(text[: -len(self.template.answer_prefix)]))
-        shown = [self._tokens.source.convert_ids_to_tokens(ids[end:]) for ids in (with_a, with_b)]
+        shown = [self._tokens.source.convert_ids_to_tokens(ids[-4:]) for ids in (with_a, with_b)]
         raise ChoiceTokenError(
             f"{self._label()}: A and B must each be one token behind the answer prefix "
-            f"{self.template.answer_prefix!r}, but it ends in {shown[0][-4:]} and {shown[1][-4:]}"
+            f"{self.template.answer_prefix!r}, but the text then ends in the tokens {shown[0]} and {shown[1]}"
         )
-
-    def _join(self, fields: Sequence[str]) -> str:
-        head, *rest = self._pieces
-        return head + "".join(field + piece for field, piece in zip(fields, rest, strict=True))
-
-    def _encode(self, prompts: Iterable[Sequence[str]]) -> list[list[int]]:
-        return self._tokens.encode_batch([self._join(fields).removesuffix(self._space) for fields in prompts])
 
     def encode(self, conversation: Conversation, first: str, second: str) -> JudgmentPrompts:
         """Both orders of one comparison. Raises ConversationError, never an error about length."""
@@ -106,7 +99,7 @@ class JudgmentEncoder:
     def encode_batch(self, comparisons: Sequence[Comparison]) -> list[JudgmentPrompts]:
         """Both orders of each comparison, in the order given."""
         shown = [self._fields(comparison) for comparison in comparisons]
-        ids = self._encode(fields for context, a, b in shown for fields in ((context, a, b), (context, b, a)))
+        ids = self._frame.encode(fields for context, a, b in shown for fields in ((context, a, b), (context, b, a)))
         prompts = zip(shown, ids[::2], ids[1::2], strict=True)
         return [
             JudgmentPrompts(ab, ba, None) if max(len(ab), len(ba)) <= self.max_tokens else self._cut(fields)
@@ -125,7 +118,7 @@ class JudgmentEncoder:
             kept = allot(room, totals) if room else [0, 0, 0]
             context = self._tail(fields[0], kept[0])
             a, b = self._head(fields[1], kept[1]), self._head(fields[2], kept[2])
-            ab, ba = self._encode([(context, a, b), (context, b, a)])
+            ab, ba = self._frame.encode([(context, a, b), (context, b, a)])
             excess = max(len(ab), len(ba)) - self.max_tokens
             if excess <= 0:
                 return JudgmentPrompts(ab, ba, Cut(*map(Kept, kept, totals)))
@@ -156,7 +149,7 @@ class JudgmentEncoder:
 
     def continued(self, prompt: list[int], choice: Choice, text: str) -> list[int]:
         """A prompt, the choice token, and more text behind it, as `SafeTokenizer.encode` takes it."""
-        ending = self._join(("x", "x", "x")).removesuffix(self._space)
+        ending = self._ending.removesuffix(self._space)
         before = [*self._tokens.encode(ending), self.choice_tokens.a if choice == "A" else self.choice_tokens.b]
         whole = self._tokens.encode(f"{ending}{self._space}{choice}{text}")
         if whole[: len(before)] != before:

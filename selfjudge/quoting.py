@@ -43,7 +43,7 @@ def _plain(line: str, length: int | None = None) -> str:
 class Quoter:
     """The quoting rule for one template's delimiters and one chat template's textual role markers."""
 
-    def __init__(self, delimiters: Iterable[str], role_markers: Iterable[str] = (), cache_size: int = 4096) -> None:
+    def __init__(self, delimiters: Iterable[str], role_markers: Iterable[str] = (), cache_size: int = 1024) -> None:
         self._delimiters = tuple(delimiters)
         self._longest = max(map(len, self._delimiters), default=0)
         markers = sorted(role_markers, key=len, reverse=True)

@@ -49,10 +49,9 @@ class SafeTokenizer:
         """Text of ours, its control tokens translated to their secret names. Never give it data."""
         return self._controls.sub(lambda match: self._names[match[0]], text)
 
-    def first_control_end(self, text: str) -> int | None:
-        """Where the first control token in trusted, untranslated text ends; None where there is none."""
-        match = self._controls.search(text)
-        return match.end() if match else None
+    def controls(self, text: str) -> list[tuple[int, int]]:
+        """Where control tokens stand in trusted, untranslated text: start and end of each, in characters."""
+        return [match.span() for match in self._controls.finditer(text)]
 
     def encode(self, text: str) -> list[int]:
         """Token ids of data, trusted text, or both joined; nothing is added at either end."""
