@@ -4,8 +4,9 @@
     python3 scripts/set_up.py --train --dev  # the server, training, and what the checks and tests need
 
 A state file inside .venv says what is installed, so a second run has nothing to do. A set-up that did not reach its end
-is thrown away and made again. Standard library only, on the user's own python3: nothing is installed yet. Whether the
-result is complete is for scripts/verify_environment.py to say.
+is thrown away and made again; a .venv without a state file is somebody else's, and is never touched. Standard library
+only, on the user's own python3: nothing is installed yet. Whether the result is complete is for
+scripts/verify_environment.py to say.
 """
 
 from __future__ import annotations  # lets Python 3.8 to 3.10 read as far as the message that they are too old
@@ -31,18 +32,19 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parent.parent
 VENV: Final = ROOT / ".venv"
 STATE_FILE: Final = VENV / "set-up.json"
+DISCARDED: Final = ROOT / ".venv-discarded"
 PYTHON: Final = VENV / "bin" / "python"
 
 
 class State(TypedDict):
-    """What a finished set-up has installed."""
+    """What this set-up has made of .venv. Written before .venv is filled: its presence says that .venv is ours."""
 
     root: str
     """The checkout it belongs to: a virtual environment does not survive being moved."""
     accelerator: str
     """`cpu` or `cuda`, decided once per .venv."""
     installed: dict[str, str]
-    """SHA-256 of each installed list and of pyproject.toml, by file name."""
+    """SHA-256 of each installed list and of pyproject.toml, by file name. Empty until a set-up has reached its end."""
 
 
 def main() -> None:
@@ -55,38 +57,59 @@ def main() -> None:
     if sys.version_info < (3, 11):  # noqa: UP036  this script runs on whatever python3 is
         fail(f"needs Python 3.11 or newer, and {sys.executable} is {version}. Name another: make PYTHON=python3.11 ...")
     with one_at_a_time():
-        state = read_state()
-        wanted = fingerprints(state["accelerator"] if state else accelerator(), extras)
-        if not (state and wanted.items() <= state["installed"].items()):
-            set_up(state, wanted)
+        state = usable_state()
+        kind = state["accelerator"] if state else accelerator()
+        wanted = fingerprints(kind, extras)
+        installed = state["installed"] if state else {}
+        if not wanted.items() <= installed.items():
+            set_up(kind, wanted, installed)
 
 
-def set_up(state: State | None, wanted: dict[str, str]) -> None:
-    """Install what `wanted` names, verify the whole, and only then write the state file."""
+def set_up(kind: str, wanted: dict[str, str], installed: dict[str, str]) -> None:
+    """Install what `wanted` names, on top of what is `installed` or into a fresh .venv, and verify the whole."""
     started = time.monotonic()
-    kind = "cuda" if "cuda.txt" in wanted else "cpu"
     check_system(kind)
-    STATE_FILE.unlink(missing_ok=True)
-    if state is None:
-        make_venv()
+    if not installed:
+        discard_unfinished()
+    write_state(State(root=str(ROOT), accelerator=kind, installed={}))
+    if not installed:
+        say(f"making .venv with Python {sys.version.split()[0]}")
+        run(sys.executable, "-m", "venv", VENV)
     lists = [name for name in wanted if name.endswith(".txt")]
     say(f"installing {', '.join(f'requirements/{name}' for name in lists)}: minutes the first time")
     pip("install", "--no-deps", "--no-compile", *(f"--requirement=requirements/{name}" for name in lists))
     pip("install", "--no-deps", "--no-build-isolation", "--editable", ".")
     say("verifying: an import of everything and pip check")
     run(PYTHON, "-m", "scripts.verify_environment", kind)
-    installed = (state["installed"] if state else {}) | wanted
-    STATE_FILE.write_text(json.dumps(State(root=str(ROOT), accelerator=kind, installed=installed), indent=2) + "\n")
+    write_state(State(root=str(ROOT), accelerator=kind, installed=installed | wanted))
     say(f"done in {time.monotonic() - started:.0f} s")
 
 
-def read_state() -> State | None:
-    """Return what the last finished set-up of this checkout has installed; None if there is none to build on."""
-    try:
-        state: State = json.loads(STATE_FILE.read_text())
-    except FileNotFoundError:
+def usable_state() -> State | None:
+    """Return what finished set-ups of this checkout have installed; None if there is nothing to build on."""
+    if not STATE_FILE.exists():
         return None
-    return state if state["root"] == str(ROOT) and PYTHON.exists() else None
+    state: State = json.loads(STATE_FILE.read_text())
+    return state if state["installed"] and state["root"] == str(ROOT) and PYTHON.exists() else None
+
+
+def write_state(state: State) -> None:
+    """Replace the state file in one step, so that no interruption leaves half of it."""
+    VENV.mkdir(exist_ok=True)
+    partial = STATE_FILE.with_suffix(".partial")
+    partial.write_text(json.dumps(state, indent=2) + "\n")
+    partial.replace(STATE_FILE)
+
+
+def discard_unfinished() -> None:
+    """Delete a .venv that this script began and did not finish, or finished at another place; refuse any other."""
+    if VENV.exists():
+        if not STATE_FILE.exists():
+            fail(f"{VENV} was not made by this set-up, so it is left alone. Move it away or delete it, and try again.")
+        say("throwing away a .venv whose set-up did not finish here")
+        shutil.rmtree(DISCARDED, ignore_errors=True)
+        VENV.rename(DISCARDED)  # a deletion cut short must not leave a .venv without its state file
+    shutil.rmtree(DISCARDED, ignore_errors=True)
 
 
 def accelerator() -> str:
@@ -112,15 +135,6 @@ def check_system(kind: str) -> None:
             ctypes.CDLL("libnuma.so.1")
         except OSError:
             fail("vLLM's CPU build needs libnuma.so.1. On Debian and Ubuntu: apt-get install libnuma1")
-
-
-def make_venv() -> None:
-    """Make a fresh .venv, in place of one whose set-up did not finish."""
-    if VENV.exists():
-        say("throwing away a .venv whose set-up did not finish")
-        shutil.rmtree(VENV)
-    say(f"making .venv with Python {sys.version.split()[0]}")
-    run(sys.executable, "-m", "venv", VENV)
 
 
 def pip(*arguments: str) -> None:
