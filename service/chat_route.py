@@ -1,0 +1,105 @@
+"""POST /v1/chat/completions: vLLM's own handler for one candidate, a tournament for more.
+
+Replaces vLLM's route of the same path; a request that asks for no selection is answered by vLLM's endpoint unchanged.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from vllm.entrypoints.openai.chat_completion.api_router import create_chat_completion
+from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionResponse
+from vllm.entrypoints.serve import create_error_response
+from vllm.entrypoints.serve.engine.protocol import ErrorResponse
+from vllm.entrypoints.serve.utils.api_utils import should_include_usage, validate_json_request, with_cancellation
+from vllm.entrypoints.serve.utils.sse_keep_alive import with_sse_keep_alive
+from vllm.exceptions import VLLMError
+
+from service.completion import Json, chat_completion, stream_chunks
+from service.errors import ApiError, InvalidFieldError, ValidatingRoute
+from service.metrics import count_outcome
+from service.protocol import ChatRequest
+from service.select import Plan, plan, select, wanted_best_of_n
+from service.state import SelfJudgeState, state_of
+
+ROUTE = "/v1/chat/completions"
+
+router = APIRouter(route_class=ValidatingRoute)
+
+
+@router.post(
+    ROUTE,
+    dependencies=[Depends(validate_json_request)],
+    response_model=ChatCompletionResponse,
+    responses={status: {"model": ErrorResponse} for status in (400, 401, 404, 408, 413, 500)},
+)
+async def chat_completions(
+    body: ChatRequest,
+    request: Request,
+    x_best_of_n: Annotated[str | None, Header(description="`best_of_n` for clients that can't send the field.")] = None,
+) -> Response:
+    """A chat completion; with `best_of_n` above 1, the winner of a tournament among that many samples."""
+    state = state_of(request)
+    with count_outcome(ROUTE) as counting:
+        if not body.messages:
+            raise InvalidFieldError("messages", "must hold at least one message", body.messages)
+        # Negative priorities are the judge's: a client must not get ahead of it.
+        body.priority = max(body.priority, 0)
+        best_of_n = wanted_best_of_n(body, x_best_of_n, state)
+        if best_of_n == 1:
+            plain: Response = await create_chat_completion(body, request)
+            return plain
+        await state.sampler.check(body)
+        planned = plan(body, best_of_n, state.adapter(body.model), state)
+        if not body.stream:
+            answer: Response = await _whole(planned, request)
+            return answer
+        counting.handed_over = True
+    return StreamingResponse(
+        with_sse_keep_alive(_events(planned, state), state.settings.heartbeat_seconds), media_type="text/event-stream"
+    )
+
+
+@with_cancellation  # type: ignore[untyped-decorator]  # vLLM leaves it untyped
+async def _whole(planned: Plan, request: Request) -> Response:
+    return JSONResponse(chat_completion(await select(planned, state_of(request))))
+
+
+async def _events(planned: Plan, state: SelfJudgeState) -> AsyncGenerator[str, None]:
+    yield f": sampling {planned.best_of_n} candidates\n\n"
+    updates: asyncio.Queue[dict[str, int] | None] = asyncio.Queue()
+    selecting = asyncio.create_task(select(planned, state, updates.put_nowait))
+    selecting.add_done_callback(lambda _: updates.put_nowait(None))
+    include_usage, _ = should_include_usage(planned.request.stream_options, enable_force_include_usage=False)
+    try:
+        with count_outcome(ROUTE):
+            while (update := await updates.get()) is not None:
+                if "progress" in planned.options.include:
+                    yield _event(_progress(planned, update))
+            for chunk in stream_chunks(await selecting, include_usage=include_usage):
+                yield _event(chunk)
+    except ApiError as error:
+        yield _event(error.body())
+    except VLLMError as error:
+        yield _event(create_error_response(error).model_dump())
+    finally:
+        selecting.cancel()
+    yield "data: [DONE]\n\n"
+
+
+def _progress(planned: Plan, update: dict[str, int]) -> Json:
+    return {
+        "id": "chatcmpl-progress",
+        "object": "chat.completion.chunk",
+        "created": 0,
+        "model": planned.request.model or "",
+        "choices": [],
+        "self_rejection": {"progress": {**update, "best_of_n": planned.best_of_n}},
+    }
+
+
+def _event(data: dict[str, Any]) -> str:
+    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"

@@ -1,0 +1,194 @@
+"""Compares responses with the served weights: templates and principles on one side, choice reads on the other.
+
+Knows nothing of HTTP or tournaments; a request names what it wants in `JudgingOptions`, and gets a `Panel` back.
+"""
+
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from transformers import PreTrainedTokenizerBase
+from vllm.lora.request import LoRARequest
+
+from selfjudge import (
+    Chat,
+    Choice,
+    Comparison,
+    Cut,
+    JudgmentEncoder,
+    JudgmentPrompts,
+    PrincipleVerdict,
+    SafeTokenizer,
+    SelfJudgeError,
+    TemplateError,
+    Verdict,
+    load_templates,
+)
+from service import metrics
+from service.errors import ApiError, InvalidFieldError
+from service.protocol import JudgingOptions
+from service.reader import ChoicePrompt, ChoiceReader
+from service.settings import Settings
+
+# The prompt's last token yields the choice token, and that one needs a place in the context too.
+_CHOICE_TOKENS = 1
+
+
+class Panel(NamedTuple):
+    """A template under one principle or several, ready to encode; `lora` is the adapter that judges, None the base."""
+
+    template: str
+    principles: tuple[str, ...]
+    encoders: tuple[JudgmentEncoder, ...]
+    lora: LoRARequest | None
+
+
+class Judged(NamedTuple):
+    """A verdict, what was cut of the texts to fit the context, and the cost in prompt tokens."""
+
+    verdict: Verdict
+    cut: Cut | None
+    prompt_tokens: int
+    cached_tokens: int
+
+
+class Rationale(NamedTuple):
+    """Generated text and its length in tokens."""
+
+    text: str
+    tokens: int
+
+
+class Judge:
+    """Judges pairs of responses by both orders and any number of principles.
+
+    Args:
+        tokenizer: of the served model.
+        reader: reads choice tokens.
+        settings: default template and the folder of an operator's own.
+        max_model_len: the model's context, in tokens.
+        chat_template: what the server renders chats with, if not the tokenizer's own.
+
+    Raises:
+        SelfJudgeError: if the default template can't be used with this tokenizer, saying why.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        reader: ChoiceReader,
+        settings: Settings,
+        max_model_len: int,
+        chat_template: str | None = None,
+    ) -> None:
+        self.templates = load_templates(settings.templates_dir)
+        self._reader = reader
+        self._settings = settings
+        self._chat = Chat(SafeTokenizer(tokenizer), chat_template)
+        self._max_model_len = max_model_len
+        self._encoder = lru_cache(maxsize=None)(self._make_encoder)
+        self._check_default_template()
+
+    def _check_default_template(self) -> None:
+        template = self.templates.get(self._settings.template)
+        if template is None:
+            known = ", ".join(sorted(self.templates))
+            raise TemplateError(f"no judgment template is called {self._settings.template!r}; known are {known}")
+        for principle in template.principles or (None,):
+            self._encoder(template.name, principle)
+
+    def panel(self, options: JudgingOptions, lora: LoRARequest | None, *, rationale: bool = False) -> Panel:
+        """What a request wants to be judged by.
+
+        Args:
+            options: template and principles; unset ones get the server's defaults, and a template that has principles
+                is used under all of them.
+            lora: the adapter of the policy; not used where the request wants the reference to judge.
+            rationale: whether the template must have rationales.
+
+        Raises:
+            ApiError: naming the template or principle that is wrong and what would be accepted.
+        """
+        name = options.template or self._default_template(options, rationale=rationale)
+        template = self.templates.get(name)
+        if template is None:
+            raise InvalidFieldError("template", f"must be one of {', '.join(sorted(self.templates))}", name)
+        if rationale and template.rationale is None:
+            with_rationale = sorted(name for name, one in self.templates.items() if one.rationale)
+            raise InvalidFieldError("rationale", f"needs a template that has them ({', '.join(with_rationale)})", name)
+        known = tuple(template.principles or ())
+        principles = tuple(dict.fromkeys(options.principles or known))
+        for principle in principles:
+            if principle not in known:
+                accepted = ", ".join(known) or "none: this template has no principles"
+                raise InvalidFieldError("principles", f"template {name!r} knows {accepted}", principle)
+        try:
+            encoders = tuple(self._encoder(name, principle) for principle in principles or (None,))
+        except SelfJudgeError as error:
+            raise ApiError(str(error), "template") from error
+        return Panel(name, principles, encoders, lora if options.judge == "policy" else None)
+
+    def _default_template(self, options: JudgingOptions, *, rationale: bool) -> str:
+        if rationale:
+            return self._settings.rationale_template
+        return self._settings.principle_template if options.principles else self._settings.template
+
+    def _make_encoder(self, name: str, principle: str | None) -> JudgmentEncoder:
+        max_tokens = self._max_model_len - _CHOICE_TOKENS
+        return JudgmentEncoder(self._chat, self.templates[name], principle, max_tokens=max_tokens)
+
+    async def compare(self, panel: Panel, comparison: Comparison) -> Judged:
+        """One comparison by every principle of the panel in both orders, all reads in one batch.
+
+        Raises:
+            ConversationError: if the conversation can't be shown to a judge.
+        """
+        started = time.monotonic()
+        prompts = [encoder.encode(*comparison) for encoder in panel.encoders]
+        reads = await self._reader.read(
+            [prompt for both, encoder in zip(prompts, panel.encoders, strict=True) for prompt in _both(both, encoder)],
+            panel.lora,
+        )
+        principles = panel.principles or (None,)
+        verdict = Verdict.of(
+            PrincipleVerdict(principle, at_a.reading, at_b.reading)
+            for principle, at_a, at_b in zip(principles, reads[::2], reads[1::2], strict=True)
+        )
+        judged = Judged(
+            verdict,
+            next((prompt.cut for prompt in prompts if prompt.cut), None),
+            sum(read.prompt_tokens for read in reads),
+            sum(read.cached_tokens for read in reads),
+        )
+        _observe(judged, time.monotonic() - started)
+        return judged
+
+    async def rationale(self, panel: Panel, comparison: Comparison, verdict: PrincipleVerdict) -> Rationale:
+        """What the judge says for its choice under one principle, generated behind the choice token (table 16)."""
+        max_tokens = min(self._settings.rationale_max_tokens, self._max_model_len // 4)
+        template = self.templates[panel.template]
+        encoder = JudgmentEncoder(
+            self._chat, template, verdict.principle, max_tokens=self._max_model_len - 2 * max_tokens
+        )
+        choice: Choice = "B" if verdict.winner == "B" else "A"
+        prompt = encoder.rationale_prompt(*comparison, choice)
+        stop = template.rationale.stop if template.rationale else ()
+        text, tokens = await self._reader.continue_text(prompt, panel.lora, max_tokens, stop)
+        return Rationale(text.strip(), tokens)
+
+
+def _both(prompts: JudgmentPrompts, encoder: JudgmentEncoder) -> Sequence[ChoicePrompt]:
+    a, b = encoder.choice_tokens
+    return ChoicePrompt(prompts.first_at_a, a, b), ChoicePrompt(prompts.first_at_b, a, b)
+
+
+def _observe(judged: Judged, seconds: float) -> None:
+    metrics.MATCH_SECONDS.observe(seconds)
+    metrics.JUDGE_TOKENS.labels("cached").inc(judged.cached_tokens)
+    metrics.JUDGE_TOKENS.labels("computed").inc(judged.prompt_tokens - judged.cached_tokens)
+    for verdict in judged.verdict.principles:
+        metrics.JUDGMENTS.inc()
+        metrics.LABEL_MASS.observe(verdict.label_mass)
+        if not verdict.consistent:
+            metrics.INCONSISTENT.inc()

@@ -1,0 +1,80 @@
+"""POST /judge, also /v1/judge: which of two responses is better, for one comparison or a batch."""
+
+from typing import Any
+from uuid import uuid4
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+from vllm.entrypoints.serve.engine.protocol import ErrorResponse
+from vllm.entrypoints.serve.utils.api_utils import validate_json_request, with_cancellation
+
+from selfjudge import Comparison as Texts
+from selfjudge import Conversation, ConversationError
+from service.completion import cut_json, judging_usage, verdict_json
+from service.errors import ApiError, InvalidFieldError, ValidatingRoute
+from service.judge import Judge, Judged, Panel, Rationale
+from service.metrics import count_outcome
+from service.protocol import ChatTurn, Comparison, JudgeRequest
+from service.state import state_of
+from service.tasks import run_together
+
+router = APIRouter(route_class=ValidatingRoute)
+
+
+@router.post("/judge", dependencies=[Depends(validate_json_request)], responses={400: {"model": ErrorResponse}})
+@router.post("/v1/judge", dependencies=[Depends(validate_json_request)], responses={400: {"model": ErrorResponse}})
+async def judge(body: JudgeRequest, request: Request) -> Response:
+    """Compares pairs of responses in both orders, under each principle, with a rationale where asked."""
+    with count_outcome("/judge"):
+        answer: Response = await _judge(body, request)
+    return answer
+
+
+@with_cancellation  # type: ignore[untyped-decorator]  # vLLM leaves it untyped
+async def _judge(body: JudgeRequest, request: Request) -> Response:
+    state = state_of(request)
+    comparisons = body.comparisons or [body.single()]
+    if len(comparisons) > state.settings.max_comparisons:
+        raise InvalidFieldError("comparisons", f"must hold at most {state.settings.max_comparisons}", len(comparisons))
+    panel = state.judge.panel(body, state.adapter(body.model), rationale=body.rationale)
+    results = await run_together(
+        _one(state.judge, panel, comparison, rationale=body.rationale) for comparison in comparisons
+    )
+    head = {
+        "id": f"judge-{uuid4().hex}",
+        "model": body.model or state.models.base_model_paths[0].name,
+        "template": panel.template,
+        "judge": body.judge,
+    }
+    tokens = sum(rationale.tokens for _, rationales in results for rationale in rationales)
+    usage = {**judging_usage([judged for judged, _ in results]), "rationale_tokens": tokens}
+    data = [_result(judged, rationales) for judged, rationales in results]
+    if body.comparisons is None:
+        return JSONResponse({**head, "object": "judgment", **data[0], "usage": usage})
+    return JSONResponse({**head, "object": "list", "data": data, "usage": usage})
+
+
+async def _one(
+    judge: Judge, panel: Panel, comparison: Comparison, *, rationale: bool
+) -> tuple[Judged, list[Rationale]]:
+    texts = Texts(conversation(comparison.prompt, comparison.messages), comparison.response_a, comparison.response_b)
+    try:
+        judged = await judge.compare(panel, texts)
+    except ConversationError as error:
+        raise ApiError(f"messages can't be judged: {error}", "messages") from error
+    if not rationale:
+        return judged, []
+    return judged, await run_together(judge.rationale(panel, texts, one) for one in judged.verdict.principles)
+
+
+def conversation(prompt: str | None, messages: list[ChatTurn] | None) -> Conversation:
+    """The conversation of a request that has either a prompt or messages."""
+    return prompt if prompt is not None else [turn.model_dump() for turn in messages or []]
+
+
+def _result(judged: Judged, rationales: list[Rationale]) -> dict[str, Any]:
+    result = {**verdict_json(judged.verdict), "truncated": cut_json(judged) or None}
+    if rationales:
+        for principle, rationale in zip(result["principles"], rationales, strict=True):
+            principle["rationale"] = rationale.text
+    return result

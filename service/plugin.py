@@ -1,0 +1,79 @@
+"""The plugin of vLLM's OpenAI server (`vllm.endpoint_plugins`): our routes, our guards, and the state they need.
+
+With `VLLM_PLUGINS=selfjudge` any vLLM server gets them; `selfjudge-serve` sets that by itself.
+"""
+
+import os
+from argparse import Namespace
+from typing import cast
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.datastructures import State
+from transformers import PreTrainedTokenizerBase
+from vllm.engine.protocol import EngineClient
+from vllm.tasks import SupportedTask
+from vllm.v1.engine.exceptions import EngineDeadError
+
+from selfjudge import Comparison
+from service import chat_route, judge_route, rank_route
+from service.auth import ApiKeyMiddleware
+from service.body_limit import BodyLimitMiddleware
+from service.errors import ApiError, handle_api_error
+from service.judge import Judge
+from service.protocol import JudgingOptions
+from service.reader import EngineReader
+from service.sampling import ChatSampler
+from service.settings import Settings
+from service.state import SelfJudgeState
+
+_BYTES_PER_MIB = 2**20
+
+probes = APIRouter()
+
+
+@probes.get("/ready", response_class=Response)
+async def ready(request: Request) -> Response:
+    """200 once the engine answers and the judge is warm, 503 otherwise."""
+    try:
+        await request.app.state.engine_client.check_health()
+    except EngineDeadError:
+        return Response(status_code=503)
+    return Response(status_code=200 if hasattr(request.app.state, "selfjudge") else 503)
+
+
+class SelfJudgePlugin:
+    """Selection and judging for vLLM's OpenAI server."""
+
+    name = "selfjudge"
+    required_tasks: tuple[SupportedTask, ...] | None = ("generate",)
+
+    def attach_router(self, app: FastAPI) -> None:
+        """Adds our routes, which replace vLLM's of the same path and method, and our guards."""
+        settings = Settings()
+        for router in (chat_route.router, judge_route.router, rank_route.router, probes):
+            app.include_router(router)
+        app.add_exception_handler(ApiError, handle_api_error)
+        app.add_middleware(BodyLimitMiddleware, max_bytes=int(settings.max_body_mib * _BYTES_PER_MIB))
+        keys = settings.api_keys or app.state.args.api_key or [os.environ.get("VLLM_API_KEY", "")]
+        if keys := [key for key in keys if key]:
+            app.add_middleware(ApiKeyMiddleware, keys=keys)
+
+    async def init_state(self, engine_client: EngineClient | None, state: State, args: Namespace) -> None:  # noqa: ARG002  vLLM's interface
+        """Builds what the routes share and warms the judge up, before the server is healthy.
+
+        Raises:
+            SelfJudgeError: if the served model can't judge by the default template, saying why.
+        """
+        if engine_client is None:
+            raise RuntimeError("selfjudge needs an engine: don't load it into vLLM's render-only server")
+        settings = Settings()
+        tokenizer = cast("PreTrainedTokenizerBase", engine_client.renderer.tokenizer)
+        config = engine_client.model_config
+        handler = state.openai_serving_chat
+        judge = Judge(tokenizer, EngineReader(engine_client), settings, config.max_model_len, handler.chat_template)
+        temperature = config.get_diff_sampling_param().get("temperature", 1.0)
+        # The first read of log-probabilities compiles for seconds where a compiler is used.
+        await judge.compare(judge.panel(JudgingOptions(), None), Comparison("warm-up", "a", "b"))
+        state.selfjudge = SelfJudgeState(
+            settings, judge, ChatSampler(handler), state.openai_serving_models, temperature
+        )

@@ -1,0 +1,124 @@
+"""What callers send: the request bodies of our routes, validated.
+
+`ChatRequest` is vLLM's own chat request plus two fields, so everything vLLM's server accepts is accepted here.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
+from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+
+Include = Literal["bracket", "candidates", "progress"]
+JudgeModel = Literal["policy", "reference"]
+Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
+Principles = Annotated[list[StrictStr], Field(min_length=1, max_length=16)]
+
+
+class _Body(BaseModel):
+    """A typo in a field's name is an error, never ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class JudgingOptions(_Body):
+    """How to judge, shared by every route that does."""
+
+    template: StrictStr | None = Field(default=None, description="Judgment template; the server's default if unset.")
+    principles: Principles | None = Field(
+        default=None,
+        description="Judge under each of these principles; the winner is the one that wins under more of them.",
+    )
+    judge: JudgeModel = Field(
+        default="policy",
+        description="Weights that judge: those that answer, or the base model without adapter.",
+    )
+
+
+class SelfRejection(JudgingOptions):
+    """Options of best-of-N selection (self-rejection, section 3.3 of the paper)."""
+
+    seed: Seed | None = Field(default=None, description="Seed of the bracket; drawn at random and reported if unset.")
+    include: list[Include] = Field(default=[], max_length=3, description="Details to add to the answer.")
+    deadline_ms: Annotated[int, Field(ge=1, le=86_400_000, strict=True)] | None = Field(
+        default=None,
+        description="Time after which the best so far of the running bracket is returned and the rest cancelled.",
+    )
+
+
+class ChatRequest(ChatCompletionRequest):
+    """vLLM's chat request plus best-of-N selection."""
+
+    best_of_n: StrictInt | None = Field(default=None, description="Candidates to sample and hold a tournament among.")
+    self_rejection: SelfRejection | None = Field(default=None, description="Options of the tournament.")
+
+
+class ChatTurn(_Body):
+    """One turn of the conversation that is judged."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: StrictStr
+
+
+class _Context(_Body):
+    """The conversation an answer belongs to: a prompt or messages, never both."""
+
+    prompt: StrictStr | None = Field(default=None, description="A single instruction.")
+    messages: list[ChatTurn] | None = Field(default=None, min_length=1, description="A conversation.")
+
+    @model_validator(mode="after")
+    def _one_of_prompt_and_messages(self) -> Self:
+        if (self.prompt is None) == (self.messages is None):
+            raise ValueError("give either 'prompt' or 'messages'")
+        return self
+
+
+class Comparison(_Context):
+    """Two responses to one conversation."""
+
+    response_a: StrictStr
+    response_b: StrictStr
+
+
+class JudgeRequest(JudgingOptions):
+    """One comparison, its fields at the top level, or a batch of them."""
+
+    model: StrictStr | None = None
+    prompt: StrictStr | None = None
+    messages: list[ChatTurn] | None = Field(default=None, min_length=1)
+    response_a: StrictStr | None = None
+    response_b: StrictStr | None = None
+    comparisons: list[Comparison] | None = Field(default=None, min_length=1)
+    rationale: StrictBool = Field(default=False, description="Generate a rationale after the choice token.")
+
+    @model_validator(mode="after")
+    def _one_or_many(self) -> Self:
+        single = (self.prompt, self.messages, self.response_a, self.response_b)
+        if self.comparisons is None:
+            self.single()
+        elif any(field is not None for field in single):
+            raise ValueError("give either 'comparisons' or the fields of one comparison, not both")
+        return self
+
+    def single(self) -> Comparison:
+        """The comparison given at the top level.
+
+        Raises:
+            ValueError: if a field of it is missing.
+        """
+        if self.response_a is None or self.response_b is None:
+            raise ValueError("give 'response_a' and 'response_b', or a list 'comparisons'")
+        return Comparison(
+            prompt=self.prompt, messages=self.messages, response_a=self.response_a, response_b=self.response_b
+        )
+
+
+class RankRequest(JudgingOptions, _Context):
+    """Candidates from anywhere, to be ranked by a tournament."""
+
+    model: StrictStr | None = None
+    candidates: list[StrictStr] = Field(min_length=2)
+    seed: Seed | None = None
+    top_n: Annotated[int, Field(ge=1, strict=True)] | None = Field(
+        default=None,
+        description="Ranks wanted; all of them if unset. Fewer ranks need fewer judgments.",
+    )

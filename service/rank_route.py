@@ -1,0 +1,70 @@
+"""POST /v1/rank: the tournament among candidates from anywhere."""
+
+import secrets
+from uuid import uuid4
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+from vllm.entrypoints.serve.engine.protocol import ErrorResponse
+from vllm.entrypoints.serve.utils.api_utils import validate_json_request, with_cancellation
+
+from selfjudge import Comparison, ConversationError, Tournament
+from service.completion import cut_json, judging_usage, record_json
+from service.errors import ApiError, InvalidFieldError, ValidatingRoute
+from service.hold import hold
+from service.judge import Judged
+from service.judge_route import conversation
+from service.metrics import count_outcome
+from service.protocol import RankRequest
+from service.state import state_of
+
+_SEED_BITS = 32
+
+router = APIRouter(route_class=ValidatingRoute)
+
+
+@router.post("/v1/rank", dependencies=[Depends(validate_json_request)], responses={400: {"model": ErrorResponse}})
+async def rank(body: RankRequest, request: Request) -> Response:
+    """Ranks 2 or more candidates by a knockout tournament."""
+    with count_outcome("/v1/rank"):
+        answer: Response = await _rank(body, request)
+    return answer
+
+
+@with_cancellation  # type: ignore[untyped-decorator]  # vLLM leaves it untyped
+async def _rank(body: RankRequest, request: Request) -> Response:
+    state = state_of(request)
+    candidates, limit = body.candidates, state.settings.max_best_of_n
+    if len(candidates) > limit:
+        raise InvalidFieldError("candidates", f"must hold 2 to {limit}", len(candidates))
+    top = len(candidates) if body.top_n is None else body.top_n
+    if top > len(candidates):
+        raise InvalidFieldError("top_n", f"must not exceed the number of candidates, which is {len(candidates)}", top)
+    panel = state.judge.panel(body, state.adapter(body.model))
+    context = conversation(body.prompt, body.messages)
+    seed = secrets.randbits(_SEED_BITS) if body.seed is None else body.seed
+
+    async def bring(candidate: int) -> str:
+        return candidates[candidate]
+
+    async def compare(first: str, second: str) -> Judged:
+        return await state.judge.compare(panel, Comparison(context, first, second))
+
+    try:
+        held = await hold(Tournament(len(candidates), seed=seed, top=top), bring, compare)
+    except ConversationError as error:
+        raise ApiError(f"messages can't be judged: {error}", "messages") from error
+    return JSONResponse(
+        {
+            "id": f"rank-{uuid4().hex}",
+            "object": "ranking",
+            "model": body.model or state.models.base_model_paths[0].name,
+            "template": panel.template,
+            "judge": body.judge,
+            "seed": seed,
+            "ranking": held.ranking,
+            "bracket": [record_json(record) for record in held.records],
+            "truncated": [cut_json(judged) for judged in held.judged if judged.cut],
+            "usage": judging_usage(held.judged),
+        }
+    )

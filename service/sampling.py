@@ -1,0 +1,102 @@
+"""Samples candidates through vLLM's own chat handler, one call each, so that each arrives as soon as it is finished.
+
+Tools, structured outputs, reasoning and log-probabilities work because vLLM's handler does them.
+"""
+
+from http import HTTPStatus
+from typing import NamedTuple, Protocol
+
+from vllm.entrypoints.openai.chat_completion.protocol import (
+    ChatCompletionRequest,
+    ChatCompletionResponse,
+)
+from vllm.entrypoints.openai.chat_completion.serving import OpenAIServingChat
+from vllm.entrypoints.serve import create_error_response
+from vllm.entrypoints.serve.engine.protocol import ErrorResponse
+from vllm.exceptions import VLLMClientError, VLLMError
+
+from selfjudge import message_text
+from service.errors import ApiError
+from service.protocol import ChatRequest
+
+_SEED_SPACE = 2**63
+
+
+class Sampled(NamedTuple):
+    """A finished candidate: vLLM's whole answer with its single choice, and the text a judge compares."""
+
+    response: ChatCompletionResponse
+    text: str
+
+
+class SampleError(ApiError):
+    """One candidate could not be sampled, for the reason and with the status that vLLM's handler gave.
+
+    A tournament goes on without it; where no candidate could be sampled, it is the answer to the request.
+    """
+
+    def __init__(self, error: ErrorResponse) -> None:
+        super().__init__(error.error.message, error.error.param)
+        self.status = HTTPStatus(error.error.code)
+        self.type = error.error.type
+
+
+class Sampler(Protocol):
+    """Samples the i-th candidate of a request."""
+
+    async def sample(self, request: ChatRequest, index: int, request_id: str) -> Sampled:
+        """Samples one candidate.
+
+        Raises:
+            SampleError: if the engine refuses or fails this one.
+        """
+        ...
+
+
+class ChatSampler:
+    """`Sampler` on vLLM's chat handler."""
+
+    def __init__(self, handler: OpenAIServingChat) -> None:
+        self._handler = handler
+
+    async def sample(self, request: ChatRequest, index: int, request_id: str) -> Sampled:
+        """Samples one candidate; see `Sampler`."""
+        one = _request_for_one(request, index, request_id)
+        try:
+            answer = await self._handler.create_chat_completion(one)
+        except (VLLMError, ValueError) as error:
+            raise SampleError(create_error_response(error)) from error
+        if isinstance(answer, ErrorResponse):
+            raise SampleError(answer)
+        if not isinstance(answer, ChatCompletionResponse):
+            raise TypeError(f"vLLM's chat handler streamed an answer that was not to be streamed: {type(answer)}")
+        return Sampled(answer, message_text(answer.choices[0].message.model_dump()))
+
+    async def check(self, request: ChatRequest) -> None:
+        """Finds what is wrong with a request before anything is sampled: unknown model, prompt beyond the context.
+
+        Raises:
+            SampleError: with what vLLM's handler says.
+        """
+        try:
+            rendered = await self._handler.render_chat_request(_request_for_one(request, 0, "check"))
+        except (VLLMClientError, ValueError) as error:
+            raise SampleError(create_error_response(error)) from error
+        if isinstance(rendered, ErrorResponse):
+            raise SampleError(rendered)
+
+
+def _request_for_one(request: ChatRequest, index: int, request_id: str) -> ChatCompletionRequest:
+    # N equal seeds would give N equal candidates.
+    seed = None if request.seed is None else (request.seed + index) % _SEED_SPACE
+    return request.model_copy(
+        update={
+            "n": 1,
+            "stream": False,
+            "stream_options": None,
+            "seed": seed,
+            "request_id": f"{request_id}-{index}",
+            # Parsers for tools and reasoning rewrite what they find in a request.
+            "messages": list(request.messages),
+        }
+    )

@@ -1,0 +1,144 @@
+"""One best-of-N chat request from validated options to its winner: what to sample, what to judge by, and doing it."""
+
+import secrets
+from typing import NamedTuple
+from uuid import uuid4
+
+from vllm.lora.request import LoRARequest
+
+from selfjudge import Comparison, ConversationError, Message, Tournament
+from service import metrics
+from service.completion import Selection
+from service.errors import ApiError, DeadlineError, InvalidFieldError
+from service.hold import Held, Progress, hold
+from service.judge import Judged, Panel
+from service.protocol import ChatRequest, SelfRejection
+from service.sampling import Sampled, SampleError
+from service.state import SelfJudgeState
+
+_SEED_BITS = 32
+
+
+class Plan(NamedTuple):
+    """A request that has been found fit to run."""
+
+    request: ChatRequest
+    options: SelfRejection
+    best_of_n: int
+    top: int
+    seed: int
+    panel: Panel
+    conversation: list[Message]
+    warnings: list[str]
+
+
+def wanted_best_of_n(request: ChatRequest, header: str | None, state: SelfJudgeState) -> int:
+    """How many candidates to sample: the body's `best_of_n`, else the header's, else the server's default.
+
+    The server's default leaves requests for several choices alone: they are vLLM's plain `n`.
+
+    Raises:
+        InvalidFieldError: unless it is an integer within the limit and not below `n`.
+    """
+    limit, choices = state.settings.max_best_of_n, request.n or 1
+    field, wanted = "best_of_n", request.best_of_n
+    if wanted is None and header is not None:
+        field, wanted = "X-Best-Of-N", int(header) if header.strip().isdecimal() else 0
+    if wanted is None:
+        return state.settings.default_best_of_n if choices == 1 else 1
+    if not 1 <= wanted <= limit:
+        raise InvalidFieldError(
+            field, f"must be an integer from 1 to {limit}", header if field == "X-Best-Of-N" else wanted
+        )
+    if choices > wanted:
+        raise InvalidFieldError("n", f"must not exceed best_of_n, which is {wanted}", choices)
+    return wanted
+
+
+def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: SelfJudgeState) -> Plan:
+    """Checks everything that can be checked before tokens are spent.
+
+    Raises:
+        ApiError: naming what is wrong.
+    """
+    if request.use_beam_search:
+        raise InvalidFieldError("use_beam_search", "must be off with best_of_n: candidates are samples", True)
+    options = request.self_rejection or SelfRejection()
+    panel = state.judge.panel(options, lora)
+    conversation: list[Message] = [dict(message) for message in request.messages]
+    try:
+        panel.encoders[0].encode(conversation, "", "")
+    except ConversationError as error:
+        raise ApiError(f"messages can't be judged: {error}", "messages") from error
+    return Plan(
+        request,
+        options,
+        best_of_n,
+        request.n or 1,
+        secrets.randbits(_SEED_BITS) if options.seed is None else options.seed,
+        panel,
+        conversation,
+        _warnings(request, state),
+    )
+
+
+def _warnings(request: ChatRequest, state: SelfJudgeState) -> list[str]:
+    temperature = state.default_temperature if request.temperature is None else request.temperature
+    if temperature == 0:
+        return ["temperature is 0: all candidates are equal, so that selecting among them changes nothing"]
+    return []
+
+
+async def select(plan: Plan, state: SelfJudgeState, progress: Progress | None = None) -> Selection:
+    """Samples, judges, and returns the best.
+
+    Raises:
+        SampleError: if no candidate could be sampled.
+        DeadlineError: if none was finished in time.
+    """
+    request_id = uuid4().hex
+    sampled: dict[int, Sampled] = {}
+
+    async def bring(candidate: int) -> str:
+        outcome = "cancelled"
+        try:
+            sampled[candidate] = await state.sampler.sample(plan.request, candidate, request_id)
+            outcome = "ok"
+        except SampleError:
+            outcome = "failed"
+            raise
+        finally:
+            metrics.CANDIDATES.labels(outcome).inc()
+        return sampled[candidate].text
+
+    async def compare(first: str, second: str) -> Judged:
+        return await state.judge.compare(plan.panel, Comparison(plan.conversation, first, second))
+
+    milliseconds = plan.options.deadline_ms
+    held = await hold(
+        Tournament(plan.best_of_n, seed=plan.seed, top=plan.top),
+        bring,
+        compare,
+        deadline_seconds=None if milliseconds is None else milliseconds / 1000,
+        progress=progress,
+    )
+    if not held.ranking:
+        if held.deadline_reached:
+            message = f"no candidate was finished within deadline_ms={milliseconds}; give more time or fewer max_tokens"
+            raise DeadlineError(message, "self_rejection.deadline_ms")
+        raise next(iter(held.failures.values()))
+    _observe(held, sampled)
+    return Selection(
+        f"chatcmpl-{request_id}", plan.options, plan.best_of_n, plan.seed, plan.panel, held, sampled, plan.warnings
+    )
+
+
+def _observe(held: Held, sampled: dict[int, Sampled]) -> None:
+    for candidate, one in sampled.items():
+        fate = "returned" if candidate in held.ranking else "rejected"
+        metrics.SAMPLED_TOKENS.labels(fate).inc(one.response.usage.completion_tokens or 0)
+    title = [record for record in held.records if record.place == 1 and record.probability_a is not None]
+    if title:
+        final = max(title, key=lambda record: record.round)
+        lead = final.probability_a or 0.0
+        metrics.WINNER_MARGIN.observe(lead if final.winner == final.first else 1 - lead)

@@ -1,0 +1,69 @@
+"""What an operator can set, validated once at start-up.
+
+Values come from the environment (``SELFJUDGE_...``), so that the same settings reach the plugin inside our launcher and
+inside anybody's stock vLLM server; `selfjudge-serve` turns its flags into these variables.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of selection and judging; vLLM's own options stay vLLM's."""
+
+    model_config = SettingsConfigDict(env_prefix="SELFJUDGE_", frozen=True, extra="ignore")
+
+    max_best_of_n: int = Field(
+        default=64,
+        ge=1,
+        le=256,
+        description="Largest `best_of_n` a request may ask for, and the most candidates `/v1/rank` takes.",
+    )
+
+    default_best_of_n: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="`best_of_n` of chat requests that ask for none, neither in the body nor by header.",
+    )
+
+    max_comparisons: int = Field(default=256, ge=1, le=4096, description="Most comparisons in one `/judge` request.")
+
+    template: str = Field(
+        default="ultrafeedback",
+        description="Judgment template of requests that name none: a shipped one, or one found in templates_dir.",
+    )
+
+    principle_template: str = Field(
+        default="ultrafeedback-principle",
+        description="Judgment template of requests that name principles but no template.",
+    )
+    rationale_template: str = Field(
+        default="ultrafeedback-principle-rationale",
+        description="Judgment template of requests that want rationales but name no template.",
+    )
+    templates_dir: Path | None = Field(default=None, description="Folder of your own judgment templates (YAML).")
+
+    max_body_mib: float = Field(default=8.0, gt=0, le=1024, description="Largest request body read, in MiB.")
+
+    heartbeat_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        description="Silence after which a stream carries a comment, so that load balancers keep it open.",
+    )
+
+    rationale_max_tokens: int = Field(
+        default=256, ge=1, le=4096, description="Longest rationale generated for a `/judge` request."
+    )
+    api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Keys that callers must bear one of, separated by commas; none means an open server."
+    )
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        return tuple(key.strip() for key in value.split(",") if key.strip()) if isinstance(value, str) else value
