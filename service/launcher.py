@@ -84,7 +84,8 @@ async def _serve(args: Namespace, started: float) -> None:
 
 
 async def _announce(args: Namespace, started: float) -> None:
-    while not await _accepts_connections(args.host or "127.0.0.1", args.port):
+    # The port opens in vLLM's code, which sets no event.
+    while not await _accepts_connections(args.host or "127.0.0.1", args.port):  # noqa: ASYNC110
         await asyncio.sleep(0.1)
     host = "127.0.0.1" if args.host in (None, "0.0.0.0", "::") else args.host  # noqa: S104
     url = f"{'https' if args.ssl_keyfile else 'http'}://{host}:{args.port}"

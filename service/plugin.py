@@ -5,11 +5,10 @@ With `VLLM_PLUGINS=selfjudge` any vLLM server gets them; `selfjudge-serve` sets 
 
 import os
 from argparse import Namespace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.datastructures import State
-from transformers import PreTrainedTokenizerBase
 from vllm.engine.protocol import EngineClient
 from vllm.tasks import SupportedTask
 from vllm.v1.engine.exceptions import EngineDeadError
@@ -25,6 +24,9 @@ from service.reader import EngineReader
 from service.sampling import ChatSampler
 from service.settings import Settings
 from service.state import SelfJudgeState
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _BYTES_PER_MIB = 2**20
 
