@@ -73,7 +73,10 @@ def context_text(template: JudgmentTemplate, conversation: Conversation, quote: 
         if role is None:
             known = ", ".join(_ROLES)
             raise ConversationError(f"messages[{index}].role is {message.get('role')!r}; known are {known}")
-        text = message_text(message)
+        try:
+            text = message_text(message)
+        except ConversationError as error:
+            raise ConversationError(f"messages[{index}]: {error}") from error
         if role != "system" or text not in ("", template.system):
             turns.append((role, text))
     if not turns:

@@ -12,7 +12,7 @@ Control tokens are not dealt with here: data never encodes to one (tokens.py).
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import dropwhile, islice
 from typing import Final
@@ -20,7 +20,8 @@ from typing import Final
 from selfjudge.template import JudgmentTemplate, Wording, split_fields
 
 QUOTE_MARK: Final = "> "
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Mn"})
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Me", "Mn"})
+"""Unicode categories that a reader may not see: controls, formats, unassigned, private, and marks upon others."""
 
 
 def delimiters(template: JudgmentTemplate, wording: Wording) -> frozenset[str]:
@@ -34,10 +35,12 @@ def delimiters(template: JudgmentTemplate, wording: Wording) -> frozenset[str]:
 
 def _plain(line: str, length: int | None = None) -> str:
     """The first `length` characters of a line as a reader sees them, without what hides its beginning."""
-    shown = (c for c in line if unicodedata.category(c) not in _INVISIBLE)
-    visible = "".join(islice(dropwhile(str.isspace, shown), length))
-    decomposed = unicodedata.normalize("NFKD", visible)
-    return "".join(c for c in decomposed if unicodedata.category(c) != "Mn").strip().casefold()
+    beginning = islice(dropwhile(str.isspace, _visible(line)), length)
+    return "".join(_visible(unicodedata.normalize("NFKD", "".join(beginning)))).strip().casefold()
+
+
+def _visible(text: str) -> Iterator[str]:
+    return (character for character in text if unicodedata.category(character) not in _INVISIBLE)
 
 
 class Quoter:
@@ -55,6 +58,7 @@ class Quoter:
         return self._cached(text)
 
     def _quote(self, text: str) -> str:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # JSON may bring lone surrogates
         if self._markers is not None:
             text = self._markers.sub(lambda match: f"{match[0][0]} {match[0][1:]}", text)
         return "".join(map(self._quote_line, text.splitlines(keepends=True)))

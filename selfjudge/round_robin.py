@@ -1,5 +1,6 @@
 """Round robin: every pair meets, N(N-1)/2 matches. The reference that section 3.3 replaces by the tournament."""
 
+import math
 from itertools import combinations
 
 from typing_extensions import override
@@ -13,6 +14,8 @@ class RoundRobin(Contest):
     @override
     def _advance(self) -> None:
         present = [candidate for candidate in self.seats if candidate in self._arrived]
+        if len(self._issued) == math.comb(len(present), 2):
+            return
         for first, second in combinations(present, 2):
             self._meet(first, second, place=1, round_=1)
 

@@ -117,7 +117,7 @@ class JudgmentTemplate(_Schema):
     user: Annotated[str, _fields_are(*RESPONSE_FIELDS, principle=True)]
     """The user turn. Context first, then A, then B: what matches share comes first, so that its prefix is cached."""
 
-    answer_prefix: Annotated[str, _fields_are(principle=True), Field(min_length=1)]
+    answer_prefix: Annotated[str, Field(min_length=1), _fields_are(principle=True)]
     """The start of the assistant turn; the choice token A or B comes right behind it."""
 
     rationale: Rationale | None = None

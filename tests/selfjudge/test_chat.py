@@ -1,0 +1,65 @@
+"""Chat templates: what stands around contents, and which templates cannot be used."""
+
+from collections.abc import Callable
+
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from selfjudge import Chat, ChatTemplateError, SafeTokenizer
+
+Families = dict[str, Callable[[], PreTrainedTokenizerFast]]
+
+
+@pytest.fixture(scope="module")
+def safe_bytes(families: Families) -> SafeTokenizer:
+    return SafeTokenizer(families["byte-level"]())
+
+
+def test_the_scaffold_is_what_stands_around_contents(safe_bytes: SafeTokenizer) -> None:
+    chat = Chat(safe_bytes)
+    assert chat.scaffold(("system", "user"), answering=True) == ("<|system|>\n", "\n<|user|>\n", "\n<|assistant|>\n")
+    assert chat.turn_end() == "</s>"
+
+
+def test_a_template_without_system_role_leaves_it_to_the_user_turn(families: Families) -> None:
+    scaffold, takes_system = Chat(SafeTokenizer(families["legacy"]())).question()
+    assert not takes_system
+    assert scaffold == ("<s><start_of_turn>user\n", "<end_of_turn>\n<start_of_turn>model\n")
+
+
+def test_a_template_that_drops_the_system_message_counts_as_one_without(safe_bytes: SafeTokenizer) -> None:
+    dropping = "{%- for m in messages if m.role == 'user' -%}{{- m.content -}}{%- endfor -%}"
+    assert Chat(safe_bytes, dropping).question() == (("", ""), False)
+
+
+@pytest.mark.parametrize("template", ["{{ messages[0].content }}{{ messages[0].content }}", "always the same"])
+def test_contents_must_be_shown_exactly_once(safe_bytes: SafeTokenizer, template: str) -> None:
+    with pytest.raises(ChatTemplateError, match="'byte-level', given roles user: does not show the content of each ex"):
+        Chat(safe_bytes, template).question()
+
+
+def test_a_template_that_fails_is_named_with_its_complaint(safe_bytes: SafeTokenizer) -> None:
+    with pytest.raises(ChatTemplateError, match="given roles tool: refuses: role must be system, user or assistant"):
+        Chat(safe_bytes).scaffold(("tool",), answering=False)
+
+
+def test_a_tokenizer_without_chat_template_is_refused(families: Families) -> None:
+    tokenizer = families["byte-level"]()
+    own, tokenizer.chat_template = tokenizer.chat_template, None
+    try:
+        with pytest.raises(ChatTemplateError, match=r"has no chat template; set its chat_template, or pass one"):
+            Chat(SafeTokenizer(tokenizer))
+    finally:
+        tokenizer.chat_template = own
+
+
+def test_options_reach_the_template(safe_bytes: SafeTokenizer) -> None:
+    template = "{{- '<think></think>' if not thinking else '' -}}{{- messages[-1].content -}}"
+    chat = Chat(safe_bytes, template, {"thinking": False})
+    assert chat.scaffold(("user",), answering=True)[0] == "<think></think>"
+    assert Chat(safe_bytes, template, {"thinking": True}).scaffold(("user",), answering=True)[0] == ""
+
+
+def test_role_markers_are_found_where_they_are_text(families: Families) -> None:
+    chat = Chat(SafeTokenizer(families["metaspace"]()))
+    assert chat.role_markers(chat.question()[0]) == {"[INST] <<SYS>>", "<</SYS>>", "[/INST]"}
