@@ -1,0 +1,139 @@
+"""The recipe of a model: every number that decides what comes out, read from YAML and checked before work begins.
+
+Leaves out where files go and how many workers compute, which change nothing about the method.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
+from pydantic_core import ErrorDetails
+
+from training.model import Shape
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class RecipeError(ValueError):
+    """A recipe cannot be read, or does not say what it must."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tokens(_Section):
+    """The tokenizer."""
+
+    vocabulary: PositiveInt
+    """Most tokens; fewer where nothing is left to merge."""
+    problems: PositiveInt
+    """How many problems' dialogues and judgments it is trained on."""
+
+
+class Rates(_Section):
+    """Peak learning rates."""
+
+    matrices: PositiveFloat
+    """Muon's, for the weight matrices of the layers."""
+    others: PositiveFloat
+    """AdamW's, for embeddings and norms."""
+
+
+class Pretraining(_Section):
+    """Dialogues, and right answers within judgments."""
+
+    steps: PositiveInt
+    batch: PositiveInt
+    """Documents per step."""
+    warm_up: PositiveInt
+    decay: PositiveInt
+    """Steps of the cosine at the end."""
+    floor: Share
+    """Factor on the learning rates to which the cosine falls, and at which JSFT begins."""
+    early_layer: PositiveInt
+    """Layer whose output, too, must predict right answers."""
+    early_weight: NonNegativeFloat
+    checkpoints: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    """Steps after which a weak checkpoint is kept."""
+
+
+class Sampling(_Section):
+    """Samples of the weak checkpoints, the raw material of preference pairs."""
+
+    prompts: PositiveInt
+    demonstrators: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    """Checkpoints (by step) that give demonstrations, in turn: the better of two samples at temperature 1."""
+    checkpoints: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    """Checkpoints whose samples are the rejected responses."""
+    temperatures: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
+    """Drawn from for each checkpoint and group of prompts."""
+    samples: PositiveInt
+    """Per prompt and checkpoint."""
+
+
+class Finetuning(_Section):
+    """One round of JSFT."""
+
+    steps: PositiveInt
+    pairs: PositiveInt
+    """Preference pairs per step, each judged in both orders."""
+    dialogues: PositiveInt
+    """Demonstrations per step."""
+    graded_share: Share
+    """Share of pairs of two wrong answers, told apart by their grades."""
+    least_gap: Share
+    """Least difference of grade in these."""
+    attack_share: Share
+    """Share of pairs whose rejected response is dressed up as an attack."""
+    replay: NonNegativeFloat
+    """Weight of the right response as a target within a judgment; 0 is the paper's."""
+    emphasis: NonNegativeFloat
+    """Before the round, pairs are weighted 1 + emphasis * P(the judge prefers the wrong answer)."""
+    own_prompts: Annotated[int, Field(ge=0)]
+    """Prompts to which the current model is sampled for further rejected responses, before the round."""
+    own_samples: PositiveInt
+    """Per such prompt, at temperature 1."""
+
+
+class Recipe(_Section):
+    """All of it."""
+
+    seed: int
+    shape: Shape
+    tokens: Tokens
+    rates: Rates
+    pretraining: Pretraining
+    sampling: Sampling
+    rounds: Annotated[tuple[Finetuning, ...], Field(min_length=1)]
+    """JSFT rounds in order; the learning rate falls to 0 by a cosine over all of them."""
+
+
+SECTIONS: dict[str, type[BaseModel]] = {
+    "shape": Shape,
+    "tokens": Tokens,
+    "rates": Rates,
+    "pretraining": Pretraining,
+    "sampling": Sampling,
+    "rounds": Finetuning,
+}
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe. Raises RecipeError naming the file and the key, and what would be accepted."""
+    try:
+        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError) as error:
+        raise RecipeError(f"{path}: cannot be read as YAML: {error}") from error
+    except ValidationError as error:
+        raise RecipeError("\n".join(f"{path}: {_complaint(item)}" for item in error.errors())) from error
+
+
+def _complaint(item: ErrorDetails) -> str:
+    *owners, key = item["loc"] or ("recipe",)
+    name = ".".join(map(str, (*owners, key)))
+    if item["type"] != "extra_forbidden":
+        return f"key {name!r}: {item['msg']}"
+    section = SECTIONS[str(owners[0])] if owners else Recipe
+    return f"key {name!r}: unknown key; accepted are {', '.join(section.model_fields)}"
