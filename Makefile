@@ -27,7 +27,7 @@ check: set-up-dev ## Lint, format, strict types, direction of imports.
 	@$(BIN)/lint-imports --no-logo
 
 model: set-up-train ## Retrain the model that ships from nothing.
-	@$(BIN)/selfjudge-train
+	@$(BIN)/selfjudge-train model
 
 bench: set-up-train ## Measure the server against the bare engine and against a client that runs the tournament itself.
 	@$(BIN)/python -m loadtests

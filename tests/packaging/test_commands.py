@@ -1,0 +1,59 @@
+"""The commands that the README and CONTRIBUTING name exist, and say what they do."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.project import ROOT
+
+TARGETS = {"help", "serve", "test", "check", "model", "bench", "evaluate"}
+
+
+def output(*command: str | Path) -> str:
+    """Run a command in the root of the checkout and return what it printed; a failure fails the test."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_make_help_lists_every_target_and_is_the_default() -> None:
+    listed = output("make", "help")
+    assert {line.split()[1] for line in listed.splitlines()} == TARGETS
+    assert all(re.fullmatch(r"make \w+ +\S.{10,}\.", line) for line in listed.splitlines())
+    assert output("make") == listed
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_named_make_targets_exist(document: str) -> None:
+    named = set(
+        re.findall(
+            r"(?:^    |`)(?:[A-Z]+=\S+ )*(?:[A-Z]+=\S+ )*make (\w+)", (ROOT / document).read_text(), re.MULTILINE
+        )
+    )
+    assert {"test"} <= named <= TARGETS
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "exec make test"
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+
+
+def test_serve_passes_on_where_and_what() -> None:
+    plan = output("make", "--dry-run", "serve", "HOST=0.0.0.0", "PORT=9000", "MODEL=some/model")
+    assert plan.splitlines()[-1] == "exec .venv/bin/selfjudge-serve some/model --host 0.0.0.0 --port 9000"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("selfjudge-serve",), ("selfjudge-train",), ("selfjudge-train", "model"), ("selfjudge-train", "evaluate")],
+)
+def test_help(command: tuple[str, ...]) -> None:
+    program = Path(sys.executable).with_name(command[0])
+    assert "usage:" in output(program, *command[1:], "--help").lower()
+
+
+def test_help_of_the_benchmark() -> None:
+    assert "usage:" in output(sys.executable, "-m", "loadtests", "--help").lower()

@@ -1,0 +1,47 @@
+"""Every third-party module that a package imports belongs to a distribution that pyproject.toml names for it."""
+
+import ast
+import sys
+from importlib.metadata import packages_distributions
+
+import pytest
+
+from scripts.lock import normalised
+from tests.packaging.project import BASE, EXTRAS, ROOT, requirements
+
+OWN = {"loadtests", "selfjudge", "service", "training"}
+# vLLM's plugin interface hands out objects of these, so their versions are vLLM's to choose.
+VLLM_BRINGS = {"fastapi", "prometheus-client", "starlette", "torch", "uvloop"}
+PYDANTIC_BRINGS = {"pydantic-core"}
+
+
+def imported(package: str) -> set[str]:
+    """Return the top-level modules that the files of a package import."""
+    modules = set()
+    for file in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                modules.add(node.module.partition(".")[0])
+    return modules - sys.stdlib_module_names - OWN
+
+
+@pytest.mark.parametrize(
+    ("package", "extras", "brought"),
+    [
+        ("selfjudge", [], set()),
+        ("service", EXTRAS["cpu"], VLLM_BRINGS),
+        ("training", EXTRAS["train"], PYDANTIC_BRINGS),
+    ],
+    ids=["selfjudge", "service", "training"],
+)
+def test_imports_are_declared(package: str, extras: list[str], brought: set[str]) -> None:
+    declared = {normalised(requirement.name) for requirement in requirements(*BASE, *extras)} | brought
+    owners = packages_distributions()
+    undeclared = {
+        module
+        for module in imported(package)
+        if not declared & {normalised(owner) for owner in owners.get(module, [module])}
+    }
+    assert undeclared == set()

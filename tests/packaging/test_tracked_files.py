@@ -1,0 +1,49 @@
+"""What is committed speaks of the project alone, and stays small."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.project import ROOT
+
+FORBIDDEN = {
+    "a path of one machine": r"(?<![\w./-])/(?:root|home|Users|work|workspace|mnt)/\w",
+    "a package index": r"https?://[^\s\"'`]*(?:/simple\b|pypi\.org|pythonhosted|download\.pytorch|artifactory|nexus)",
+    "a credential in an address": r"https?://[^\s/@\"'`]+:[^\s/@\"'`]+@",
+    "a secret": r"-----BEGIN [A-Z ]*PRIVATE KEY|\b(?:hf_|ghp_|sk-)[A-Za-z0-9]{20,}",
+}
+WEIGHTS_BYTES = 8_000_000
+LINES = 400
+
+
+@pytest.fixture(scope="module")
+def tracked() -> list[Path]:
+    """Every tracked file that exists."""
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_no_file_holds(what: str, tracked: list[Path]) -> None:
+    pattern = re.compile(FORBIDDEN[what].encode())
+    found = {path.relative_to(ROOT): match[0] for path in tracked if (match := pattern.search(path.read_bytes()))}
+    assert found == {}
+
+
+def test_one_concept_per_file(tracked: list[Path]) -> None:
+    long = {path.name for path in tracked if path.suffix == ".py" and len(path.read_text().splitlines()) > LINES}
+    assert long == set()
+
+
+def test_every_module_says_what_it_is_for(tracked: list[Path]) -> None:
+    modules = [path for path in tracked if path.suffix == ".py" and path.read_text().strip()]
+    assert [path.name for path in modules if not re.match(r'(#!.*\n)?r?"""\S', path.read_text())] == []
+
+
+def test_weights_are_small(tracked: list[Path]) -> None:
+    weights = [path for path in tracked if path.suffix == ".safetensors"]
+    assert weights
+    assert all(path.stat().st_size <= WEIGHTS_BYTES for path in weights)
