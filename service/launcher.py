@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def read_options(argv: Sequence[str]) -> Namespace:
-    """Options of vLLM and ours, our defaults filled in; also sets the variables that vLLM reads while it is imported."""
+    """Options of vLLM and ours with our defaults; also sets the variables that vLLM reads while it is imported."""
     on_cpu = _is_cpu_build()
     _set_defaults(_EVERYWHERE | (_ON_CPU if on_cpu else {}))
     args = _parse(argv, on_cpu=on_cpu)
