@@ -1,0 +1,121 @@
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import LlamaForCausalLM
+
+from selfjudge import Comparison, PrincipleVerdict, Reading, RoundRobin, Verdict
+from training.documents import Renderer
+from training.evaluate import evaluate
+from training.evaluation_files import write_results
+from training.judge import Judge
+from training.model import save_model
+from training.sample import sample_answers
+from training.selection import contest_winners, different_pairs, majority_votes
+from training.statistics import bootstrap, wilson
+
+PROMPTS = ["Sort these letters: CAB", "Reverse ABCDE", "Reverse 123"]
+
+
+class Alphabetical(Judge):
+    """A judge that prefers the text that comes first in the alphabet."""
+
+    def __init__(self) -> None:
+        self.judged: list[Comparison] = []
+
+    def verdicts(self, comparisons: Sequence[Comparison], progress: str | None = None) -> list[Verdict]:
+        self.judged += comparisons
+        return [
+            Verdict.of([PrincipleVerdict(None, *([yes, no] if pair.first < pair.second else [no, yes]))])
+            for pair in comparisons
+            for yes, no in [(Reading(-0.1, -2.0), Reading(-2.0, -0.1))]
+        ]
+
+
+def test_a_consistent_judge_finds_the_best_of_each_prompt() -> None:
+    groups = [["C", "A", "B", "A"], ["E", "D", "F", "G"]]
+    judge = Alphabetical()
+    assert contest_winners(judge, ["x", "y"], groups, seed=0) == ["A", "D"]
+    assert contest_winners(judge, ["x", "y"], groups, seed=0, kind=RoundRobin) == ["A", "D"]
+    assert all(pair.first != pair.second for pair in judge.judged)
+
+
+def test_a_majority_wins_the_vote_and_equals_draw_lots() -> None:
+    assert majority_votes([["B", "A", "B"]], seed=0) == ["B"]
+    assert {majority_votes([["A", "B"]], seed)[0] for seed in range(20)} == {"A", "B"}
+
+
+def test_pairs_are_of_different_texts() -> None:
+    assert different_pairs([["A", "A", "B"], ["C"]]) == [(0, "A", "B")]
+
+
+def test_wilson_is_the_textbook_interval() -> None:
+    estimate = wilson([True] * 8 + [False] * 2)
+    assert estimate == pytest.approx((0.8, 0.4902, 0.9433, 10), abs=1e-4)
+    with pytest.raises(ValueError, match="at least one"):
+        wilson([])
+
+
+def test_the_bootstrap_brackets_the_mean() -> None:
+    estimate = bootstrap([0.0] * 50 + [1.0] * 50)
+    assert estimate.low < estimate.mean == 0.5 < estimate.high
+    assert 0.15 < estimate.high - estimate.low < 0.25
+
+
+def test_greedy_samples_are_those_of_transformers(toy_model: LlamaForCausalLM, renderer: Renderer) -> None:
+    tokenizer = renderer.chat.tokens.source
+    toy_model.eval()
+    answers = sample_answers(
+        toy_model, renderer.chat, PROMPTS, samples=2, temperature=0.0, seed=0, workers=2, system=True
+    )
+    for prompt, (first, second) in zip(PROMPTS, answers, strict=True):
+        messages = [
+            {"role": "system", "content": renderer.encoder.template.system},
+            {"role": "user", "content": prompt},
+        ]
+        ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+        new = toy_model.generate(torch.tensor([ids]), max_new_tokens=24, do_sample=False)[0, len(ids) :]
+        assert first == second == tokenizer.decode(new, skip_special_tokens=True)
+
+
+def test_sampling_depends_on_the_seed_alone(toy_model: LlamaForCausalLM, renderer: Renderer) -> None:
+    def sampled(seed: int, workers: int) -> list[list[str]]:
+        return sample_answers(
+            toy_model, renderer.chat, PROMPTS, samples=3, temperature=1.0, seed=seed, workers=workers
+        )
+
+    assert sampled(0, workers=1) == sampled(0, workers=2) != sampled(1, workers=1)
+
+
+def test_the_judge_reads_each_prompt_as_if_alone(toy_model: LlamaForCausalLM, renderer: Renderer) -> None:
+    toy_model.eval()
+    comparisons = [Comparison(PROMPTS[0], "ABC", "C"), Comparison(PROMPTS[1], "EDCBA", "EDC, or something longer")]
+    verdicts = Judge(toy_model, renderer, workers=2).verdicts([*comparisons, comparisons[0]])
+    assert verdicts[0] == verdicts[2]
+    for comparison, verdict in zip(comparisons, verdicts, strict=False):
+        ids = renderer.encoder.encode(*comparison).first_at_a
+        logprobs = toy_model(input_ids=torch.tensor([ids])).logits[0, -1].log_softmax(-1).tolist()
+        choice = renderer.encoder.choice_tokens
+        reading = verdict.principles[0].first_at_a
+        assert (reading.logprob_a, reading.logprob_b) == pytest.approx((logprobs[choice.a], logprobs[choice.b]), abs=1e-4)
+
+
+def test_an_evaluation_writes_its_report_and_plot(
+    toy_model: LlamaForCausalLM, renderer: Renderer, tmp_path: Path
+) -> None:
+    save_model(toy_model, renderer.chat.tokens.source, tmp_path / "model", torch.float16)
+    report = evaluate(tmp_path / "model", prompts=6, seed=0, workers=2)
+    paths = write_results(report, tmp_path / "results")
+    assert [path.suffix for path in paths] == [".json", ".png", ".svg"]
+    written = json.loads(paths[0].read_text(encoding="utf-8"))
+    curves = written["selection"]["exact_match"]
+    assert set(curves["tournament"]) == {"1", "2", "4", "8", "16", "32"}
+    for size, oracle in curves["oracle"].items():
+        assert oracle["mean"] >= max(curves["tournament"][size]["mean"], curves["majority"][size]["mean"])
+
+
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no config.json"):
+        evaluate(tmp_path / "nothing", prompts=1, seed=0, workers=1)
