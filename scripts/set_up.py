@@ -71,13 +71,13 @@ def set_up(kind: str, wanted: dict[str, str], installed: dict[str, str]) -> None
     check_system(kind)
     if not installed:
         discard_unfinished()
-    write_state(State(root=str(ROOT), accelerator=kind, installed={}))
-    if not installed:
-        say(f"making .venv with Python {sys.version.split()[0]}")
-        run(sys.executable, "-m", "venv", VENV)
-    lists = [name for name in wanted if name.endswith(".txt")]
-    say(f"installing {', '.join(f'requirements/{name}' for name in lists)}: minutes the first time")
-    pip("install", "--no-deps", "--no-compile", *(f"--requirement=requirements/{name}" for name in lists))
+    if lists := [name for name in wanted if name.endswith(".txt") and wanted[name] != installed.get(name)]:
+        write_state(State(root=str(ROOT), accelerator=kind, installed={}))
+        if not installed:
+            say(f"making .venv with Python {sys.version.split()[0]}")
+            run(sys.executable, "-m", "venv", VENV)
+        say(f"installing {', '.join(f'requirements/{name}' for name in lists)}: minutes the first time")
+        pip("install", "--no-deps", "--no-compile", *(f"--requirement=requirements/{name}" for name in lists))
     pip("install", "--no-deps", "--no-build-isolation", "--editable", ".")
     say("verifying: an import of everything and pip check")
     run(PYTHON, "-m", "scripts.verify_environment", kind)

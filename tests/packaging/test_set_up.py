@@ -126,6 +126,14 @@ def test_a_foreign_venv_is_never_touched(checkout: Path, recorder: Recorder, mak
     assert recorder.commands == []
 
 
+def test_a_changed_project_keeps_the_lists(checkout: Path, recorder: Recorder, make: Callable[..., None]) -> None:
+    make()
+    (checkout / "pyproject.toml").write_text("# changed\n")
+    make()
+    assert recorder.count("requirements/cpu.txt") == recorder.count("-m venv") == 1
+    assert recorder.count("--editable") == recorder.count("verify_environment") == 2
+
+
 def test_an_old_python_is_told_what_is_needed(
     recorder: Recorder, make: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
