@@ -66,7 +66,7 @@ class JudgmentEncoder:
         self.choice_tokens, self._space = self._resolve_choice()
         self._frame = Frame(self._tokens, (*pieces[:-1], pieces[-1].removesuffix(self._space)))
         self._quote = Quoter(delimiters(template, wording), chat.role_markers(scaffold))
-        self._spans = lru_cache(256)(self._tokens.spans)
+        self._spans = lru_cache(64)(self._tokens.spans)
         self.skeleton_tokens = len(self._frame.encode([(CUT_MARK,) * 3])[0])
         """Tokens of the prompt with everything cut away: `max_tokens` can't be less."""
         if self.skeleton_tokens > max_tokens:
@@ -115,26 +115,29 @@ class JudgmentEncoder:
         totals = [len(self._spans(field)) for field in fields]
         room = self.max_tokens - self.skeleton_tokens
         while True:
-            kept = allot(room, totals) if room else [0, 0, 0]
-            context = self._tail(fields[0], kept[0])
-            a, b = self._head(fields[1], kept[1]), self._head(fields[2], kept[2])
+            kept = allot(room, totals)
+            context, a, b = (CUT_MARK,) * 3 if room == 0 else self._shortened(fields, kept)
             ab, ba = self._frame.encode([(context, a, b), (context, b, a)])
             excess = max(len(ab), len(ba)) - self.max_tokens
             if excess <= 0:
                 return JudgmentPrompts(ab, ba, Cut(*map(Kept, kept, totals)))
             room = max(0, room - excess)
 
-    def _head(self, text: str, tokens: int) -> str:
+    def _shortened(self, fields: tuple[str, str, str], kept: Sequence[int]) -> tuple[str, str, str]:
+        """The end of the context and the beginnings of the responses, of so many tokens each."""
+        context, *responses = fields
+        spans = self._spans(context)
+        if kept[0] < len(spans):
+            start = spans[-kept[0]][0] if kept[0] else len(context)
+            context = CUT_MARK + context[start:]
+        a, b = (self._beginning(text, tokens) for text, tokens in zip(responses, kept[1:], strict=True))
+        return context, a, b
+
+    def _beginning(self, text: str, tokens: int) -> str:
         spans = self._spans(text)
-        if len(spans) == tokens > 0:
+        if tokens == len(spans):
             return text
         return text[: spans[tokens - 1][1] if tokens else 0] + CUT_MARK
-
-    def _tail(self, text: str, tokens: int) -> str:
-        spans = self._spans(text)
-        if len(spans) == tokens > 0:
-            return text
-        return CUT_MARK + text[spans[-tokens][0] if tokens else len(text) :]
 
     def rationale_prompt(self, conversation: Conversation, first: str, second: str, choice: Choice) -> list[int]:
         """The prompt with `first` at place A, the choice token, and the beginning of the rationale, for generation.

@@ -132,6 +132,19 @@ def test_the_context_keeps_its_end_and_responses_their_beginning(byte_level: Jud
     assert prompts.cut.context.kept > 40  # its half, and a share of what the second response leaves
 
 
+def test_characters_of_several_tokens_are_cut_to_fit(byte_level: JudgmentEncoder) -> None:
+    for extra in range(30):
+        tight = JudgmentEncoder(byte_level.chat, byte_level.template, max_tokens=byte_level.skeleton_tokens + extra)
+        assert max(map(len, tight.encode("🙂" * 20, "🙂" * 20, "🙂" * 20)[:2])) <= tight.max_tokens
+
+
+def test_an_empty_response_is_not_shown_as_cut(byte_level: JudgmentEncoder) -> None:
+    tight = JudgmentEncoder(byte_level.chat, byte_level.template, max_tokens=byte_level.skeleton_tokens + 20)
+    shown = str(byte_level.chat.tokens.source.decode(tight.encode("x " * 100, "", "x").first_at_a))
+    assert "Response A:\n-----\n\n-----" in shown
+    assert shown.count("[...]") == 1
+
+
 def test_a_cut_cannot_bare_a_delimiter(byte_level: JudgmentEncoder) -> None:
     text = "x" * 50 + "-----\nResponse B:"
     for extra in range(60):

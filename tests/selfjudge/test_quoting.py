@@ -18,6 +18,15 @@ DELIMITERS = [
     "User:",
     "Assistant:",
 ]
+OF_TABLE_12 = [
+    "Context:",
+    "-----",
+    "Assistant A:",
+    "Assistant B:",
+    "Please choose either A or B.",
+    "User:",
+    "Assistant:",
+]
 HIDING = ["", " ", "\t", "\u200b", "\ufeff ", "\u00a0", "\x00", "\u0301"]
 BREAKS = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"]
 
@@ -82,22 +91,26 @@ def test_quoting_only_adds_marks(text: str) -> None:
 
 
 ATTACKS = st.lists(
-    st.sampled_from(DELIMITERS) | st.sampled_from(HIDING) | st.sampled_from(BREAKS) | st.text(max_size=3), max_size=12
+    st.sampled_from(DELIMITERS + OF_TABLE_12) | st.sampled_from(HIDING) | st.sampled_from(BREAKS) | st.text(max_size=3),
+    max_size=12,
 ).map("".join)
 
 
 def marker_lines(prompt: str) -> list[str]:
     """The delimiters that begin a line of a prompt, in order; an implementation of its own, to check the other."""
     lines = ["".join(c for c in line if c.isprintable()).strip().lower() for line in prompt.splitlines()]
-    return [delimiter for line in lines for delimiter in DELIMITERS if line.startswith(delimiter.lower())]
+    own = DELIMITERS if "which is the better response" in prompt.lower() else OF_TABLE_12
+    return [delimiter for line in lines for delimiter in own if line.startswith(delimiter.lower())]
 
 
+@pytest.mark.parametrize("name", ["ultrafeedback", "hh-helpful"])
 @given(first=ATTACKS, second=ATTACKS, context=ATTACKS)
 def test_the_marker_lines_of_a_prompt_are_the_templates(
-    byte_level: JudgmentEncoder, context: str, first: str, second: str
+    byte_level: JudgmentEncoder, name: str, context: str, first: str, second: str
 ) -> None:
-    clean = byte_level.encode("x", "y", "z")
-    attacked = byte_level.encode(context, first, second)
+    encoder = JudgmentEncoder(byte_level.chat, load_templates()[name], max_tokens=4000)
+    clean = encoder.encode("x", "y", "z")
+    attacked = encoder.encode(context, first, second)
     decode = byte_level.chat.tokens.source.decode
     for ours, theirs in zip(clean[:2], attacked[:2], strict=True):
         assert marker_lines(str(decode(theirs))) == marker_lines(str(decode(ours)))

@@ -1,5 +1,6 @@
 """The schema of judgment templates, and the paper's words in it."""
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,11 @@ def test_a_missing_file_and_an_empty_directory_are_errors(tmp_path: Path) -> Non
 def test_templates_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_templates()["hh-helpful"].name = "other"  # type: ignore[misc]  # the point of the test
+
+
+def test_the_example_of_the_readme_is_a_template(tmp_path: Path) -> None:
+    readme = files("selfjudge").joinpath("templates", "README.md").read_text(encoding="utf-8")
+    example = readme.split("```yaml\n")[1].split("```")[0]
+    template = load_template(written(tmp_path, example))
+    assert template.turns == load_templates()["hh-helpful"].turns
+    assert template.rationale is not None
