@@ -19,15 +19,16 @@ from vllm.entrypoints.serve.utils.sse_keep_alive import with_sse_keep_alive
 from vllm.exceptions import VLLMError
 
 from service.completion import Json, chat_completion, stream_chunks
-from service.errors import ApiError, InvalidFieldError, ValidatingRoute
-from service.metrics import count_outcome
+from service.errors import ApiError, InvalidFieldError
+from service.metrics import CLIENT_CLOSED_REQUEST, Counting, outcome_of
 from service.protocol import ChatRequest
+from service.route import Route, counting_of
 from service.select import Plan, plan, select, wanted_best_of_n
 from service.state import SelfJudgeState, state_of
 
 ROUTE = "/v1/chat/completions"
 
-router = APIRouter(route_class=ValidatingRoute)
+router = APIRouter(route_class=Route)
 
 
 @router.post(
@@ -43,24 +44,23 @@ async def chat_completions(
 ) -> Response:
     """A chat completion; with `best_of_n` above 1, the winner of a tournament among that many samples."""
     state = state_of(request)
-    with count_outcome(ROUTE) as counting:
-        if not body.messages:
-            raise InvalidFieldError("messages", "must hold at least one message", body.messages)
-        # Negative priorities are the judge's: a client must not get ahead of it.
-        body.priority = max(body.priority, 0)
-        best_of_n = wanted_best_of_n(body, x_best_of_n, state)
-        if best_of_n == 1:
-            plain: Response = await create_chat_completion(body, request)
-            return plain
-        await state.sampler.check(body)
-        planned = plan(body, best_of_n, state.adapter(body.model), state)
-        if not body.stream:
-            answer: Response = await _whole(planned, request)
-            return answer
-        counting.handed_over = True
-    return StreamingResponse(
-        with_sse_keep_alive(_events(planned, state), state.settings.heartbeat_seconds), media_type="text/event-stream"
-    )
+    if not body.messages:
+        raise InvalidFieldError("messages", "must hold at least one message", body.messages)
+    # Negative priorities are the judge's: a client must not get ahead of it.
+    body.priority = max(body.priority, 0)
+    best_of_n = wanted_best_of_n(body, x_best_of_n, state)
+    if best_of_n == 1:
+        plain: Response | None = await create_chat_completion(body, request)
+        return plain or Response(status_code=CLIENT_CLOSED_REQUEST)
+    await state.sampler.check(body)
+    planned = plan(body, best_of_n, state.adapter(body.model), state)
+    if body.stream:
+        events = _events(planned, state, counting_of(request))
+        return StreamingResponse(
+            with_sse_keep_alive(events, state.settings.heartbeat_seconds), media_type="text/event-stream"
+        )
+    answer: Response | None = await _whole(planned, request)
+    return answer or Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
 @with_cancellation  # type: ignore[untyped-decorator]  # vLLM leaves it untyped
@@ -68,23 +68,25 @@ async def _whole(planned: Plan, request: Request) -> Response:
     return JSONResponse(chat_completion(await select(planned, state_of(request))))
 
 
-async def _events(planned: Plan, state: SelfJudgeState) -> AsyncGenerator[str, None]:
+async def _events(planned: Plan, state: SelfJudgeState, counting: Counting) -> AsyncGenerator[str, None]:
     yield f": sampling {planned.best_of_n} candidates\n\n"
     updates: asyncio.Queue[dict[str, int] | None] = asyncio.Queue()
     selecting = asyncio.create_task(select(planned, state, updates.put_nowait))
     selecting.add_done_callback(lambda _: updates.put_nowait(None))
     include_usage, _ = should_include_usage(planned.request.stream_options, enable_force_include_usage=False)
     try:
-        with count_outcome(ROUTE):
-            while (update := await updates.get()) is not None:
-                if "progress" in planned.options.include:
-                    yield _event(_progress(planned, update))
-            for chunk in stream_chunks(await selecting, include_usage=include_usage):
-                yield _event(chunk)
+        while (update := await updates.get()) is not None:
+            if "progress" in planned.options.include:
+                yield _event(_progress(planned, update))
+        for chunk in stream_chunks(await selecting, include_usage=include_usage):
+            yield _event(chunk)
     except ApiError as error:
+        counting.outcome = outcome_of(error.status)
         yield _event(error.body())
     except VLLMError as error:
-        yield _event(create_error_response(error).model_dump())
+        told = create_error_response(error)
+        counting.outcome = outcome_of(told.error.code)
+        yield _event(told.model_dump())
     finally:
         selecting.cancel()
     yield "data: [DONE]\n\n"

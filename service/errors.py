@@ -12,14 +12,11 @@ vLLM's own errors (unknown model, prompt longer than the context, dead engine) k
 same shape: ``{"error": {"message", "type", "param", "code"}}``, `code` being the HTTP status.
 """
 
-from collections.abc import Callable, Coroutine
+import json
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from typing_extensions import override
 
 _MAX_ECHO = 120
@@ -40,6 +37,10 @@ class ApiError(Exception):
         super().__init__(message)
         self.message = message
         self.param = param
+
+    def inside(self, parent: str) -> "ApiError":
+        """The same about a field of an object in the request; for messages that begin with the field's name."""
+        return ApiError(f"{parent}.{self.message}", f"{parent}.{self.param}")
 
     @property
     def headers(self) -> dict[str, str]:
@@ -98,9 +99,11 @@ class BodyTooLargeError(ApiError):
     type = "RequestTooLarge"
 
 
-def api_error_response(error: ApiError) -> JSONResponse:
+def api_error_response(error: ApiError) -> Response:
     """The HTTP answer for an error of ours."""
-    return JSONResponse(error.body(), status_code=error.status, headers=error.headers)
+    # Escaped, because a message may quote what no encoding has bytes for: lone surrogates from the request.
+    body = json.dumps(error.body())
+    return Response(body, status_code=error.status, headers=error.headers, media_type="application/json")
 
 
 async def handle_api_error(_request: Request, error: Exception) -> Response:
@@ -108,37 +111,6 @@ async def handle_api_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, ApiError):
         raise error
     return api_error_response(error)
-
-
-class ValidatingRoute(APIRoute):
-    """A route whose validation errors name the field in plain words instead of listing pydantic's internals."""
-
-    @override
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's extension point: the handler that parses, validates and calls the endpoint."""
-        handle = super().get_route_handler()
-
-        async def handle_naming_fields(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except RequestValidationError as error:
-                raise _first_problem(error) from error
-
-        return handle_naming_fields
-
-
-def _first_problem(error: RequestValidationError) -> ApiError:
-    first = error.errors()[0] if error.errors() else "the request could not be read"
-    if isinstance(first, str):
-        return ApiError(first)
-    if first["type"] == "json_invalid":
-        position = first["loc"][-1]
-        return ApiError(f"the body is not valid JSON: {first['ctx']['error']} at character {position}", "body")
-    # Union branches and wrapper validators appear in `loc` as bracketed names; they mean nothing to a caller.
-    path = [str(part) for part in first["loc"] if part != "body" and not set(str(part)) & set("[](){}")]
-    if not path:
-        return ApiError(f"body: {first['msg'].removeprefix('Value error, ')}", "body")
-    return InvalidFieldError(".".join(path), first["msg"].removeprefix("Value error, "), first.get("input"))
 
 
 def _echo(value: object) -> str:

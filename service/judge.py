@@ -33,6 +33,7 @@ from service.settings import Settings
 
 # The prompt's last token yields the choice token, and that one needs a place in the context too.
 _CHOICE_TOKENS = 1
+_RATIONALE_OPENING_TOKENS = 64
 
 
 class Panel(NamedTuple):
@@ -87,6 +88,9 @@ class Judge:
         self._settings = settings
         self._chat = Chat(SafeTokenizer(tokenizer), chat_template)
         self._max_model_len = max_model_len
+        self._rationale_tokens = min(settings.rationale_max_tokens, max_model_len // 4)
+        # The beginning of a rationale is up to a few dozen tokens long and comes on top of the prompt.
+        self._rationale_room = self._rationale_tokens + _RATIONALE_OPENING_TOKENS
         self._encoder = lru_cache(maxsize=None)(self._make_encoder)
         self._check_default_template()
 
@@ -96,7 +100,7 @@ class Judge:
             known = ", ".join(sorted(self.templates))
             raise TemplateError(f"no judgment template is called {self._settings.template!r}; known are {known}")
         for principle in template.principles or (None,):
-            self._encoder(template.name, principle)
+            self._encoder(template.name, principle, _CHOICE_TOKENS)
 
     def panel(self, options: JudgingOptions, lora: LoRARequest | None, *, rationale: bool = False) -> Panel:
         """What a request wants to be judged by.
@@ -124,9 +128,11 @@ class Judge:
                 accepted = ", ".join(known) or "none: this template has no principles"
                 raise InvalidFieldError("principles", f"template {name!r} knows {accepted}", principle)
         try:
-            encoders = tuple(self._encoder(name, principle) for principle in principles or (None,))
+            encoders = tuple(self._encoder(name, principle, _CHOICE_TOKENS) for principle in principles or (None,))
+            for principle in principles if rationale else ():
+                self._encoder(name, principle, self._rationale_room)
         except SelfJudgeError as error:
-            raise ApiError(str(error), "template") from error
+            raise ApiError(f"template: {error}", "template") from error
         return Panel(name, principles, encoders, lora if options.judge == "policy" else None)
 
     def _default_template(self, options: JudgingOptions, *, rationale: bool) -> str:
@@ -134,8 +140,9 @@ class Judge:
             return self._settings.rationale_template
         return self._settings.principle_template if options.principles else self._settings.template
 
-    def _make_encoder(self, name: str, principle: str | None) -> JudgmentEncoder:
-        max_tokens = self._max_model_len - _CHOICE_TOKENS
+    def _make_encoder(self, name: str, principle: str | None, room: int) -> JudgmentEncoder:
+        """An encoder whose prompts leave `room` tokens of the context for what the judge is to generate."""
+        max_tokens = self._max_model_len - room
         return JudgmentEncoder(self._chat, self.templates[name], principle, max_tokens=max_tokens)
 
     async def compare(self, panel: Panel, comparison: Comparison) -> Judged:
@@ -166,15 +173,12 @@ class Judge:
 
     async def rationale(self, panel: Panel, comparison: Comparison, verdict: PrincipleVerdict) -> Rationale:
         """What the judge says for its choice under one principle, generated behind the choice token (table 16)."""
-        max_tokens = min(self._settings.rationale_max_tokens, self._max_model_len // 4)
-        template = self.templates[panel.template]
-        encoder = JudgmentEncoder(
-            self._chat, template, verdict.principle, max_tokens=self._max_model_len - 2 * max_tokens
-        )
+        encoder = self._encoder(panel.template, verdict.principle, self._rationale_room)
         choice: Choice = "B" if verdict.winner == "B" else "A"
         prompt = encoder.rationale_prompt(*comparison, choice)
-        stop = template.rationale.stop if template.rationale else ()
-        text, tokens = await self._reader.continue_text(prompt, panel.lora, max_tokens, stop)
+        rationale = self.templates[panel.template].rationale
+        stop = rationale.stop if rationale else ()
+        text, tokens = await self._reader.continue_text(prompt, panel.lora, self._rationale_tokens, stop)
         return Rationale(text.strip(), tokens)
 
 

@@ -11,23 +11,23 @@ from vllm.entrypoints.serve.utils.api_utils import validate_json_request, with_c
 from selfjudge import Comparison as Texts
 from selfjudge import Conversation, ConversationError
 from service.completion import cut_json, judging_usage, verdict_json
-from service.errors import ApiError, InvalidFieldError, ValidatingRoute
+from service.errors import ApiError, InvalidFieldError
 from service.judge import Judge, Judged, Panel, Rationale
-from service.metrics import count_outcome
+from service.metrics import CLIENT_CLOSED_REQUEST
 from service.protocol import ChatTurn, Comparison, JudgeRequest
+from service.route import Route
 from service.state import state_of
 from service.tasks import run_together
 
-router = APIRouter(route_class=ValidatingRoute)
+router = APIRouter(route_class=Route)
 
 
 @router.post("/judge", dependencies=[Depends(validate_json_request)], responses={400: {"model": ErrorResponse}})
 @router.post("/v1/judge", dependencies=[Depends(validate_json_request)], responses={400: {"model": ErrorResponse}})
 async def judge(body: JudgeRequest, request: Request) -> Response:
     """Compares pairs of responses in both orders, under each principle, with a rationale where asked."""
-    with count_outcome("/judge"):
-        answer: Response = await _judge(body, request)
-    return answer
+    answer: Response | None = await _judge(body, request)
+    return answer or Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
 @with_cancellation  # type: ignore[untyped-decorator]  # vLLM leaves it untyped

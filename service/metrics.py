@@ -9,8 +9,13 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from prometheus_client import Counter, Histogram
+from starlette.exceptions import HTTPException
+from vllm.entrypoints.serve import create_error_response
 
 from service.errors import ApiError
+
+# What nginx logs where a client hung up before its answer; nobody is there to read it.
+CLIENT_CLOSED_REQUEST = 499
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _UNIT = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
@@ -48,24 +53,38 @@ TOURNAMENT_SECONDS = Histogram(
 
 
 class Counting:
-    """A request being counted; a stream takes the counting over from the route that starts it."""
+    """How a request that is under way will be counted, unless an exception ends it."""
 
-    handed_over = False
+    outcome = "ok"
 
 
 @contextmanager
-def count_outcome(route: str) -> Iterator[Counting]:
-    """Counts one request by how the block ends, unless somebody else took the counting over."""
-    counting, outcome = Counting(), "server_error"
+def count_request(route: str) -> Iterator[Counting]:
+    """Counts one request when the block ends: by the exception that ends it, else by the outcome set meanwhile."""
+    counting = Counting()
     try:
         yield counting
-        outcome = "ok"
     except (asyncio.CancelledError, GeneratorExit):
-        outcome = "cancelled"
+        counting.outcome = "cancelled"
         raise
-    except ApiError as error:
-        outcome = "client_error" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
+    except Exception as error:
+        counting.outcome = outcome_of(_status_of(error))
         raise
     finally:
-        if not counting.handed_over:
-            REQUESTS.labels(route, outcome).inc()
+        REQUESTS.labels(route, counting.outcome).inc()
+
+
+def outcome_of(status: int) -> str:
+    """The outcome that an HTTP status stands for."""
+    if status == CLIENT_CLOSED_REQUEST:
+        return "cancelled"
+    if status < HTTPStatus.BAD_REQUEST:
+        return "ok"
+    return "client_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
+
+
+def _status_of(error: Exception) -> int:
+    """The status that our handlers and vLLM's answer an exception with."""
+    if isinstance(error, ApiError):
+        return error.status
+    return error.status_code if isinstance(error, HTTPException) else create_error_response(error).error.code

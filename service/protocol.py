@@ -8,6 +8,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 
+from service.errors import InvalidFieldError
+
 Include = Literal["bracket", "candidates", "progress"]
 JudgeModel = Literal["policy", "reference"]
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
@@ -50,6 +52,14 @@ class ChatRequest(ChatCompletionRequest):
 
     best_of_n: StrictInt | None = Field(default=None, description="Candidates to sample and hold a tournament among.")
     self_rejection: SelfRejection | None = Field(default=None, description="Options of the tournament.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _messages_are_a_list(cls, data: object) -> object:
+        # vLLM's validators walk through the messages before pydantic has looked at them.
+        if isinstance(data, dict) and not isinstance(messages := data.get("messages", []), list):
+            raise InvalidFieldError("messages", "must be a list of messages", messages)
+        return data
 
 
 class ChatTurn(_Body):

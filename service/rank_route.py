@@ -10,25 +10,25 @@ from vllm.entrypoints.serve.utils.api_utils import validate_json_request, with_c
 
 from selfjudge import Comparison, ConversationError, Tournament
 from service.completion import cut_json, judging_usage, record_json
-from service.errors import ApiError, InvalidFieldError, ValidatingRoute
+from service.errors import ApiError, InvalidFieldError
 from service.hold import hold
 from service.judge import Judged
 from service.judge_route import conversation
-from service.metrics import count_outcome
+from service.metrics import CLIENT_CLOSED_REQUEST
 from service.protocol import RankRequest
+from service.route import Route
 from service.state import state_of
 
 _SEED_BITS = 32
 
-router = APIRouter(route_class=ValidatingRoute)
+router = APIRouter(route_class=Route)
 
 
 @router.post("/v1/rank", dependencies=[Depends(validate_json_request)], responses={400: {"model": ErrorResponse}})
 async def rank(body: RankRequest, request: Request) -> Response:
     """Ranks 2 or more candidates by a knockout tournament."""
-    with count_outcome("/v1/rank"):
-        answer: Response = await _rank(body, request)
-    return answer
+    answer: Response | None = await _rank(body, request)
+    return answer or Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
 @with_cancellation  # type: ignore[untyped-decorator]  # vLLM leaves it untyped

@@ -3,6 +3,7 @@
 Tools, structured outputs, reasoning and log-probabilities work because vLLM's handler does them.
 """
 
+from collections.abc import AsyncGenerator
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
@@ -10,7 +11,6 @@ from vllm.entrypoints.openai.chat_completion.protocol import (
     ChatCompletionRequest,
     ChatCompletionResponse,
 )
-from vllm.entrypoints.openai.chat_completion.serving import OpenAIServingChat
 from vllm.entrypoints.serve import create_error_response
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.exceptions import VLLMClientError, VLLMError
@@ -41,6 +41,20 @@ class SampleError(ApiError):
         self.type = error.error.type
 
 
+class ChatHandler(Protocol):
+    """As much of vLLM's chat handler (`OpenAIServingChat`) as sampling needs."""
+
+    async def create_chat_completion(
+        self, request: ChatCompletionRequest
+    ) -> AsyncGenerator[str, None] | ChatCompletionResponse | ErrorResponse:
+        """Answers a chat request."""
+        ...
+
+    async def render_chat_request(self, request: ChatCompletionRequest) -> object:
+        """Finds the model and renders the prompt; an `ErrorResponse` where that fails."""
+        ...
+
+
 class Sampler(Protocol):
     """Samples the i-th candidate of a request."""
 
@@ -52,11 +66,19 @@ class Sampler(Protocol):
         """
         ...
 
+    async def check(self, request: ChatRequest) -> None:
+        """Finds what is wrong with a request before anything is sampled: unknown model, prompt beyond the context.
+
+        Raises:
+            SampleError: saying what.
+        """
+        ...
+
 
 class ChatSampler:
     """`Sampler` on vLLM's chat handler."""
 
-    def __init__(self, handler: OpenAIServingChat) -> None:
+    def __init__(self, handler: ChatHandler) -> None:
         self._handler = handler
 
     async def sample(self, request: ChatRequest, index: int, request_id: str) -> Sampled:
@@ -73,11 +95,7 @@ class ChatSampler:
         return Sampled(answer, message_text(answer.choices[0].message.model_dump()))
 
     async def check(self, request: ChatRequest) -> None:
-        """Finds what is wrong with a request before anything is sampled: unknown model, prompt beyond the context.
-
-        Raises:
-            SampleError: with what vLLM's handler says.
-        """
+        """Finds what is wrong before anything is sampled; see `Sampler`."""
         try:
             rendered = await self._handler.render_chat_request(_request_for_one(request, 0, "check"))
         except (VLLMClientError, ValueError) as error:

@@ -1,5 +1,6 @@
 """One best-of-N chat request from validated options to its winner: what to sample, what to judge by, and doing it."""
 
+import re
 import secrets
 from typing import NamedTuple
 from uuid import uuid4
@@ -17,6 +18,7 @@ from service.sampling import Sampled, SampleError
 from service.state import SelfJudgeState
 
 _SEED_BITS = 32
+_INTEGER = re.compile(r"\s*[0-9]{1,9}\s*")
 
 
 class Plan(NamedTuple):
@@ -38,20 +40,20 @@ def wanted_best_of_n(request: ChatRequest, header: str | None, state: SelfJudgeS
     The server's default leaves requests for several choices alone: they are vLLM's plain `n`.
 
     Raises:
-        InvalidFieldError: unless it is an integer within the limit and not below `n`.
+        InvalidFieldError: unless it is an integer within the limit, and `n` one from 1 to it.
     """
-    limit, choices = state.settings.max_best_of_n, request.n or 1
+    limit, choices = state.settings.max_best_of_n, 1 if request.n is None else request.n
     field, wanted = "best_of_n", request.best_of_n
     if wanted is None and header is not None:
-        field, wanted = "X-Best-Of-N", int(header) if header.strip().isdecimal() else 0
+        field, wanted = "X-Best-Of-N", int(header) if _INTEGER.fullmatch(header) else 0
     if wanted is None:
         return state.settings.default_best_of_n if choices == 1 else 1
     if not 1 <= wanted <= limit:
         raise InvalidFieldError(
             field, f"must be an integer from 1 to {limit}", header if field == "X-Best-Of-N" else wanted
         )
-    if choices > wanted:
-        raise InvalidFieldError("n", f"must not exceed best_of_n, which is {wanted}", choices)
+    if not 1 <= choices <= wanted:
+        raise InvalidFieldError("n", f"must be an integer from 1 to {field}, which is {wanted}", choices)
     return wanted
 
 
@@ -64,7 +66,10 @@ def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: 
     if request.use_beam_search:
         raise InvalidFieldError("use_beam_search", "must be off with best_of_n: candidates are samples", True)
     options = request.self_rejection or SelfRejection()
-    panel = state.judge.panel(options, lora)
+    try:
+        panel = state.judge.panel(options, lora)
+    except ApiError as error:
+        raise error.inside("self_rejection") from error
     conversation: list[Message] = [dict(message) for message in request.messages]
     try:
         panel.encoders[0].encode(conversation, "", "")

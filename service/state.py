@@ -1,15 +1,26 @@
 """What our routes find in the application: built once, when vLLM initialises its own state."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from fastapi import Request
-from vllm.entrypoints.openai.models.serving import OpenAIServingModels
+from vllm.entrypoints.openai.models.protocol import BaseModelPath
 from vllm.lora.request import LoRARequest
 
 from service.errors import UnknownModelError
 from service.judge import Judge
-from service.sampling import ChatSampler
+from service.sampling import Sampler
 from service.settings import Settings
+
+
+class ServedModels(Protocol):
+    """As much of vLLM's registry of models (`OpenAIServingModels`) as we need."""
+
+    base_model_paths: list[BaseModelPath]
+    lora_requests: dict[str, LoRARequest]
+
+    def is_base_model(self, model_name: str) -> bool:
+        """Whether this is a name of the base model."""
+        ...
 
 
 class SelfJudgeState(NamedTuple):
@@ -17,8 +28,8 @@ class SelfJudgeState(NamedTuple):
 
     settings: Settings
     judge: Judge
-    sampler: ChatSampler
-    models: OpenAIServingModels
+    sampler: Sampler
+    models: ServedModels
     default_temperature: float
 
     def adapter(self, model: str | None) -> LoRARequest | None:

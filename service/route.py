@@ -1,0 +1,61 @@
+"""The class of our routes: what is wrong with a body is told in the caller's words, and each request is counted once.
+
+A request is counted by how its answer ends, whoever gives it: ours, vLLM's, whole or streamed.
+"""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import ExitStack, aclosing
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import StreamingResponse
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from typing_extensions import override
+
+from service.errors import ApiError
+from service.metrics import Counting, count_request, outcome_of
+from service.validation import first_problem
+
+
+class Route(APIRoute):
+    """A route of ours."""
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's extension point: the handler that parses, validates and calls the endpoint."""
+        handle = super().get_route_handler()
+
+        async def handle_counted(request: Request) -> Response:
+            with ExitStack() as stack:
+                request.state.counting = counting = stack.enter_context(count_request(self.path))
+                try:
+                    response = await handle(request)
+                except RequestValidationError as error:
+                    raise first_problem(error) from error
+                except HTTPException as error:
+                    if error.status_code != HTTPStatus.BAD_REQUEST:
+                        raise
+                    # FastAPI's word for JSON that Python can't hold: nested too deep, an integer too long.
+                    raise ApiError(f"the body can't be parsed: {error.__cause__ or error.detail}", "body") from error
+                counting.outcome = outcome_of(response.status_code)
+                if isinstance(response, StreamingResponse):
+                    response.body_iterator = _to_the_end(response.body_iterator, stack.pop_all())
+            return response
+
+        return handle_counted
+
+
+def counting_of(request: Request) -> Counting:
+    """The count of a request that came by one of our routes, for streams that end in an error of their own."""
+    counting: Counting = request.state.counting
+    return counting
+
+
+async def _to_the_end(chunks: Any, counting: ExitStack) -> AsyncIterator[str | bytes | memoryview]:  # noqa: ANN401  starlette's union of iterables; it has made this one asynchronous
+    with counting:
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
