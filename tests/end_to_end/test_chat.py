@@ -1,0 +1,202 @@
+"""Chat completions with best_of_n on the real engine, by the stock openai client."""
+
+import json
+import time
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from openai.types.chat import ChatCompletion, ChatCompletionUserMessageParam
+
+from tests.end_to_end.serving import Server
+
+QUESTION: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "Sort these letters: QDBA"}]
+
+
+def best_of(server: Server, n: int, *, choices: int = 1, **options: Any) -> ChatCompletion:  # noqa: ANN401  whatever the client takes
+    report = {"include": ["bracket", "candidates"], "seed": 1}
+    return server.client().chat.completions.create(
+        model=server.model,
+        messages=QUESTION,
+        n=choices,
+        extra_body={"best_of_n": n, "self_rejection": report},
+        **options,
+    )
+
+
+def report_of(answer: ChatCompletion) -> dict[str, Any]:
+    report: dict[str, Any] = (answer.model_extra or {})["self_rejection"]
+    return report
+
+
+def test_the_winner_of_a_real_tournament_is_returned(server: Server) -> None:
+    answer = best_of(server, 8)
+    report = report_of(answer)
+    final = max(report["bracket"], key=lambda match: match["round"])
+    assert report["ranking"] == [final["winner"]]
+    assert answer.choices[0].message.content == report["candidates"][final["winner"]]["message"]["content"]
+    assert len(report["bracket"]) == 7
+    assert report["candidates_finished"] == 8
+
+
+def test_usage_counts_every_sampled_token_and_what_was_rejected(server: Server) -> None:
+    answer = best_of(server, 4)
+    sampled = [candidate["completion_tokens"] for candidate in report_of(answer)["candidates"]]
+    won = sampled[report_of(answer)["ranking"][0]]
+    assert answer.usage
+    assert answer.usage.completion_tokens == sum(sampled)
+    assert answer.usage.completion_tokens_details
+    assert answer.usage.completion_tokens_details.rejected_prediction_tokens == sum(sampled) - won
+    assert report_of(answer)["usage"]["judge_prompt_tokens"] >= report_of(answer)["usage"]["judge_cached_tokens"] >= 0
+
+
+def test_the_same_seeds_give_the_same_tournament(server: Server) -> None:
+    first, second = (best_of(server, 8, seed=7) for _ in range(2))
+    assert [candidate["message"] for candidate in report_of(first)["candidates"]] == [
+        candidate["message"] for candidate in report_of(second)["candidates"]
+    ]
+    pairs = [[(match["first"], match["second"]) for match in report_of(one)["bracket"][:4]] for one in (first, second)]
+    assert pairs[0] == pairs[1]
+    texts = {candidate["message"]["content"] for candidate in report_of(first)["candidates"]}
+    assert len(texts) > 1, "each candidate has a seed of its own"
+
+
+def test_n_returns_the_top_n_in_order(server: Server) -> None:
+    answer = best_of(server, 8, choices=3)
+    ranking = report_of(answer)["ranking"]
+    candidates = report_of(answer)["candidates"]
+    assert len(set(ranking)) == 3
+    assert [choice.message.content for choice in answer.choices] == [
+        candidates[candidate]["message"]["content"] for candidate in ranking
+    ]
+    assert [choice.index for choice in answer.choices] == [0, 1, 2]
+
+
+def test_without_best_of_n_the_answer_is_vllms_own(server: Server) -> None:
+    answer = server.client().chat.completions.create(model=server.model, messages=QUESTION, seed=3)
+    assert "self_rejection" not in (answer.model_extra or {})
+    assert answer.usage
+    assert answer.usage.completion_tokens > 0
+
+
+async def test_the_async_client(server: Server) -> None:
+    async with openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key=server.key, max_retries=0) as client:
+        answer = await client.chat.completions.create(
+            model=server.model, messages=QUESTION, extra_body={"best_of_n": 4}
+        )
+    assert answer.choices[0].message.content is not None
+    assert report_of(answer)["best_of_n"] == 4
+
+
+def test_a_stream_carries_the_winner_and_the_report(server: Server) -> None:
+    stream = server.client().chat.completions.create(
+        model=server.model,
+        messages=QUESTION,
+        stream=True,
+        stream_options={"include_usage": True},
+        extra_body={"best_of_n": 4, "self_rejection": {"include": ["candidates"]}},
+    )
+    chunks = list(stream)
+    content = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+    (report,) = [chunk.model_extra["self_rejection"] for chunk in chunks if chunk.model_extra]
+    assert content == report["candidates"][report["ranking"][0]]["message"]["content"]
+    assert [choice.finish_reason for chunk in chunks for choice in chunk.choices][-1] in ("stop", "length")
+    assert chunks[-1].usage
+    assert chunks[-1].usage.completion_tokens > 0
+
+
+def test_a_stream_speaks_at_once_and_shows_progress_where_asked(server: Server) -> None:
+    body = {"messages": QUESTION, "best_of_n": 8, "stream": True, "self_rejection": {"include": ["progress"]}}
+    with server.http() as client, client.stream("POST", "/v1/chat/completions", json=body) as answer:
+        lines = list(answer.iter_lines())
+    assert lines[0].startswith(":")
+    assert lines[-2:] == ["data: [DONE]", ""]
+    events = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: {")]
+    progress = [event["self_rejection"]["progress"] for event in events if not event["choices"]]
+    assert progress[-1] == {"candidates": 8, "matches": progress[-1]["matches"], "best_of_n": 8}
+    assert [step["candidates"] for step in progress] == sorted(step["candidates"] for step in progress)
+
+
+def test_the_header_asks_for_a_tournament_too(server: Server) -> None:
+    answer = server.client().chat.completions.create(
+        model=server.model, messages=QUESTION, extra_headers={"X-Best-Of-N": "2"}
+    )
+    assert report_of(answer)["best_of_n"] == 2
+
+
+def test_temperature_zero_warns_that_candidates_are_equal(server: Server) -> None:
+    answer = best_of(server, 4, temperature=0)
+    assert "temperature" in report_of(answer)["warnings"][0]
+    assert {match["reason"] for match in report_of(answer)["bracket"]} == {"identical"}
+
+
+def test_structured_outputs_are_kept_by_every_candidate(server: Server) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"x": {"enum": ["A", "B"]}},
+        "required": ["x"],
+        "additionalProperties": False,
+    }
+    answer = best_of(
+        server,
+        4,
+        response_format={"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}},
+        max_tokens=64,
+    )
+    for candidate in report_of(answer)["candidates"]:
+        assert json.loads(candidate["message"]["content"])["x"] in ("A", "B")
+
+
+def test_a_named_tool_is_called_by_every_candidate(server: Server) -> None:
+    parameters = {
+        "type": "object",
+        "properties": {"x": {"enum": ["A", "B"]}},
+        "required": ["x"],
+        "additionalProperties": False,
+    }
+    answer = best_of(
+        server,
+        4,
+        tools=[{"type": "function", "function": {"name": "note", "parameters": parameters}}],
+        tool_choice={"type": "function", "function": {"name": "note"}},
+        max_tokens=64,
+    )
+    (call,) = answer.choices[0].message.tool_calls or []
+    assert call.type == "function"
+    assert json.loads(call.function.arguments)["x"] in ("A", "B")
+
+
+def test_log_probabilities_keep_their_length_beside_judge_reads(server: Server) -> None:
+    body = {"messages": QUESTION, "best_of_n": 16, "logprobs": True, "top_logprobs": 5, "max_tokens": 12}
+    with server.http() as client:
+        answer = client.post("/v1/chat/completions", json=body).raise_for_status().json()
+    assert {len(token["top_logprobs"]) for token in answer["choices"][0]["logprobs"]["content"]} == {5}
+
+
+def test_a_deadline_returns_the_best_so_far_or_says_that_there_is_none(server: Server) -> None:
+    body = {"messages": QUESTION, "best_of_n": 64, "self_rejection": {"deadline_ms": 1}}
+    with server.http() as client:
+        answer = client.post("/v1/chat/completions", json=body)
+    assert answer.status_code == httpx.codes.REQUEST_TIMEOUT
+    assert answer.json()["error"]["param"] == "self_rejection.deadline_ms"
+    assert answer.headers["x-should-retry"] == "false"
+
+
+def test_a_client_that_hangs_up_frees_the_engine(server: Server) -> None:
+    body = {"messages": QUESTION, "best_of_n": 64, "max_tokens": 900, "min_tokens": 900, "ignore_eos": True}
+    with server.http() as client:
+        with pytest.raises(httpx.ReadTimeout):
+            client.post("/v1/chat/completions", json=body, timeout=1.0)
+        assert running(client) == 0, "within a second nothing of it is left"
+
+
+def running(client: httpx.Client) -> float:
+    time.sleep(1)
+    metrics = client.get("/metrics").text
+    values = [
+        float(line.rsplit(" ", 1)[1])
+        for line in metrics.splitlines()
+        if line.startswith(("vllm:num_requests_running", "vllm:num_requests_waiting{"))
+    ]
+    return sum(values)

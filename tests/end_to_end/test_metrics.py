@@ -1,0 +1,32 @@
+"""Our metrics on vLLM's own /metrics."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.end_to_end.serving import Server
+
+
+def values(server: Server) -> dict[str, float]:
+    with server.http() as client:
+        text = client.get("/metrics").text
+    return {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if not sample.labels
+    }
+
+
+def test_a_tournament_shows_up(server: Server) -> None:
+    before = values(server)
+    with server.http() as client:
+        body = {"messages": [{"role": "user", "content": "Sort these letters: QDBA"}], "best_of_n": 8}
+        report = client.post("/v1/chat/completions", json=body).json()["self_rejection"]
+    grown = {name: value - before.get(name, 0) for name, value in values(server).items()}
+    judged = report["usage"]["matches"]
+    assert grown["selfjudge_tournament_seconds_count"] == 1
+    assert grown["selfjudge_sampling_seconds_count"] == 1
+    assert grown["selfjudge_match_seconds_count"] == judged
+    assert grown["selfjudge_judgments_total"] == judged
+    assert grown["selfjudge_duplicates_total"] == 7 - judged
+    assert grown["selfjudge_label_mass_count"] == judged
+    assert grown["selfjudge_winner_margin_count"] == 1

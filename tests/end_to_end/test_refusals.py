@@ -1,0 +1,122 @@
+"""Bad input on the real server: a 4xx in OpenAI's shape that names the field, and never a 5xx."""
+
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from tests.end_to_end.serving import Server
+
+MESSAGES = [{"role": "user", "content": "Sort these letters: QDBA"}]
+
+CHAT = "/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"best_of_n": 0}, "best_of_n"),
+        ({"best_of_n": -1}, "best_of_n"),
+        ({"best_of_n": 65}, "best_of_n"),
+        ({"best_of_n": "4"}, "best_of_n"),
+        ({"best_of_n": 1.5}, "best_of_n"),
+        ({"best_of_n": True}, "best_of_n"),
+        ({"best_of_n": 2, "n": 3}, "n"),
+        ({"best_of_n": 2, "messages": []}, "messages"),
+        ({"messages": []}, "messages"),
+        ({"best_of_n": 2, "self_rejection": {"principles": ["beauty"]}}, "principles"),
+        ({"best_of_n": 2, "self_rejection": {"template": "none"}}, "template"),
+        ({"best_of_n": 2, "self_rejection": {"tempalte": "x"}}, "self_rejection.tempalte"),
+        ({"best_of_n": 2, "self_rejection": {"include": ["everything"]}}, "self_rejection.include.0"),
+        ({"best_of_n": 2, "self_rejection": {"deadline_ms": 0}}, "self_rejection.deadline_ms"),
+        ({"best_of_n": 2, "use_beam_search": True}, "use_beam_search"),
+    ],
+)
+def test_a_wrong_field_is_named(server: Server, change: dict[str, Any], param: str) -> None:
+    with server.http() as client:
+        answer = client.post(CHAT, json={"messages": MESSAGES, **change})
+    assert answer.status_code == httpx.codes.BAD_REQUEST
+    error = answer.json()["error"]
+    assert error["param"] == param
+    assert error["message"]
+    assert error["type"] == "BadRequestError"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_prompt_longer_than_the_context_is_refused(server: Server, *, stream: bool) -> None:
+    body = {"messages": [{"role": "user", "content": "7" * 5000}], "best_of_n": 4, "stream": stream}
+    with server.http() as client:
+        answer = client.post(CHAT, json=body)
+    assert answer.status_code == httpx.codes.BAD_REQUEST
+    assert "context" in answer.json()["error"]["message"]
+
+
+def test_an_unknown_model_is_not_found(server: Server) -> None:
+    with pytest.raises(openai.NotFoundError):
+        server.client().chat.completions.create(model="nobody", messages=MESSAGES, extra_body={"best_of_n": 2})
+    with server.http() as client:
+        answer = client.post("/judge", json={"model": "nobody", "prompt": "p", "response_a": "a", "response_b": "b"})
+    assert answer.status_code == httpx.codes.NOT_FOUND
+    assert "selfjudge-tiny" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", [CHAT, "/judge", "/v1/rank"])
+@pytest.mark.parametrize(
+    ("content", "content_type"),
+    [
+        (b"{", "application/json"),
+        (b"[]", "application/json"),
+        (b"", "application/json"),
+        (b"\xff\xfe", "application/json"),
+        (b'{"messages": "x"}', "text/plain"),
+    ],
+)
+def test_bodies_that_are_no_json_object_are_refused(
+    server: Server, path: str, content: bytes, content_type: str
+) -> None:
+    with server.http() as client:
+        answer = client.post(path, content=content, headers={"content-type": content_type})
+    assert answer.status_code == httpx.codes.BAD_REQUEST
+    assert answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_of_ten_megabytes_is_refused(server: Server, *, chunked: bool) -> None:
+    body = b'{"prompt": "' + b"x" * 10_000_000 + b'"}'
+    content = iter([body[:5_000_000], body[5_000_000:]]) if chunked else body
+    with server.http() as client:
+        answer = client.post("/judge", content=content, headers={"content-type": "application/json"})
+    assert answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE
+    assert answer.json()["error"]["param"] == "body"
+
+
+def test_too_many_candidates_and_comparisons_are_refused(server: Server) -> None:
+    comparison = {"prompt": "p", "response_a": "a", "response_b": "b"}
+    with server.http() as client:
+        rank = client.post("/v1/rank", json={"prompt": "p", "candidates": [str(i) for i in range(65)]})
+        judge = client.post("/judge", json={"comparisons": [comparison] * 257})
+    assert (rank.status_code, rank.json()["error"]["param"]) == (httpx.codes.BAD_REQUEST, "candidates")
+    assert (judge.status_code, judge.json()["error"]["param"]) == (httpx.codes.BAD_REQUEST, "comparisons")
+
+
+def test_content_that_is_not_text_cannot_be_judged(server: Server) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    body = {"messages": [{"role": "user", "content": [image]}], "best_of_n": 2}
+    with server.http() as client:
+        answer = client.post(CHAT, json=body)
+    assert answer.status_code == httpx.codes.BAD_REQUEST
+
+
+def test_only_the_probes_and_metrics_are_open(server: Server) -> None:
+    with httpx.Client(base_url=server.url) as anybody:
+        assert [anybody.get(path).status_code for path in ("/health", "/ready", "/metrics")] == [200, 200, 200]
+        guarded = [anybody.post("/judge", json={}), anybody.get("/v1/models"), anybody.get("/openapi.json")]
+        guarded += [anybody.post("/tokenize", json={}), anybody.post(CHAT, json={}), anybody.get("/version")]
+    assert {answer.status_code for answer in guarded} == {httpx.codes.UNAUTHORIZED}
+    assert {answer.json()["error"]["type"] for answer in guarded} == {"AuthenticationError"}
+
+
+def test_a_wrong_key_is_refused(server: Server) -> None:
+    with pytest.raises(openai.AuthenticationError):
+        openai.OpenAI(base_url=f"{server.url}/v1", api_key="guess", max_retries=0).models.list()
