@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
+from jinja2 import TemplateError
 from vllm.entrypoints.openai.chat_completion.protocol import (
     ChatCompletionRequest,
     ChatCompletionResponse,
@@ -20,6 +21,8 @@ from service.errors import ApiError
 from service.protocol import ChatRequest
 
 _SEED_SPACE = 2**63
+# What vLLM's own error handlers take for the caller's mistake besides its own errors, and answer with a 400.
+_REFUSALS = (ValueError, TypeError, OverflowError, TemplateError)
 
 
 class Sampled(NamedTuple):
@@ -86,7 +89,7 @@ class ChatSampler:
         one = _request_for_one(request, index, request_id)
         try:
             answer = await self._handler.create_chat_completion(one)
-        except (VLLMError, ValueError) as error:
+        except (VLLMError, *_REFUSALS) as error:
             raise SampleError(create_error_response(error)) from error
         if isinstance(answer, ErrorResponse):
             raise SampleError(answer)
@@ -98,7 +101,7 @@ class ChatSampler:
         """Finds what is wrong before anything is sampled; see `Sampler`."""
         try:
             rendered = await self._handler.render_chat_request(_request_for_one(request, 0, "check"))
-        except (VLLMClientError, ValueError) as error:
+        except (VLLMClientError, *_REFUSALS) as error:
             raise SampleError(create_error_response(error)) from error
         if isinstance(rendered, ErrorResponse):
             raise SampleError(rendered)

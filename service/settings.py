@@ -7,7 +7,7 @@ inside anybody's stock vLLM server; `selfjudge-serve` turns its flags into these
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -62,6 +62,13 @@ class Settings(BaseSettings):
     api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Keys that callers must bear one of, separated by commas; none means an open server."
     )
+
+    @field_validator("default_best_of_n")
+    @classmethod
+    def _default_within_limit(cls, value: int, info: ValidationInfo) -> int:
+        if value > (limit := info.data.get("max_best_of_n", value)):
+            raise ValueError(f"must not exceed max_best_of_n, which is {limit}")
+        return value
 
     @field_validator("api_keys", mode="before")
     @classmethod

@@ -1,0 +1,292 @@
+"""What the service is tested over instead of an engine: full implementations of its interfaces, with known qualities.
+
+Answers here are "word 7": the number is the hidden quality that the fake judge goes by.
+"""
+
+import asyncio
+import re
+from argparse import Namespace
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from http import HTTPStatus
+from math import log
+from typing import Any, NamedTuple
+
+import httpx
+from fastapi import FastAPI
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+from vllm.engine.protocol import EngineClient
+from vllm.entrypoints.generate.base.protocol import ToolCall
+from vllm.entrypoints.openai.chat_completion.protocol import (
+    ChatCompletionRequest,
+    ChatCompletionResponse,
+    ChatCompletionResponseChoice,
+    ChatMessage,
+)
+from vllm.entrypoints.openai.models.protocol import BaseModelPath
+from vllm.entrypoints.serve import create_error_response
+from vllm.entrypoints.serve.engine.protocol import CompletionTokenUsageInfo, ErrorResponse, UsageInfo
+from vllm.entrypoints.serve.exception_handling.register import init_exception_handler
+from vllm.lora.request import LoRARequest
+
+from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, Comparison, Reading
+from service.judge import Judge
+from service.plugin import SelfJudgePlugin
+from service.reader import ChoicePrompt, Continuation, Read
+from service.sampling import ChatSampler
+from service.settings import Settings
+from service.state import SelfJudgeState
+
+MODEL = "tiny"
+ADAPTER = LoRARequest("tuned", 1, "adapters/tuned")
+CONTEXT_TOKENS = 4096
+PROMPT_TOKENS = 11
+QUESTION = [{"role": "user", "content": "Say a number."}]
+
+_RESPONSES = re.compile(
+    r"Response A:\n-----\n(.*?)\n-----\n\nResponse B:\n-----\n(.*?)\n-----\n\nPlease choose", re.DOTALL
+)
+
+
+@cache
+def tokenizer() -> PreTrainedTokenizerFast:
+    """A byte-level BPE with the dialogue template, trained on the spot."""
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=["</s>", *CONTROL_TOKENS],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    backend.train_from_iterator(
+        ["Which is the better response, Response A or Response B? Sure! Please choose."], trainer
+    )
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # it has no hints
+        tokenizer_object=backend, eos_token="</s>", name_or_path="bytes", chat_template=DIALOGUE_TEMPLATE
+    )
+
+
+def quality(text: str) -> float:
+    """The last number in a text; 0 where there is none."""
+    numbers = re.findall(r"-?\d+", text)
+    return float(numbers[-1]) if numbers else 0.0
+
+
+@dataclass
+class QualityReader:
+    """`ChoiceReader` that reads the two responses back from the prompt and prefers the one of higher `quality`."""
+
+    probability: float = 0.9
+    """P(the better one's letter), of what both letters have."""
+    favours_a: bool = False
+    """Whether it says A whatever it reads, as a judge of pure position bias does."""
+    label_mass: float = 0.8
+    prompts: list[ChoicePrompt] = field(default_factory=list)
+    adapters: list[LoRARequest | None] = field(default_factory=list)
+    continued: list[str] = field(default_factory=list)
+    before: Callable[[], Awaitable[None]] | None = None
+    """Awaited before each batch of reads."""
+
+    async def read(self, prompts: Sequence[ChoicePrompt], lora: LoRARequest | None) -> list[Read]:
+        self.adapters.append(lora)
+        self.prompts += prompts
+        if self.before:
+            await self.before()
+        return [self._read(prompt) for prompt in prompts]
+
+    async def continue_text(
+        self, token_ids: Sequence[int], lora: LoRARequest | None, max_tokens: int, stop: Sequence[str]
+    ) -> Continuation:
+        self.adapters.append(lora)
+        self.continued.append(tokenizer().decode(token_ids))
+        return Continuation(" it is better. \n", 5)
+
+    def _read(self, prompt: ChoicePrompt) -> Read:
+        found = _RESPONSES.search(tokenizer().decode(prompt.token_ids))
+        assert found, "a judgment prompt shows two responses"
+        lead = quality(found[1]) - quality(found[2])
+        at_a = 0.5 if lead == 0 else self.probability if lead > 0 else 1 - self.probability
+        at_a = self.probability if self.favours_a else at_a
+        reading = Reading(log(at_a * self.label_mass), log((1 - at_a) * self.label_mass))
+        return Read(reading, len(prompt.token_ids), len(prompt.token_ids) // 2)
+
+
+def completion(
+    text: str | None,
+    *,
+    tokens: int = 4,
+    model: str = MODEL,
+    reasoning: str | None = None,
+    reasoning_tokens: int | None = None,
+    tool_calls: Sequence[ToolCall] = (),
+    finish_reason: str = "stop",
+) -> ChatCompletionResponse:
+    """VLLM's answer with one choice."""
+    details = None if reasoning_tokens is None else CompletionTokenUsageInfo(reasoning_tokens=reasoning_tokens)
+    message = ChatMessage(role="assistant", content=text, reasoning=reasoning, tool_calls=list(tool_calls))
+    return ChatCompletionResponse(
+        model=model,
+        choices=[ChatCompletionResponseChoice(index=0, message=message, finish_reason=finish_reason)],
+        usage=UsageInfo(
+            prompt_tokens=PROMPT_TOKENS,
+            completion_tokens=tokens,
+            total_tokens=PROMPT_TOKENS + tokens,
+            completion_tokens_details=details,
+        ),
+    )
+
+
+Outcome = str | ChatCompletionResponse | ErrorResponse | Exception
+
+
+@dataclass
+class ScriptedChat:
+    """vLLM's chat handler as far as we use it: answers the i-th call with the i-th outcome, over and over."""
+
+    outcomes: Sequence[Outcome] = ("answer 1", "answer 2", "answer 3", "answer 4")
+    requests: list[ChatCompletionRequest] = field(default_factory=list)
+    before: Callable[[int], Awaitable[None]] | None = None
+    """Awaited before the answer to each call, with the call's number."""
+    refusal: ErrorResponse | Exception | None = None
+    """What rendering a request leads to, if not to a prompt."""
+
+    async def create_chat_completion(
+        self, request: ChatCompletionRequest, raw_request: object = None
+    ) -> AsyncGenerator[str, None] | ChatCompletionResponse | ErrorResponse:
+        number = len(self.requests)
+        self.requests.append(request)
+        if self.before:
+            await self.before(number)
+        outcome = self.outcomes[number % len(self.outcomes)]
+        if isinstance(outcome, Exception):
+            raise outcome
+        answer = completion(outcome) if isinstance(outcome, str) else outcome
+        return _stream(answer) if request.stream else answer
+
+    async def render_chat_request(self, request: ChatCompletionRequest) -> tuple[list[Any], list[Any]] | ErrorResponse:
+        if isinstance(self.refusal, Exception):
+            raise self.refusal
+        if self.refusal is None and request.model not in (None, "", MODEL, ADAPTER.lora_name):
+            message = f"The model `{request.model}` does not exist."
+            return create_error_response(message, "NotFoundError", HTTPStatus.NOT_FOUND, "model")
+        return self.refusal or ([], [])
+
+
+async def _stream(answer: ChatCompletionResponse | ErrorResponse) -> AsyncGenerator[str, None]:
+    yield f"data: {answer.model_dump_json()}\n\n"
+    yield "data: [DONE]\n\n"
+
+
+@dataclass
+class FakeModels:
+    """The served models: one base, one adapter."""
+
+    base_model_paths: list[BaseModelPath] = field(default_factory=lambda: [BaseModelPath(MODEL, "models/tiny")])
+    lora_requests: dict[str, LoRARequest] = field(default_factory=lambda: {ADAPTER.lora_name: ADAPTER})
+
+    def is_base_model(self, model_name: str) -> bool:
+        return model_name in [path.name for path in self.base_model_paths]
+
+
+class World(NamedTuple):
+    """A state made of fakes, and the fakes."""
+
+    state: SelfJudgeState
+    reader: QualityReader
+    chat: ScriptedChat
+
+    def app(self, *, api_keys: Sequence[str] = ()) -> FastAPI:
+        """An application with our routes and guards, and vLLM's error handlers."""
+        app = FastAPI()
+        app.state.args = Namespace(log_error_stack=False, api_key=list(api_keys), sse_keep_alive_interval=0)
+        init_exception_handler(app)
+        SelfJudgePlugin().attach_router(app)
+        app.state.selfjudge = self.state
+        app.state.openai_serving_chat = self.chat
+        app.state.engine_client = HealthyEngine()
+        return app
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[httpx.AsyncClient]:
+        """A client of `app`; what a server would answer with 500 comes back as 500."""
+        transport = httpx.ASGITransport(self.app(), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            yield client
+
+
+class HealthyEngine:
+    """As much of an engine client as /ready asks."""
+
+    async def check_health(self) -> None:
+        """Nothing is wrong."""
+
+
+def make_world(
+    chat: ScriptedChat | None = None,
+    reader: QualityReader | None = None,
+    *,
+    temperature: float = 1.0,
+    context: int = CONTEXT_TOKENS,
+    **settings: Any,  # noqa: ANN401  whatever Settings takes
+) -> World:
+    """A state over fakes."""
+    reader, chat = reader or QualityReader(), chat or ScriptedChat()
+    chosen = Settings(**settings)
+    judge = Judge(tokenizer(), reader, chosen, context)
+    return World(SelfJudgeState(chosen, judge, ChatSampler(chat), FakeModels(), temperature), reader, chat)
+
+
+def compared(first: str, second: str) -> Comparison:
+    """Two responses to the usual question."""
+    return Comparison("Say a number.", first, second)
+
+
+async def settle() -> None:
+    """Lets every task that can go on go on."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+async def hang_up(app: FastAPI, path: str, body: bytes, when: Awaitable[object]) -> list[Mapping[str, Any]]:
+    """Sends a request and hangs up once `when` is done; returns what the application sent."""
+    sent: list[Mapping[str, Any]] = []
+    incoming: list[Mapping[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Mapping[str, Any]:
+        if incoming:
+            return incoming.pop()
+        await when
+        return {"type": "http.disconnect"}
+
+    async def send(message: Mapping[str, Any]) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": headers,
+        "client": ("test", 1),
+        "server": ("test", 80),
+    }
+    async with asyncio.timeout(10):
+        await app(scope, receive, send)  # type: ignore[arg-type]  # starlette wants mutable messages
+    return sent
+
+
+def as_engine(fake: object) -> EngineClient:
+    """A fake that implements what we call of vLLM's engine client, under its type."""
+    assert not isinstance(fake, EngineClient)
+    return fake  # type: ignore[return-value]  # the abstract class has dozens of methods that we never call

@@ -1,0 +1,184 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vllm.lora.request import LoRARequest
+
+from selfjudge import ConversationError, TemplateError
+from service.errors import ApiError
+from service.judge import Judge, Panel
+from service.protocol import JudgingOptions
+from service.settings import Settings
+from tests.service.conftest import Counter
+from tests.service.fakes import ADAPTER, CONTEXT_TOKENS, QualityReader, compared, make_world, tokenizer
+
+PRINCIPLES = ("helpfulness", "honesty", "instruction following", "truthfulness")
+
+
+@pytest.fixture
+def reader() -> QualityReader:
+    return QualityReader()
+
+
+@pytest.fixture
+def judge(reader: QualityReader) -> Judge:
+    return make_world(reader=reader).state.judge
+
+
+def options(**given: Any) -> JudgingOptions:  # noqa: ANN401  fields of the options
+    return JudgingOptions.model_validate(given)
+
+
+def panel(
+    judge: Judge,
+    lora: LoRARequest | None = None,
+    /,
+    *,
+    rationale: bool = False,
+    **given: Any,  # noqa: ANN401  fields of the options
+) -> Panel:
+    return judge.panel(options(**given), lora, rationale=rationale)
+
+
+async def test_the_better_response_wins_at_either_place(judge: Judge) -> None:
+    first = await judge.compare(panel(judge), compared("answer 7", "answer 3"))
+    second = await judge.compare(panel(judge), compared("answer 3", "answer 7"))
+    assert (first.verdict.winner, second.verdict.winner) == ("A", "B")
+    assert first.verdict.probability_a == pytest.approx(0.9)
+    assert second.verdict.probability_a == pytest.approx(0.1)
+    assert first.verdict.consistent
+    assert first.verdict.label_mass == pytest.approx(0.8)
+
+
+async def test_position_bias_cancels_out_and_shows() -> None:
+    judge = make_world(reader=QualityReader(favours_a=True)).state.judge
+    judged = await judge.compare(panel(judge), compared("answer 7", "answer 3"))
+    assert (judged.verdict.winner, judged.verdict.consistent) == ("tie", False)
+    assert judged.verdict.orders == (pytest.approx(0.9), pytest.approx(0.1))
+
+
+async def test_each_principle_is_read_in_both_orders_in_one_batch(judge: Judge, reader: QualityReader) -> None:
+    judged = await judge.compare(panel(judge, principles=["honesty", "helpfulness"]), compared("1", "2"))
+    assert [one.principle for one in judged.verdict.principles] == ["honesty", "helpfulness"]
+    assert (len(reader.prompts), len(reader.adapters)) == (4, 1)
+    texts = [tokenizer().decode(prompt.token_ids) for prompt in reader.prompts]
+    assert ["'honesty'" in text for text in texts] == [True, True, False, False]
+    assert judged.prompt_tokens == sum(len(prompt.token_ids) for prompt in reader.prompts)
+    assert judged.cached_tokens == sum(len(prompt.token_ids) // 2 for prompt in reader.prompts)
+
+
+async def test_the_choice_tokens_are_the_tokenizers_letters(judge: Judge, reader: QualityReader) -> None:
+    await judge.compare(panel(judge), compared("1", "2"))
+    read = reader.prompts[0]
+    assert tokenizer().decode([read.token_a]).strip() == "A"
+    assert tokenizer().decode([read.token_b]).strip() == "B"
+
+
+@pytest.mark.parametrize(("judge_model", "expected"), [("policy", ADAPTER), ("reference", None)])
+async def test_policy_judges_with_its_adapter_and_the_reference_without(
+    judge: Judge, reader: QualityReader, judge_model: str, expected: LoRARequest | None
+) -> None:
+    await judge.compare(panel(judge, ADAPTER, judge=judge_model), compared("1", "2"))
+    assert reader.adapters == [expected]
+
+
+def test_defaults_depend_on_what_is_asked_for(judge: Judge) -> None:
+    assert panel(judge)[:2] == ("ultrafeedback", ())
+    assert panel(judge, principles=["honesty"])[:2] == ("ultrafeedback-principle", ("honesty",))
+    assert panel(judge, rationale=True)[:2] == ("ultrafeedback-principle-rationale", PRINCIPLES)
+
+
+def test_a_template_that_has_principles_is_used_under_all_of_them(judge: Judge) -> None:
+    assert panel(judge, template="ultrafeedback-principle").principles == PRINCIPLES
+
+
+def test_a_principle_named_twice_counts_once(judge: Judge) -> None:
+    assert panel(judge, principles=["honesty", "honesty"]).principles == ("honesty",)
+
+
+@pytest.mark.parametrize(
+    ("given", "rationale", "field", "accepted"),
+    [
+        ({"template": "nope"}, False, "template", "hh-helpful, ultrafeedback, ultrafeedback-principle"),
+        ({"principles": ["honesty", "nope"]}, False, "principles", "helpfulness, honesty"),
+        ({"template": "ultrafeedback", "principles": ["honesty"]}, False, "principles", "no principles"),
+        ({"template": "ultrafeedback"}, True, "rationale", "ultrafeedback-principle-rationale"),
+    ],
+)
+def test_what_is_unknown_is_refused_with_what_is_known(
+    judge: Judge, given: dict[str, Any], rationale: bool, field: str, accepted: str
+) -> None:
+    with pytest.raises(ApiError, match=f"^{field}: ") as caught:
+        panel(judge, rationale=rationale, **given)
+    assert caught.value.param == field
+    assert accepted in caught.value.message
+
+
+async def test_over_long_texts_are_cut_and_it_is_said(reader: QualityReader) -> None:
+    judge = make_world(reader=reader, context=900).state.judge
+    judged = await judge.compare(panel(judge), compared("7 " * 2000, "answer 3"))
+    assert judged.cut is not None
+    assert judged.cut.first.kept < judged.cut.first.total
+    assert max(len(prompt.token_ids) for prompt in reader.prompts) <= 899
+
+
+async def test_a_conversation_without_a_turn_can_not_be_judged(judge: Judge) -> None:
+    with pytest.raises(ConversationError):
+        await judge.compare(panel(judge), compared("1", "2")._replace(conversation=[]))
+
+
+async def test_a_rationale_follows_the_choice_it_explains(judge: Judge, reader: QualityReader) -> None:
+    chosen = panel(judge, rationale=True, principles=["honesty"])
+    for texts, letter in ((("3", "7"), "B"), (("7", "3"), "A")):
+        judged = await judge.compare(chosen, compared(*texts))
+        rationale = await judge.rationale(chosen, compared(*texts), judged.verdict.principles[0])
+        assert rationale == ("it is better.", 5)
+        assert f"Decision: Response {letter}\n\nEvaluation of Response A:" in reader.continued[-1]
+
+
+async def test_a_rationale_has_room_behind_its_prompt(reader: QualityReader) -> None:
+    judge = make_world(reader=reader, context=1500, rationale_max_tokens=200).state.judge
+    chosen = panel(judge, rationale=True, principles=["honesty"])
+    texts = compared("7 " * 3000, "3 " * 3000)
+    judged = await judge.compare(chosen, texts)
+    await judge.rationale(chosen, texts, judged.verdict.principles[0])
+    assert len(tokenizer().encode(reader.continued[-1])) <= 1500 - 200
+
+
+def test_a_context_too_short_for_a_template_refuses_it_before_anything_is_read(reader: QualityReader) -> None:
+    # Long enough for the default template, not for a principle and a rationale.
+    judge = make_world(reader=reader, context=640).state.judge
+    with pytest.raises(ApiError, match="^template: .*use a shorter template or a longer context"):
+        panel(judge, rationale=True)
+
+
+def test_a_default_template_that_does_not_exist_stops_the_start() -> None:
+    with pytest.raises(TemplateError, match="'nope'; known are hh-helpful"):
+        Judge(tokenizer(), QualityReader(), Settings(template="nope"), CONTEXT_TOKENS)
+
+
+def test_an_operators_own_template_can_be_asked_for(tmp_path: Path) -> None:
+    source = (
+        "name: mine\nsource: here\ncontext: dialogue\nsystem: Judge.\n"
+        'user: "{context}\\nResponse A:\\n-----\\n{response_a}\\n-----\\n\\nResponse B:\\n-----\\n{response_b}\\n-----"\n'
+        'answer_prefix: "Response "\n'
+    )
+    (tmp_path / "mine.yaml").write_text(source)
+    judge = make_world(templates_dir=tmp_path).state.judge
+    assert panel(judge, template="mine").template == "mine"
+
+
+async def test_judging_is_counted(judge: Judge, counted: Counter) -> None:
+    judged = await judge.compare(panel(judge, principles=["honesty", "helpfulness"]), compared("1", "2"))
+    assert counted("selfjudge_judgments_total") == 2
+    assert counted("selfjudge_match_seconds_count") == 1
+    assert counted("selfjudge_label_mass_sum") == pytest.approx(1.6)
+    assert counted("selfjudge_judge_tokens_total", source="cached") == judged.cached_tokens
+    assert counted("selfjudge_judge_tokens_total") == judged.prompt_tokens
+    assert counted("selfjudge_inconsistent_judgments_total") == 0
+
+
+async def test_inconsistent_judgments_are_counted(counted: Counter) -> None:
+    judge = make_world(reader=QualityReader(favours_a=True)).state.judge
+    await judge.compare(panel(judge), compared("1", "2"))
+    assert counted("selfjudge_inconsistent_judgments_total") == 1

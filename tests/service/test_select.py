@@ -1,0 +1,180 @@
+import asyncio
+from typing import Any
+
+import pytest
+from vllm.exceptions import VLLMValidationError
+
+from selfjudge import Tournament
+from service.errors import ApiError, DeadlineError
+from service.protocol import ChatRequest
+from service.sampling import SampleError
+from service.select import Plan, plan, select, wanted_best_of_n
+from tests.service.conftest import Counter
+from tests.service.fakes import ADAPTER, QUESTION, ScriptedChat, World, make_world
+
+
+def request(**fields: object) -> ChatRequest:
+    return ChatRequest.model_validate({"messages": QUESTION, **fields})
+
+
+def planned(world: World, best_of_n: int = 4, **fields: object) -> Plan:
+    return plan(request(**fields), best_of_n, None, world.state)
+
+
+@pytest.mark.parametrize(
+    ("body", "header", "expected"),
+    [
+        ({}, None, 1),
+        ({"best_of_n": 8}, None, 8),
+        ({}, "8", 8),
+        ({}, " 8 ", 8),
+        ({"best_of_n": 2}, "8", 2),
+        ({"best_of_n": 64}, None, 64),
+        ({"n": 4}, None, 1),
+        ({"n": 4, "best_of_n": 4}, None, 4),
+    ],
+)
+def test_the_body_goes_before_the_header(body: dict[str, Any], header: str | None, expected: int) -> None:
+    assert wanted_best_of_n(request(**body), header, make_world().state) == expected
+
+
+@pytest.mark.parametrize(("body", "expected"), [({}, 8), ({"best_of_n": 1}, 1), ({"n": 2}, 1), ({"n": 1}, 8)])
+def test_the_servers_default_is_for_requests_that_say_nothing(body: dict[str, Any], expected: int) -> None:
+    assert wanted_best_of_n(request(**body), None, make_world(default_best_of_n=8).state) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "header", "field"),
+    [
+        ({"best_of_n": 0}, None, "best_of_n"),
+        ({"best_of_n": -1}, None, "best_of_n"),
+        ({"best_of_n": 17}, None, "best_of_n"),
+        ({}, "0", "X-Best-Of-N"),
+        ({}, "17", "X-Best-Of-N"),
+        ({}, "-1", "X-Best-Of-N"),
+        ({}, "1.5", "X-Best-Of-N"),
+        ({}, "four", "X-Best-Of-N"),
+        ({}, "", "X-Best-Of-N"),
+        ({}, "9" * 5000, "X-Best-Of-N"),
+        ({"best_of_n": 4, "n": 5}, None, "n"),
+        ({"best_of_n": 4, "n": 0}, None, "n"),
+        ({"best_of_n": 4, "n": -1}, None, "n"),
+        ({"n": 5}, "4", "n"),
+    ],
+)
+def test_what_is_out_of_range_is_named_with_the_range(body: dict[str, Any], header: str | None, field: str) -> None:
+    with pytest.raises(ApiError, match=f"^{field}: must be an integer from 1 to ") as caught:
+        wanted_best_of_n(request(**body), header, make_world(max_best_of_n=16).state)
+    assert caught.value.param == field
+
+
+def test_a_plan_has_defaults_and_a_seed_to_repeat_it_by() -> None:
+    world = make_world()
+    one, two = planned(world), planned(world)
+    assert (one.best_of_n, one.top, one.warnings) == (4, 1, [])
+    assert one.seed != two.seed
+    assert planned(world, self_rejection={"seed": 0}).seed == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"self_rejection": {"template": "nope"}}, "self_rejection.template"),
+        ({"self_rejection": {"principles": ["nope"]}}, "self_rejection.principles"),
+        ({"use_beam_search": True}, "use_beam_search"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}, "messages"),
+    ],
+)
+def test_what_can_be_checked_is_checked_before_tokens_are_spent(fields: dict[str, Any], param: str) -> None:
+    world = make_world()
+    with pytest.raises(ApiError) as caught:
+        planned(world, **fields)
+    assert caught.value.param == param
+    assert caught.value.message.startswith(param)
+    assert world.chat.requests == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "default", "warned"), [(0, 1.0, True), (None, 0.0, True), (None, 1.0, False), (0.5, 0.0, False)]
+)
+def test_equal_candidates_are_warned_of(asked: float | None, default: float, warned: bool) -> None:
+    warnings = planned(make_world(temperature=default), temperature=asked).warnings
+    assert bool(warnings) == warned
+    assert all("temperature is 0" in warning for warning in warnings)
+
+
+async def test_the_best_sample_is_selected() -> None:
+    world = make_world(ScriptedChat([f"answer {number}" for number in (3, 9, 1, 4, 7)]))
+    selection = await select(planned(world, 5, n=2), world.state)
+    assert [selection.sampled[index].text for index in selection.held.ranking] == ["answer 9", "answer 7"]
+    assert len(world.chat.requests) == 5
+    assert len({one.request_id for one in world.chat.requests}) == 5
+
+
+async def test_the_seed_fixes_the_bracket() -> None:
+    world = make_world(ScriptedChat(["the same"]))
+    winners = [(await select(planned(world, 8, self_rejection={"seed": 5}), world.state)).held.ranking for _ in "ab"]
+    assert winners == [[Tournament(8, seed=5).seats[0]]] * 2
+
+
+async def test_samples_and_judgments_share_one_model() -> None:
+    world = make_world()
+    ready = plan(request(model=ADAPTER.lora_name), 2, ADAPTER, world.state)
+    await select(ready, world.state)
+    assert {one.model for one in world.chat.requests} == {ADAPTER.lora_name}
+    assert set(world.reader.adapters) == {ADAPTER}
+
+
+async def test_a_failing_sample_does_not_fail_the_request(counted: Counter) -> None:
+    world = make_world(ScriptedChat(["answer 1", VLLMValidationError("refused"), "answer 2", "answer 3"]))
+    selection = await select(planned(world), world.state)
+    assert list(selection.held.failures) == [1]
+    assert selection.sampled[selection.held.ranking[0]].text == "answer 3"
+    assert counted("selfjudge_candidates_total", outcome="ok") == 3
+    assert counted("selfjudge_candidates_total", outcome="failed") == 1
+
+
+async def test_where_every_sample_fails_the_reason_is_the_answer() -> None:
+    world = make_world(ScriptedChat([VLLMValidationError("refused")]))
+    with pytest.raises(SampleError, match="refused") as caught:
+        await select(planned(world), world.state)
+    assert caught.value.status == 400
+
+
+async def hang(_: int) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_deadline_without_a_candidate_is_an_error_that_says_so(counted: Counter) -> None:
+    world = make_world(ScriptedChat(before=hang))
+    with pytest.raises(DeadlineError, match="deadline_ms=20") as caught:
+        await select(planned(world, self_rejection={"deadline_ms": 20}), world.state)
+    assert caught.value.param == "self_rejection.deadline_ms"
+    assert counted("selfjudge_candidates_total", outcome="cancelled") == 4
+
+
+async def test_at_a_deadline_the_best_so_far_is_returned() -> None:
+    async def hang_on_the_last(call: int) -> None:
+        if call == 3:
+            await hang(call)
+
+    world = make_world(ScriptedChat(before=hang_on_the_last))
+    selection = await select(planned(world, self_rejection={"deadline_ms": 300, "seed": 0}), world.state)
+    assert selection.held.deadline_reached
+    assert len(selection.held.ranking) == 1
+    assert len(selection.sampled) == 3
+
+
+async def test_tokens_are_counted_by_fate_and_the_winners_margin_is_measured(counted: Counter) -> None:
+    world = make_world()
+    await select(planned(world), world.state)
+    assert counted("selfjudge_sampled_tokens_total", fate="returned") == 4
+    assert counted("selfjudge_sampled_tokens_total", fate="rejected") == 12
+    assert counted("selfjudge_winner_margin_count") == 1
+    assert counted("selfjudge_winner_margin_sum") == pytest.approx(0.9)
+
+
+async def test_progress_reaches_the_caller() -> None:
+    world, steps = make_world(), list[dict[str, int]]()
+    await select(planned(world), world.state, steps.append)
+    assert steps[-1] == {"candidates": 4, "matches": 3}

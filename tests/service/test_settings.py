@@ -1,0 +1,45 @@
+import pytest
+from pydantic import ValidationError
+
+from service.settings import Settings
+
+
+def test_nothing_needs_to_be_set() -> None:
+    settings = Settings()
+    assert (settings.max_best_of_n, settings.default_best_of_n, settings.max_comparisons) == (64, 1, 256)
+    assert settings.api_keys == ()
+
+
+def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SELFJUDGE_MAX_BEST_OF_N", "16")
+    monkeypatch.setenv("SELFJUDGE_API_KEYS", " one, two ,,")
+    settings = Settings()
+    assert (settings.max_best_of_n, settings.api_keys) == (16, ("one", "two"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_BEST_OF_N", "0"),
+        ("MAX_BEST_OF_N", "many"),
+        ("DEFAULT_BEST_OF_N", "0"),
+        ("MAX_COMPARISONS", "0"),
+        ("MAX_BODY_MIB", "0"),
+        ("HEARTBEAT_SECONDS", "0"),
+        ("RATIONALE_MAX_TOKENS", "0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"SELFJUDGE_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_the_default_may_not_exceed_the_limit() -> None:
+    with pytest.raises(ValidationError, match="default_best_of_n"):
+        Settings(max_best_of_n=4, default_best_of_n=8)
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        Settings().max_best_of_n = 1  # type: ignore[misc]  # that is the point
