@@ -78,6 +78,16 @@ class Chat:
         except ChatTemplateError:
             return self.scaffold(("user",), answering=True), False
 
+    def asking(self, roles: tuple[str, ...], shown: str) -> str:
+        """The part of `shown`, which stands between the last of `roles` and an answer to it, that is not the model's.
+
+        Raises ChatTemplateError where the template asks for an answer in other words than those.
+        """
+        prompt = self.scaffold(roles, answering=True)[-1]
+        if not shown.startswith(prompt):
+            raise self._error(roles, f"asks for an answer by {prompt!r}, but shows one behind {shown!r}")
+        return prompt
+
     def turn_end(self) -> str:
         """What ends an assistant's turn: the text from behind its content to the first control token, included."""
         return self.ending(self.scaffold(("user", "assistant"), answering=False)[-1])

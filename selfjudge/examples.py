@@ -42,21 +42,23 @@ class RationalePair(NamedTuple):
 def dialogue_example(chat: Chat, messages: Sequence[Message]) -> Example:
     """A dialogue of D_SFT, rendered by the chat template; targets are all turns of the assistant.
 
-    Raises ConversationError where no assistant speaks, ChatTemplateError where the template refuses the roles.
+    A turn begins where the prompt for it ends, so that a space which the template puts before an answer is learnt too.
+    Raises ConversationError where no assistant speaks or it speaks first, ChatTemplateError where the template refuses
+    the roles, or asks for an answer in other words than it shows one.
     """
     roles = tuple(str(message["role"]) for message in messages)
-    if "assistant" not in roles:
-        raise ConversationError("a dialogue to train on needs at least one assistant message")
-    first, *rest = chat.scaffold(roles, answering=False)
-    text = chat.tokens.trusted(first)
-    targets = []
-    for role, message, piece in zip(roles, messages, rest, strict=True):
-        start = len(text)
-        text += message_text(message)
+    if "assistant" not in roles[1:] or roles[0] == "assistant":
+        raise ConversationError("a dialogue to train on needs an assistant message, and another before it")
+    pieces = chat.scaffold(roles, answering=False)
+    text, targets = "", []
+    for index, (role, message) in enumerate(zip(roles, messages, strict=True)):
+        before, content, after = chat.tokens.trusted(pieces[index]), message_text(message), pieces[index + 1]
         if role == "assistant":
-            ending = chat.ending(piece)
-            targets.append((start, len(text) + len(chat.tokens.trusted(ending))))
-        text += chat.tokens.trusted(piece)
+            start = len(text) + len(chat.tokens.trusted(chat.asking(roles[:index], pieces[index])))
+            end = len(text) + len(before) + len(content) + len(chat.tokens.trusted(chat.ending(after)))
+            targets.append((start, end))
+        text += before + content
+    text += chat.tokens.trusted(pieces[-1])
     loss_mask = [any(end > a and start < b for a, b in targets) for start, end in chat.tokens.spans(text)]
     return Example(chat.tokens.encode(text), loss_mask)
 

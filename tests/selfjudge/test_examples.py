@@ -7,6 +7,7 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from selfjudge import (
+    DIALOGUE_TEMPLATE,
     Chat,
     ChatTemplateError,
     ConversationError,
@@ -19,6 +20,7 @@ from selfjudge import (
     load_templates,
 )
 
+Families = dict[str, Callable[[], PreTrainedTokenizerFast]]
 DIALOGUE = [
     {"role": "user", "content": "One?"},
     {"role": "assistant", "content": "It is 1."},
@@ -50,13 +52,30 @@ def test_targets_of_a_dialogue_are_the_assistants_turns_and_their_ends(chat: Cha
 
 
 def test_the_mask_is_the_one_that_the_dialogue_template_marks(
-    families: dict[str, Callable[[], PreTrainedTokenizerFast]],
+    families: Families,
 ) -> None:
     tokenizer = families["byte-level"]()
     marked: Any = tokenizer.apply_chat_template(DIALOGUE, return_dict=True, return_assistant_tokens_mask=True)
     example = dialogue_example(Chat(SafeTokenizer(tokenizer)), DIALOGUE)
     assert example.input_ids == marked["input_ids"]
     assert example.loss_mask == list(map(bool, marked["assistant_masks"]))
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_the_first_target_of_a_turn_is_the_first_token_behind_its_prompt(chat: Chat, turns: int) -> None:
+    tokenizer = chat.tokens.source
+    text = tokenizer.apply_chat_template(DIALOGUE[:turns], tokenize=False, add_generation_prompt=True)
+    prompt = tokenizer(text, add_special_tokens=False)["input_ids"]
+    example = dialogue_example(chat, DIALOGUE)
+    assert example.input_ids[: len(prompt)] == prompt
+    assert example.loss_mask[len(prompt) - 1 : len(prompt) + 1] == [False, True]
+
+
+def test_a_template_that_asks_otherwise_than_it_shows_is_refused(families: Families) -> None:
+    asks = DIALOGUE_TEMPLATE + "{{ '<think>' if add_generation_prompt else '' }}"
+    chat = Chat(SafeTokenizer(families["byte-level"]()), chat_template=asks)
+    with pytest.raises(ChatTemplateError, match=r"roles user: asks for an answer by .*<think>', but shows one behind"):
+        dialogue_example(chat, DIALOGUE)
 
 
 def test_a_dialogue_is_data(chat: Chat) -> None:
@@ -67,9 +86,10 @@ def test_a_dialogue_is_data(chat: Chat) -> None:
         assert [i for i in ids if i in chat.tokens.control_ids and i != chat.tokens.source.unk_token_id] == clean
 
 
-def test_a_dialogue_without_assistant_is_refused(chat: Chat) -> None:
-    with pytest.raises(ConversationError, match="needs at least one assistant message"):
-        dialogue_example(chat, DIALOGUE[:1])
+@pytest.mark.parametrize("messages", [[], DIALOGUE[:1], DIALOGUE[1:]])
+def test_a_dialogue_without_answer_to_anything_is_refused(chat: Chat, messages: list[dict[str, str]]) -> None:
+    with pytest.raises(ConversationError, match="needs an assistant message, and another before it"):
+        dialogue_example(chat, messages)
 
 
 @pytest.mark.parametrize("choice", ["A", "B"])
@@ -97,7 +117,7 @@ def test_a_rationale_needs_a_template_for_it(byte_level: JudgmentEncoder) -> Non
         judgment_example(byte_level, "x", "y", "z", "A", RationalePair("a", "b"))
 
 
-def test_a_turn_that_nothing_ends_cannot_be_learnt(families: dict[str, Callable[[], PreTrainedTokenizerFast]]) -> None:
+def test_a_turn_that_nothing_ends_cannot_be_learnt(families: Families) -> None:
     plain = "{%- for m in messages -%}{{- m.role + ': ' + m.content + '\n' -}}{%- endfor -%}"
     chat = Chat(SafeTokenizer(families["byte-level"]()), chat_template=plain)
     with pytest.raises(ChatTemplateError, match="ends the assistant's turn by no control token"):
