@@ -15,6 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pydantic import ValidationError
+
 from selfjudge import SelfJudgeError
 from service.settings import Settings
 
@@ -137,7 +139,10 @@ def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:
         # Without a figure of its own vLLM claims nearly all memory, and refuses to start where that isn't free.
         args.kv_cache_memory_bytes = args.kv_cache_memory_bytes or _SHIPPED_MODEL_CACHE_BYTES
     validate_parsed_serve_args(args)
-    _hand_over(args)
+    try:
+        _hand_over(args)
+    except ValidationError as error:
+        parser.error("; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors()))
     return args
 
 

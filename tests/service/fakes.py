@@ -66,9 +66,14 @@ def tokenizer() -> PreTrainedTokenizerFast:
     backend.train_from_iterator(
         ["Which is the better response, Response A or Response B? Sure! Please choose."], trainer
     )
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # it has no hints
+    return PreTrainedTokenizerFast(
         tokenizer_object=backend, eos_token="</s>", name_or_path="bytes", chat_template=DIALOGUE_TEMPLATE
     )
+
+
+def decode(token_ids: Sequence[int]) -> str:
+    """The text of a prompt."""
+    return str(tokenizer().decode(list(token_ids)))
 
 
 def quality(text: str) -> float:
@@ -103,11 +108,11 @@ class QualityReader:
         self, token_ids: Sequence[int], lora: LoRARequest | None, max_tokens: int, stop: Sequence[str]
     ) -> Continuation:
         self.adapters.append(lora)
-        self.continued.append(tokenizer().decode(token_ids))
+        self.continued.append(decode(token_ids))
         return Continuation(" it is better. \n", 5)
 
     def _read(self, prompt: ChoicePrompt) -> Read:
-        found = _RESPONSES.search(tokenizer().decode(prompt.token_ids))
+        found = _RESPONSES.search(decode(prompt.token_ids))
         assert found, "a judgment prompt shows two responses"
         lead = quality(found[1]) - quality(found[2])
         at_a = 0.5 if lead == 0 else self.probability if lead > 0 else 1 - self.probability
@@ -200,15 +205,11 @@ class World(NamedTuple):
     reader: QualityReader
     chat: ScriptedChat
 
-    def app(self, *, api_keys: Sequence[str] = ()) -> FastAPI:
-        """An application with our routes and guards, and vLLM's error handlers."""
-        app = FastAPI()
-        app.state.args = Namespace(log_error_stack=False, api_key=list(api_keys), sse_keep_alive_interval=0)
-        init_exception_handler(app)
-        SelfJudgePlugin().attach_router(app)
+    def app(self) -> FastAPI:
+        """The one application of all tests, on this state."""
+        app = _application()
         app.state.selfjudge = self.state
         app.state.openai_serving_chat = self.chat
-        app.state.engine_client = HealthyEngine()
         return app
 
     @asynccontextmanager
@@ -219,11 +220,14 @@ class World(NamedTuple):
             yield client
 
 
-class HealthyEngine:
-    """As much of an engine client as /ready asks."""
-
-    async def check_health(self) -> None:
-        """Nothing is wrong."""
+@cache
+def _application() -> FastAPI:
+    """Our routes and guards, and vLLM's error handlers."""
+    app = FastAPI()
+    app.state.args = Namespace(log_error_stack=False, api_key=None, sse_keep_alive_interval=0)
+    init_exception_handler(app)
+    SelfJudgePlugin().attach_router(app)
+    return app
 
 
 def make_world(

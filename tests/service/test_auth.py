@@ -1,3 +1,5 @@
+"""API keys."""
+
 from collections.abc import AsyncIterator
 
 import httpx

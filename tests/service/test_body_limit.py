@@ -1,3 +1,5 @@
+"""Bodies within and beyond the limit."""
+
 from collections.abc import AsyncIterator
 
 import httpx

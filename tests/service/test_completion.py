@@ -1,3 +1,5 @@
+"""The answer of a best-of-N request, whole and in chunks."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""Errors and their HTTP answers."""
+
 import json
 
 import pytest

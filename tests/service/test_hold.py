@@ -1,3 +1,5 @@
+"""Tournaments held over candidates and verdicts that come when a test lets them."""
+
 import asyncio
 from collections import defaultdict
 from typing import TypeVar

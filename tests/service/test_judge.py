@@ -1,3 +1,5 @@
+"""Judging over a reader with a hidden order of quality."""
+
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from service.judge import Judge, Panel
 from service.protocol import JudgingOptions
 from service.settings import Settings
 from tests.service.conftest import Counter
-from tests.service.fakes import ADAPTER, CONTEXT_TOKENS, QualityReader, compared, make_world, tokenizer
+from tests.service.fakes import ADAPTER, CONTEXT_TOKENS, QualityReader, compared, decode, make_world, tokenizer
 
 PRINCIPLES = ("helpfulness", "honesty", "instruction following", "truthfulness")
 
@@ -54,14 +56,14 @@ async def test_position_bias_cancels_out_and_shows() -> None:
     judge = make_world(reader=QualityReader(favours_a=True)).state.judge
     judged = await judge.compare(panel(judge), compared("answer 7", "answer 3"))
     assert (judged.verdict.winner, judged.verdict.consistent) == ("tie", False)
-    assert judged.verdict.orders == (pytest.approx(0.9), pytest.approx(0.1))
+    assert tuple(judged.verdict.orders) == pytest.approx((0.9, 0.1))
 
 
 async def test_each_principle_is_read_in_both_orders_in_one_batch(judge: Judge, reader: QualityReader) -> None:
     judged = await judge.compare(panel(judge, principles=["honesty", "helpfulness"]), compared("1", "2"))
     assert [one.principle for one in judged.verdict.principles] == ["honesty", "helpfulness"]
     assert (len(reader.prompts), len(reader.adapters)) == (4, 1)
-    texts = [tokenizer().decode(prompt.token_ids) for prompt in reader.prompts]
+    texts = [decode(prompt.token_ids) for prompt in reader.prompts]
     assert ["'honesty'" in text for text in texts] == [True, True, False, False]
     assert judged.prompt_tokens == sum(len(prompt.token_ids) for prompt in reader.prompts)
     assert judged.cached_tokens == sum(len(prompt.token_ids) // 2 for prompt in reader.prompts)
@@ -70,8 +72,8 @@ async def test_each_principle_is_read_in_both_orders_in_one_batch(judge: Judge, 
 async def test_the_choice_tokens_are_the_tokenizers_letters(judge: Judge, reader: QualityReader) -> None:
     await judge.compare(panel(judge), compared("1", "2"))
     read = reader.prompts[0]
-    assert tokenizer().decode([read.token_a]).strip() == "A"
-    assert tokenizer().decode([read.token_b]).strip() == "B"
+    assert decode([read.token_a]).strip() == "A"
+    assert decode([read.token_b]).strip() == "B"
 
 
 @pytest.mark.parametrize(("judge_model", "expected"), [("policy", ADAPTER), ("reference", None)])
@@ -148,7 +150,7 @@ async def test_a_rationale_has_room_behind_its_prompt(reader: QualityReader) -> 
 def test_a_context_too_short_for_a_template_refuses_it_before_anything_is_read(reader: QualityReader) -> None:
     # Long enough for the default template, not for a principle and a rationale.
     judge = make_world(reader=reader, context=640).state.judge
-    with pytest.raises(ApiError, match="^template: .*use a shorter template or a longer context"):
+    with pytest.raises(ApiError, match=r"^template: .*use a shorter template or a longer context"):
         panel(judge, rationale=True)
 
 
@@ -160,7 +162,7 @@ def test_a_default_template_that_does_not_exist_stops_the_start() -> None:
 def test_an_operators_own_template_can_be_asked_for(tmp_path: Path) -> None:
     source = (
         "name: mine\nsource: here\ncontext: dialogue\nsystem: Judge.\n"
-        'user: "{context}\\nResponse A:\\n-----\\n{response_a}\\n-----\\n\\nResponse B:\\n-----\\n{response_b}\\n-----"\n'
+        'user: "{context}\\nResponse A: {response_a}\\nResponse B: {response_b}"\n'
         'answer_prefix: "Response "\n'
     )
     (tmp_path / "mine.yaml").write_text(source)

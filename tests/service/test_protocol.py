@@ -1,3 +1,5 @@
+"""What callers may send."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""Choice reads over a fake engine."""
+
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field

@@ -1,8 +1,10 @@
+"""vLLM's own sampler, with and without the fix."""
+
 from collections.abc import Iterator
 
 import pytest
 import torch
-from vllm.v1.outputs import LogprobsTensors
+from vllm.v1.outputs import LogprobsTensors, SamplerOutput
 from vllm.v1.sample.logits_processor import LogitsProcessors
 from vllm.v1.sample.metadata import SamplingMetadata
 from vllm.v1.sample.sampler import Sampler
@@ -52,9 +54,9 @@ def metadata(top: int | None, named: dict[int, list[int]] | None) -> SamplingMet
 
 
 def sample(logits: torch.Tensor, top: int | None, named: dict[int, list[int]] | None) -> LogprobsTensors:
-    tensors = Sampler()(logits.clone(), metadata(top, named)).logprobs_tensors
-    assert tensors is not None
-    return tensors
+    output: SamplerOutput = Sampler()(logits.clone(), metadata(top, named))
+    assert output.logprobs_tensors is not None
+    return output.logprobs_tensors
 
 
 def told(tensors: LogprobsTensors, row: int) -> dict[int, float]:

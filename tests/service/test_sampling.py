@@ -1,3 +1,5 @@
+"""Samples through a scripted chat handler."""
+
 from http import HTTPStatus
 
 import pytest

@@ -1,3 +1,5 @@
+"""Best-of-N requests from options to winner, over fakes."""
+
 import asyncio
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""What an operator can set."""
+
 import pytest
 from pydantic import ValidationError
 

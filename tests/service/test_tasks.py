@@ -1,3 +1,5 @@
+"""Concurrent work that ends together."""
+
 import asyncio
 
 import pytest

@@ -1,3 +1,5 @@
+"""Validation errors in the caller's words."""
+
 from typing import Any
 
 import pytest

@@ -1,0 +1,107 @@
+"""From command-line flags to vLLM's options and our settings, without starting an engine."""
+
+import os
+from argparse import Namespace
+from collections.abc import Iterator
+
+import pytest
+
+from service.launcher import SHIPPED_MODEL, _parse
+from service.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _environment_is_put_back() -> Iterator[None]:
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def parse(*argv: str, on_cpu: bool = True) -> Namespace:
+    return _parse(argv, on_cpu=on_cpu)
+
+
+def test_without_flags_the_shipped_model_is_served_by_its_name() -> None:
+    args = parse()
+    assert (args.model, args.served_model_name) == (str(SHIPPED_MODEL), ["selfjudge-tiny"])
+    assert (args.host, args.scheduling_policy, args.enable_prompt_tokens_details) == ("127.0.0.1", "priority", True)
+    assert args.kv_cache_memory_bytes == 2**30
+
+
+@pytest.mark.parametrize("argv", [("org/model",), ("--model", "org/model")])
+def test_any_other_model_keeps_vllms_own_defaults(argv: tuple[str, ...]) -> None:
+    args = parse(*argv)
+    assert (args.model, args.served_model_name, args.kv_cache_memory_bytes) == ("org/model", None, None)
+
+
+def test_on_a_cpu_numbers_are_float32_and_blocks_small() -> None:
+    assert (parse().dtype, parse().block_size) == ("float32", 32)
+
+
+def test_on_a_gpu_vllm_decides() -> None:
+    assert parse(on_cpu=False).dtype == "auto"
+
+
+def test_what_is_given_goes_before_our_defaults() -> None:
+    args = parse("--host", "0.0.0.0", "--dtype", "bfloat16", "--scheduling-policy", "fcfs", "--port", "9000")  # noqa: S104
+    assert (args.host, args.dtype, args.scheduling_policy, args.port) == ("0.0.0.0", "bfloat16", "fcfs", 9000)  # noqa: S104
+
+
+def test_our_flags_reach_the_settings() -> None:
+    parse("--max-best-of-n", "16", "--default-best-of-n", "4", "--template", "hh-helpful", "--max-body-mib", "0.5")
+    settings = Settings()
+    assert (settings.max_best_of_n, settings.default_best_of_n) == (16, 4)
+    assert (settings.template, settings.max_body_mib) == ("hh-helpful", 0.5)
+
+
+def test_a_flag_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SELFJUDGE_MAX_BEST_OF_N", "8")
+    parse()
+    assert Settings().max_best_of_n == 8
+    parse("--max-best-of-n", "16")
+    assert Settings().max_best_of_n == 16
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("--max-best-of-n", "many"), "max-best-of-n"),
+        (("--max-best-of-n", "0"), "max_best_of_n"),
+        (("--max-best-of-n", "4", "--default-best-of-n", "8"), "default_best_of_n"),
+        (("--max-best-off", "4"), "max-best-off"),
+    ],
+)
+def test_a_bad_flag_ends_the_command_and_is_named(
+    argv: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(*argv)
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_keys_move_to_the_guard_of_all_routes() -> None:
+    args = parse("--api-key", "one", "two")
+    assert args.api_key is None
+    assert Settings().api_keys == ("one", "two")
+
+
+def test_vllms_variable_for_a_key_moves_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_API_KEY", "one")
+    parse()
+    assert Settings().api_keys == ("one",)
+    assert "VLLM_API_KEY" not in os.environ
+
+
+def test_without_a_key_none_is_needed() -> None:
+    parse()
+    assert Settings().api_keys == ()
+
+
+def test_our_plugin_is_loaded_beside_an_operators_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_PLUGINS", "theirs")
+    parse()
+    assert os.environ["VLLM_PLUGINS"] == "theirs,selfjudge"
+    parse()
+    assert os.environ["VLLM_PLUGINS"] == "theirs,selfjudge"
