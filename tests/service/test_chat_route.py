@@ -167,9 +167,31 @@ _junk = st.recursive(
     max_leaves=5,
 )
 _fields = st.sampled_from(
-    ["messages", "best_of_n", "n", "self_rejection", "model", "seed", "temperature", "stream", "stop", "logprobs"]
-    + ["top_logprobs", "tools", "tool_choice", "response_format", "stream_options", "priority", "max_tokens", "user"]
-    + ["structured_outputs", "chat_template_kwargs", "request_id", "logit_bias", "cache_salt"]
+    [
+        "messages",
+        "best_of_n",
+        "n",
+        "self_rejection",
+        "model",
+        "seed",
+        "temperature",
+        "stream",
+        "stop",
+        "logprobs",
+        "top_logprobs",
+        "tools",
+        "tool_choice",
+        "response_format",
+        "stream_options",
+        "priority",
+        "max_tokens",
+        "user",
+        "structured_outputs",
+        "chat_template_kwargs",
+        "request_id",
+        "logit_bias",
+        "cache_salt",
+    ]
 )
 
 

@@ -135,7 +135,7 @@ class NoBackend:
 
 async def test_a_model_that_can_not_judge_stops_the_start() -> None:
     state = State({"openai_serving_chat": SimpleNamespace(chat_template=None)})
-    with pytest.raises(SelfJudgeError, match="'slow'.* has no backend"):
+    with pytest.raises(SelfJudgeError, match=r"'slow'.* has no backend"):
         await SelfJudgePlugin().init_state(as_engine(Engine(NoBackend())), state, Namespace())
 
 

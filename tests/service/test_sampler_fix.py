@@ -1,5 +1,6 @@
 """vLLM's own sampler, with and without the fix."""
 
+import inspect
 from collections.abc import Iterator
 
 import pytest
@@ -22,12 +23,18 @@ def logits() -> torch.Tensor:
 
 
 @pytest.fixture
-def fixed() -> Iterator[None]:
-    """The fix, taken back afterwards."""
-    unfixed = Sampler.forward
-    keep_top_logprobs()
+def unfixed() -> Iterator[None]:
+    """VLLM's own sampler, in case the fix has been loaded in this process; put back afterwards."""
+    before = Sampler.forward
+    Sampler.forward = inspect.unwrap(before)  # type: ignore[method-assign]  # the fix assigns it, too
     yield
-    Sampler.forward = unfixed  # type: ignore[method-assign]  # the fix assigns it, too
+    Sampler.forward = before  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def fixed(unfixed: None) -> None:
+    """The fix, on vLLM's own sampler."""
+    keep_top_logprobs()
 
 
 def metadata(top: int | None, named: dict[int, list[int]] | None) -> SamplingMetadata:
@@ -64,6 +71,7 @@ def told(tensors: LogprobsTensors, row: int) -> dict[int, float]:
     return {int(token): value for token, value in pairs if value != float("-inf")}
 
 
+@pytest.mark.usefixtures("unfixed")
 def test_unfixed_a_judge_read_takes_the_other_rows_top_k(logits: torch.Tensor) -> None:
     found = told(sample(logits, TOP, {JUDGED: NAMED}), 0)
     wanted = logits[0].topk(TOP).indices.tolist()
