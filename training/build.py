@@ -16,7 +16,6 @@ from pathlib import Path
 from statistics import mean
 
 import torch
-from transformers import LlamaForCausalLM
 
 from selfjudge import load_templates
 from training.documents import TEMPLATE, Renderer
@@ -26,9 +25,9 @@ from training.loss import EarlyTargets
 from training.mine import weigh_up
 from training.model import load_model, new_model, save_model
 from training.pairs import Pool, make_pool, read_pools, write_pools
+from training.pool import ModelPool, Sampling
 from training.pretrain import pretraining_batches
 from training.recipe import Finetuning, Recipe, RecipeError
-from training.sample import sample_answers
 from training.schedule import cosine, warm_up_then_decay
 from training.split import Split, draw_problems
 from training.tasks import Problem
@@ -116,13 +115,14 @@ class Build:
         problems = self._problems("pools", plan.prompts)
         demonstrations: list[list[str]] = [[] for _ in problems]
         samples: list[list[str]] = [[] for _ in problems]
-        for turn, step in enumerate(plan.demonstrators):
-            mine = range(turn, len(problems), len(plan.demonstrators))
-            self._sample_into(demonstrations, mine, problems, step, 2, 1.0)
-        for step in plan.checkpoints:
-            for turn, temperature in enumerate(plan.temperatures):
-                mine = range(turn, len(problems), len(plan.temperatures))
-                self._sample_into(samples, mine, problems, step, plan.samples, temperature)
+        with ModelPool(self.workers) as pool:
+            for turn, step in enumerate(plan.demonstrators):
+                whom = range(turn, len(problems), len(plan.demonstrators))
+                self._sample_into(demonstrations, pool, whom, problems, step, 2, 1.0)
+            for step in plan.checkpoints:
+                for turn, temperature in enumerate(plan.temperatures):
+                    whom = range(turn, len(problems), len(plan.temperatures))
+                    self._sample_into(samples, pool, whom, problems, step, plan.samples, temperature)
         pools = [make_pool(*row) for row in zip(problems, demonstrations, samples, strict=True)]
         write_pools(pools, self.directory / "pools.jsonl")
         return {
@@ -133,26 +133,18 @@ class Build:
     def _sample_into(
         self,
         gathered: list[list[str]],
-        indices: range,
+        pool: ModelPool,
+        whom: range,
         problems: Sequence[Problem],
         step: int,
         samples: int,
         temperature: float,
     ) -> None:
         """Sample one checkpoint on some of the problems, and add what it says to what is gathered for each."""
-        model, tokenizer = load_model(self._checkpoint(step))
         name = f"sampling step {step} at {temperature}"
-        answers = sample_answers(
-            model,
-            Renderer(tokenizer).chat,
-            [problems[index].prompt for index in indices],
-            samples=samples,
-            temperature=temperature,
-            seed=self._seed(name),
-            workers=self.workers,
-            progress=name,
-        )
-        for index, texts in zip(indices, answers, strict=True):
+        prompts = [problems[index].prompt for index in whom]
+        answers = pool.sample(self._checkpoint(step), prompts, Sampling(samples, temperature, self._seed(name)), name)
+        for index, texts in zip(whom, answers, strict=True):
             gathered[index] += texts
 
     def _finetune(self, number: int) -> Figures:
@@ -160,11 +152,15 @@ class Build:
         before = self._checkpoint(self.recipe.pretraining.steps) if number == 1 else self._round(number - 1)
         model, tokenizer = load_model(before)
         renderer = Renderer(tokenizer)
-        pools = read_pools(self.directory / "pools.jsonl") + self._own_pools(number, plan, model, renderer)
+        pools = read_pools(self.directory / "pools.jsonl")
         figures: Figures = {}
-        if plan.emphasis:
-            pools, accuracy = weigh_up(Judge(model, renderer, self.workers), pools, plan.emphasis)
-            figures["judge_accuracy_on_pools_before"] = round(accuracy, 4)
+        with ModelPool(self.workers) as pool:
+            if plan.own_prompts:
+                pools += self._own_pools(number, plan, pool, before)
+            if plan.emphasis:
+                judge = Judge(renderer.encoder, lambda prompts: pool.read(before, prompts, "judging wrong answers"))
+                pools, accuracy = weigh_up(judge, pools, plan.emphasis)
+                figures["judge_accuracy_on_pools_before"] = round(accuracy, 4)
         past = sum(earlier.steps for earlier in self.recipe.rounds[: number - 1])
         Trainer(model, tokenizer.pad_token_id, self.recipe.rates, None, self.workers).train(
             jsft_batches(renderer, pools, plan, self._seed(f"round {number}")),
@@ -175,19 +171,12 @@ class Build:
         save_model(model, tokenizer, self._round(number))
         return {**figures, "judgments": 2 * plan.pairs * plan.steps, "dialogues": plan.dialogues * plan.steps}
 
-    def _own_pools(self, number: int, plan: Finetuning, model: LlamaForCausalLM, renderer: Renderer) -> list[Pool]:
+    def _own_pools(self, number: int, plan: Finetuning, pool: ModelPool, model: Path) -> list[Pool]:
         """What the current model samples at temperature 1 on fresh prompts; for the judge only."""
-        problems = self._problems(f"round {number}", plan.own_prompts)
-        answers = sample_answers(
-            model,
-            renderer.chat,
-            [problem.prompt for problem in problems],
-            samples=plan.own_samples,
-            temperature=1.0,
-            seed=self._seed(f"own samples {number}"),
-            workers=self.workers,
-            progress="sampling the policy",
-        )
+        name = f"round {number}"
+        problems = self._problems(name, plan.own_prompts)
+        prompts = [problem.prompt for problem in problems]
+        answers = pool.sample(model, prompts, Sampling(plan.own_samples, 1.0, self._seed(name)), "sampling the policy")
         return [make_pool(problem, [], texts) for problem, texts in zip(problems, answers, strict=True)]
 
     def _export(self, output: Path) -> None:
@@ -198,5 +187,6 @@ class Build:
 
 
 def _processor_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+    """Of this process and the workers that have ended."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)

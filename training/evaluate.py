@@ -6,7 +6,7 @@ judge on pairs of these same samples. Leaves out the server: verdicts and contes
 
 import random
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,7 @@ from training.attacks import HELD_OUT, Attack, attack
 from training.documents import Renderer
 from training.judge import Judge
 from training.model import load_model
-from training.sample import sample_answers
+from training.pool import ModelPool, Sampling
 from training.selection import contest_winners, different_pairs, majority_votes
 from training.split import Split, draw_problems
 from training.statistics import bootstrap, wilson
@@ -29,6 +29,9 @@ from training.tasks import Problem, grade
 SIZES = (1, 2, 4, 8, 16, 32)
 ROUND_ROBIN_SIZES = (4, 16)
 """Round robin judges every pair; these two sizes say what the knockout gives away."""
+
+WRONG_PAIRS = 8
+"""Pairs of two wrong answers that are judged for each prompt."""
 
 Report = dict[str, Any]
 """What is written as JSON."""
@@ -39,36 +42,23 @@ def evaluate(model_path: Path, prompts: int, seed: int, workers: int) -> Report:
     torch.set_num_threads(1)
     started = time.monotonic()
     model, tokenizer = load_model(model_path)
-    renderer = Renderer(tokenizer)
     problems = list(islice(draw_problems(Split.HELD_OUT, seed), prompts))
     texts = [problem.prompt for problem in problems]
-
-    def sampled(count: int, temperature: float) -> list[list[str]]:
-        name = f"sampling {count} at temperature {temperature:g}"
-        return sample_answers(
-            model,
-            renderer.chat,
-            texts,
-            samples=count,
-            temperature=temperature,
-            seed=seed,
-            workers=workers,
-            progress=name,
-        )
-
-    samples, greedy = sampled(max(SIZES), 1.0), [group[0] for group in sampled(1, 0.0)]
-    judge = Judge(model, renderer, workers)
-    return {
-        "model": model_path.name,
-        "parameters": model.num_parameters(),
-        "prompts": prompts,
-        "seed": seed,
-        "greedy": wilson(text == problem.answer for text, problem in zip(greedy, problems, strict=True))._asdict(),
-        "selection": _selection(judge, problems, samples, seed),
-        "judge": _judging(judge, problems, samples),
-        "attacks": _attacks(judge, problems, samples, seed),
-        "seconds": round(time.monotonic() - started),
-    }
+    with ModelPool(workers) as pool:
+        samples = pool.sample(model_path, texts, Sampling(max(SIZES), 1.0, seed), "sampling")
+        greedy = pool.sample(model_path, texts, Sampling(1, 0.0, seed), "greedy decoding")
+        judge = Judge(Renderer(tokenizer).encoder, lambda ids: pool.read(model_path, ids, "judging"))
+        return {
+            "model": model_path.name,
+            "parameters": model.num_parameters(),
+            "prompts": prompts,
+            "seed": seed,
+            "greedy": wilson(text == p.answer for [text], p in zip(greedy, problems, strict=True))._asdict(),
+            "selection": _selection(judge, problems, samples, seed),
+            "judge": _judging(judge, problems, samples),
+            "attacks": _attacks(judge, problems, samples, seed),
+            "seconds": round(time.monotonic() - started),
+        }
 
 
 def _selection(judge: Judge, problems: Sequence[Problem], samples: list[list[str]], seed: int) -> Report:
@@ -109,13 +99,20 @@ def _shares(problems: Sequence[Problem], picks: list[list[str]]) -> list[float]:
 def _judging(judge: Judge, problems: Sequence[Problem], samples: list[list[str]]) -> Report:
     """The judge on every pair of different samples whose grades differ."""
     verdicts: dict[str, list[tuple[str, bool, Verdict]]] = {"right_against_wrong": [], "wrong_against_wrong": []}
-    pairs = [
-        (number, first, second)
-        for number, first, second in different_pairs(samples)
-        if grade(problems[number], first) != grade(problems[number], second)
-    ]
+    # Every wrong sample meets the right answer; of the far more pairs of wrong ones, a few per prompt will do.
+    wrong_pairs: Counter[int] = Counter()
+    pairs = []
+    for number, first, second in different_pairs(samples):
+        problem = problems[number]
+        if grade(problem, first) == grade(problem, second):
+            continue
+        if problem.answer not in (first, second):
+            wrong_pairs[number] += 1
+            if wrong_pairs[number] > WRONG_PAIRS:
+                continue
+        pairs.append((number, first, second))
     comparisons = [Comparison(problems[number].prompt, first, second) for number, first, second in pairs]
-    for (number, first, second), verdict in zip(pairs, judge.verdicts(comparisons, "judging pairs"), strict=True):
+    for (number, first, second), verdict in zip(pairs, judge.verdicts(comparisons), strict=True):
         problem = problems[number]
         kind = "right_against_wrong" if problem.answer in (first, second) else "wrong_against_wrong"
         first_is_better = grade(problem, first) > grade(problem, second)

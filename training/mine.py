@@ -21,7 +21,7 @@ def weigh_up(judge: Judge, pools: Sequence[Pool], emphasis: float) -> tuple[list
         for pool in pools
         for rejected in pool.rejected
     ]
-    verdicts = judge.verdicts(pairs, "judging own mistakes")
+    verdicts = judge.verdicts(pairs)
     fooled = iter([1 - verdict.probability_a for verdict in verdicts])
     weighed = [
         pool._replace(

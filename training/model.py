@@ -63,6 +63,8 @@ def save_model(
     stored.save_pretrained(directory)
     tokenizer.model_max_length = model.config.max_position_embeddings
     tokenizer.save_pretrained(directory)
+    # safetensors keeps its files from other users; a model is for everybody who may read the directory.
+    (directory / "model.safetensors").chmod(0o644)
 
 
 def load_model(directory: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase]:

@@ -1,17 +1,15 @@
-"""Sampling many answers to many prompts from one model, in batches without padding.
+"""Sampling many answers to many prompts from one model on one core, in batches without padding.
 
 Prompts of equal token length share a batch; each is read once, and its key-value cache repeated for its samples.
 Token ids of prompts are those of inference (``selfjudge.Chat``). Leaves out top-p and the like: the data and the
-evaluation need plain sampling at a temperature, and greedy decoding.
+evaluation need plain sampling at a temperature, and greedy decoding. Several cores: ``pool``.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 from transformers import LlamaForCausalLM
 
 from selfjudge import Chat
@@ -24,6 +22,7 @@ ROWS = 512
 """Sequences sampled at a time."""
 
 
+@torch.inference_mode()
 def sample_answers(
     model: LlamaForCausalLM,
     chat: Chat,
@@ -32,9 +31,7 @@ def sample_answers(
     samples: int,
     temperature: float,
     seed: int,
-    workers: int,
     system: bool = False,
-    progress: str | None = None,
 ) -> list[list[str]]:
     """Sample answers to each prompt: a list of ``samples`` texts for each, in the order of the prompts.
 
@@ -45,23 +42,13 @@ def sample_answers(
     opening, closing = "".join(a + b for a, b in zip(scaffold, contents, strict=False)) + scaffold[-2], scaffold[-1]
     encoded = chat.tokens.encode_batch([opening + prompt + closing for prompt in prompts])
     answers: list[list[str]] = [[] for _ in prompts]
-    groups = list(_equal_lengths(encoded, max(1, ROWS // samples)))
-
-    @torch.inference_mode()
-    def work(number: int) -> list[list[int]]:
-        generator = torch.Generator().manual_seed(seed + number)
-        ids = torch.tensor([encoded[index] for index in groups[number]])
-        return _sample(model, ids, samples, temperature, generator, chat.tokens.source.eos_token_id)
-
-    with (
-        ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool,
-        tqdm(total=len(prompts), desc=progress, disable=progress is None, unit="prompt") as bar,
-    ):
-        for indices, new in zip(groups, pool.map(work, range(len(groups))), strict=True):
-            texts = chat.tokens.source.batch_decode(new, skip_special_tokens=True)
-            for row, index in enumerate(indices):
-                answers[index] = texts[row * samples : (row + 1) * samples]
-            bar.update(len(indices))
+    generator = torch.Generator().manual_seed(seed)
+    for indices in _equal_lengths(encoded, max(1, ROWS // samples)):
+        ids = torch.tensor([encoded[index] for index in indices])
+        new = _sample(model, ids, samples, temperature, generator, chat.tokens.source.eos_token_id)
+        texts = chat.tokens.source.batch_decode(new, skip_special_tokens=True)
+        for row, index in enumerate(indices):
+            answers[index] = texts[row * samples : (row + 1) * samples]
     return answers
 
 

@@ -22,7 +22,6 @@ def contest_winners(
     groups: Groups,
     seed: int,
     kind: Callable[..., Contest] = Tournament,
-    progress: str | None = None,
 ) -> list[str]:
     """The winner of each prompt's contest."""
     contests = [kind(len(group), seed=seed + number) for number, group in enumerate(groups)]
@@ -34,7 +33,7 @@ def contest_winners(
             Comparison(prompts[number], groups[number][match.first], groups[number][match.second])
             for number, match in open_matches
         ]
-        for (number, match), verdict in zip(open_matches, judge.verdicts(comparisons, progress), strict=True):
+        for (number, match), verdict in zip(open_matches, judge.verdicts(comparisons), strict=True):
             contests[number].report(match, verdict.winner, verdict.probability_a)
     return [group[contest.ranking()[0]] for contest, group in zip(contests, groups, strict=True)]
 

@@ -12,6 +12,9 @@ from training.model import Shape, new_model
 from training.split import Split, draw_problems
 from training.tokenizer import train_tokenizer
 
+# Toy models are so small that a second thread only waits for the first.
+torch.set_num_threads(1)
+
 TOY = Shape(width=32, layers=3, heads=2, inner_width=64, context=256)
 
 

@@ -1,3 +1,5 @@
+"""What documents hold, which of their tokens are targets, and that weights go by example."""
+
 import pytest
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
@@ -38,7 +40,7 @@ def test_responses_are_found_in_a_judgment(renderer: Renderer, response: str) ->
     (start, end), (start_b, end_b) = renderer.places(judgment.ids)
     tokens = renderer.chat.tokens.source
     assert tokens.decode(judgment.ids[start_b:end_b]) == "CAB"
-    assert tokens.decode(judgment.ids[start:end]).replace("> ", "") == response
+    assert str(tokens.decode(judgment.ids[start:end])).replace("> ", "") == response
 
 
 def test_a_right_answer_within_a_judgment_is_one_more_target(renderer: Renderer) -> None:

@@ -1,18 +1,22 @@
+"""Ways of selection, statistics, sampling and judging in batches, and the files of an evaluation."""
+
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import LlamaForCausalLM
+from typing_extensions import override
 
 from selfjudge import Comparison, PrincipleVerdict, Reading, RoundRobin, Verdict
-from training.documents import Renderer
+from training.documents import SYSTEM_MESSAGE, Renderer
 from training.evaluate import evaluate
 from training.evaluation_files import write_results
-from training.judge import Judge
+from training.judge import Judge, read_judgments
 from training.model import save_model
-from training.sample import sample_answers
+from training.sample import MAX_NEW_TOKENS, sample_answers
 from training.selection import contest_winners, different_pairs, majority_votes
 from training.statistics import bootstrap, wilson
 
@@ -25,7 +29,8 @@ class Alphabetical(Judge):
     def __init__(self) -> None:
         self.judged: list[Comparison] = []
 
-    def verdicts(self, comparisons: Sequence[Comparison], progress: str | None = None) -> list[Verdict]:
+    @override
+    def verdicts(self, comparisons: Sequence[Comparison]) -> list[Verdict]:
         self.judged += comparisons
         return [
             Verdict.of([PrincipleVerdict(None, *([yes, no] if pair.first < pair.second else [no, yes]))])
@@ -64,42 +69,47 @@ def test_the_bootstrap_brackets_the_mean() -> None:
     assert 0.15 < estimate.high - estimate.low < 0.25
 
 
-def test_greedy_samples_are_those_of_transformers(toy_model: LlamaForCausalLM, renderer: Renderer) -> None:
+def test_greedy_samples_are_those_of_reading_everything_anew(toy_model: LlamaForCausalLM, renderer: Renderer) -> None:
     tokenizer = renderer.chat.tokens.source
     toy_model.eval()
-    answers = sample_answers(
-        toy_model, renderer.chat, PROMPTS, samples=2, temperature=0.0, seed=0, workers=2, system=True
-    )
+    answers = sample_answers(toy_model, renderer.chat, PROMPTS, samples=2, temperature=0.0, seed=0, system=True)
     for prompt, (first, second) in zip(PROMPTS, answers, strict=True):
         messages = [
-            {"role": "system", "content": renderer.encoder.template.system},
+            {"role": "system", "content": SYSTEM_MESSAGE},
             {"role": "user", "content": prompt},
         ]
-        ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
-        new = toy_model.generate(torch.tensor([ids]), max_new_tokens=24, do_sample=False)[0, len(ids) :]
-        assert first == second == tokenizer.decode(new, skip_special_tokens=True)
+        text = str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+        ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
+        for _ in range(MAX_NEW_TOKENS):
+            ids = [*ids, int(toy_model(input_ids=torch.tensor([ids])).logits[0, -1].argmax())]
+            if ids[-1] == tokenizer.eos_token_id:
+                break
+        whole = str(tokenizer.decode(ids, skip_special_tokens=True))
+        assert first == second
+        assert whole.endswith(f"{prompt}\n\n{first}")
 
 
 def test_sampling_depends_on_the_seed_alone(toy_model: LlamaForCausalLM, renderer: Renderer) -> None:
-    def sampled(seed: int, workers: int) -> list[list[str]]:
-        return sample_answers(
-            toy_model, renderer.chat, PROMPTS, samples=3, temperature=1.0, seed=seed, workers=workers
-        )
+    def sampled(seed: int) -> list[list[str]]:
+        return sample_answers(toy_model, renderer.chat, PROMPTS, samples=3, temperature=1.0, seed=seed)
 
-    assert sampled(0, workers=1) == sampled(0, workers=2) != sampled(1, workers=1)
+    assert sampled(0) == sampled(0) != sampled(1)
 
 
 def test_the_judge_reads_each_prompt_as_if_alone(toy_model: LlamaForCausalLM, renderer: Renderer) -> None:
     toy_model.eval()
     comparisons = [Comparison(PROMPTS[0], "ABC", "C"), Comparison(PROMPTS[1], "EDCBA", "EDC, or something longer")]
-    verdicts = Judge(toy_model, renderer, workers=2).verdicts([*comparisons, comparisons[0]])
+    choice, pad = renderer.encoder.choice_tokens, renderer.chat.tokens.source.pad_token_id
+    judge = Judge(renderer.encoder, partial(read_judgments, toy_model, choice, pad))
+    verdicts = judge.verdicts([*comparisons, comparisons[0]])
     assert verdicts[0] == verdicts[2]
     for comparison, verdict in zip(comparisons, verdicts, strict=False):
         ids = renderer.encoder.encode(*comparison).first_at_a
         logprobs = toy_model(input_ids=torch.tensor([ids])).logits[0, -1].log_softmax(-1).tolist()
-        choice = renderer.encoder.choice_tokens
         reading = verdict.principles[0].first_at_a
-        assert (reading.logprob_a, reading.logprob_b) == pytest.approx((logprobs[choice.a], logprobs[choice.b]), abs=1e-4)
+        assert (reading.logprob_a, reading.logprob_b) == pytest.approx(
+            (logprobs[choice.a], logprobs[choice.b]), abs=1e-4
+        )
 
 
 def test_an_evaluation_writes_its_report_and_plot(
@@ -117,5 +127,5 @@ def test_an_evaluation_writes_its_report_and_plot(
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no config.json"):
+    with pytest.raises(FileNotFoundError, match=r"no config\.json"):
         evaluate(tmp_path / "nothing", prompts=1, seed=0, workers=1)

@@ -1,5 +1,8 @@
+"""Pools and pairs, attacks, batches of JSFT, and mining."""
+
 import random
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ from training.attacks import HELD_OUT, Attack, attack
 from training.documents import Renderer
 from training.edits import edited
 from training.jsft import TRAINED_ATTACKS, jsft_batches, judgments
-from training.judge import Judge
+from training.judge import Judge, read_judgments
 from training.mine import weigh_up
 from training.pairs import Pair, draw_pair, make_pool, read_pools, write_pools
 from training.recipe import Finetuning
@@ -61,7 +64,9 @@ def test_graded_pairs_set_better_against_worse() -> None:
 
 
 def test_heavier_wrong_answers_come_more_often() -> None:
-    pool = POOLS[0]._replace(rejected=tuple(r._replace(weight=9.0 if r.text == "DCBA" else 0.5) for r in POOLS[0].rejected))
+    pool = POOLS[0]._replace(
+        rejected=tuple(r._replace(weight=9.0 if r.text == "DCBA" else 0.5) for r in POOLS[0].rejected)
+    )
     rng = random.Random(0)
     drawn = Counter(draw_pair(pool, rng, 0.0, 0.2).rejected for _ in range(300))
     assert drawn["DCBA"] > 240
@@ -73,7 +78,7 @@ def test_a_batch_holds_both_orders_and_the_demonstrations(renderer: Renderer) ->
     choices = [decode(document.ids[-2:-1]) for document in batch[:10]]
     assert choices == ["A", "B"] * 5
     assert len(batch) == 2 * 5 + 3
-    assert all(decode(document.ids).endswith(("ABDC<|eos|>", "1<|eos|>")) for document in batch[10:])
+    assert all(str(decode(document.ids)).endswith(("ABDC<|eos|>", "1<|eos|>")) for document in batch[10:])
 
 
 def test_equal_seeds_give_equal_batches(renderer: Renderer) -> None:
@@ -89,7 +94,8 @@ def test_replay_keeps_the_right_answer_a_target_in_both_orders(renderer: Rendere
 
 
 def test_mining_weighs_up_what_fools_the_judge(toy_model: LlamaForCausalLM, renderer: Renderer) -> None:
-    judge = Judge(toy_model, renderer, workers=1)
+    choice, pad = renderer.encoder.choice_tokens, renderer.chat.tokens.source.pad_token_id
+    judge = Judge(renderer.encoder, partial(read_judgments, toy_model, choice, pad))
     weighed, accuracy = weigh_up(judge, POOLS, emphasis=4.0)
     assert 0 <= accuracy <= 1
     for before, after in zip(POOLS, weighed, strict=True):

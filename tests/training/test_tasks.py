@@ -1,3 +1,5 @@
+"""Tasks, their graders, and the split into training and held-out problems."""
+
 import random
 
 import pytest

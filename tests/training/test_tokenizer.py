@@ -1,3 +1,5 @@
+"""What the tokenizer keeps apart and what it merges."""
+
 from itertools import islice
 from pathlib import Path
 from string import ascii_uppercase, digits
@@ -10,7 +12,6 @@ from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, load_templates
 from training.documents import TEMPLATE, Renderer
 from training.split import Split, draw_problems
 from training.tokenizer import EOS, PAD, fixed_pieces, train_tokenizer
-
 
 
 @given(text=st.text())
@@ -46,9 +47,9 @@ def test_control_tokens_and_chat_template_are_those_of_selfjudge(tokenizer: PreT
 def test_a_saved_tokenizer_loads_as_the_same(tokenizer: PreTrainedTokenizerBase, tmp_path: Path) -> None:
     tokenizer.save_pretrained(tmp_path)
     loaded = AutoTokenizer.from_pretrained(tmp_path)
-    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Reverse AB1 – ünïcode"}]
-    kwargs = {"add_generation_prompt": True, "return_dict": False}
-    assert loaded.apply_chat_template(messages, **kwargs) == tokenizer.apply_chat_template(messages, **kwargs)
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Reverse AB1, ünïcode"}]
+    rendered = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    assert loaded.apply_chat_template(messages, add_generation_prompt=True, return_dict=False) == rendered
 
 
 def test_training_is_deterministic(tokenizer: PreTrainedTokenizerBase) -> None:
