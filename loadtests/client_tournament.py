@@ -1,0 +1,85 @@
+"""A client that holds the same tournament itself, over the plain HTTP API of the same server.
+
+One chat request with `n`, then two completion requests for every judgment, one for each order: the judge prompt as
+token ids, one token, and the log-probabilities of the choice tokens. A round's matches are judged at once.
+"""
+
+import asyncio
+import time
+from typing import Any
+
+from loadtests.outcome import Outcome
+from loadtests.rounds import Pair, play
+from loadtests.server import Connection
+from loadtests.workload import Job, Sampling
+from selfjudge import Comparison, JudgmentEncoder, PrincipleVerdict, Reading, Verdict
+
+
+class ClientTournament:
+    """Many requests for each tournament."""
+
+    name = "client"
+
+    def __init__(self, connection: Connection, sampling: Sampling, encoder: JudgmentEncoder) -> None:
+        self._connection = connection
+        self._sampling = sampling
+        self._encoder = encoder
+        self.forget = connection.forget
+
+    async def hold(self, job: Job, best_of_n: int) -> Outcome:
+        """Holds one tournament."""
+        started = time.perf_counter()
+        sampled = await self._connection.post(
+            "/v1/chat/completions",
+            {"messages": job.messages, "n": best_of_n, "seed": job.seed, "top_k": 0, **self._sampling._asdict()},
+        )
+        choices = sorted(sampled["choices"], key=lambda choice: int(choice["index"]))
+        judge = _Judge(self._connection, self._encoder, job)
+        winner = await play([choice["message"]["content"] for choice in choices], job.seed, judge.judge_round)
+        return Outcome(
+            seconds=time.perf_counter() - started,
+            winner=winner,
+            sampled_tokens=sampled["usage"]["completion_tokens"],
+            judgments=len(judge.usages) // 2,
+            judge_tokens=sum(usage["prompt_tokens"] for usage in judge.usages),
+            cached_tokens=sum((usage["prompt_tokens_details"] or {}).get("cached_tokens", 0) for usage in judge.usages),
+        )
+
+
+class _Judge:
+    """The judgments of one tournament, and what the server says they cost."""
+
+    def __init__(self, connection: Connection, encoder: JudgmentEncoder, job: Job) -> None:
+        self._connection = connection
+        self._encoder = encoder
+        self._job = job
+        self.usages: list[dict[str, Any]] = []
+
+    async def judge_round(self, pairs: list[Pair]) -> list[Verdict]:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._judge(pair)) for pair in pairs]
+        return [task.result() for task in tasks]
+
+    async def _judge(self, pair: Pair) -> Verdict:
+        prompts = self._encoder.encode_batch([Comparison(self._job.messages, *pair)])[0]
+        async with asyncio.TaskGroup() as group:
+            at_a = group.create_task(self._read(prompts.first_at_a))
+            at_b = group.create_task(self._read(prompts.first_at_b))
+        return Verdict.of([PrincipleVerdict(None, at_a.result(), at_b.result())])
+
+    async def _read(self, prompt: list[int]) -> Reading:
+        answer = await self._connection.post(
+            "/v1/completions",
+            {
+                "prompt": prompt,
+                "max_tokens": 1,
+                "temperature": 0,
+                "logprobs": 1,
+                "logprob_token_ids": list(self._encoder.choice_tokens),
+                "return_tokens_as_token_ids": True,
+            },
+        )
+        self.usages.append(answer["usage"])
+        top: dict[str, float] = answer["choices"][0]["logprobs"]["top_logprobs"][0]
+        a, b = self._encoder.choice_tokens
+        return Reading(top[f"token_id:{a}"], top[f"token_id:{b}"])

@@ -1,0 +1,145 @@
+"""This server as a contender: a `selfjudge-serve` process, asked over HTTP with `best_of_n`."""
+
+import asyncio
+import os
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from loadtests.outcome import Outcome
+from loadtests.workload import Job, Sampling
+
+_START_SECONDS = 300
+_STOP_SECONDS = 20
+_CONTROL = {"VLLM_SERVER_DEV_MODE": "1"}  # adds the route that empties the prefix cache
+
+
+@asynccontextmanager
+async def running_server(flags: Sequence[str], log: Path) -> AsyncIterator["Connection"]:
+    """A server in a process of its own, ready to answer, and stopped at the end.
+
+    Raises:
+        RuntimeError: if it does not start; the message has the end of its log.
+    """
+    port = _free_port()
+    command = Path(sys.executable).with_name("selfjudge-serve")
+    with log.open("wb") as sink:
+        process = await asyncio.create_subprocess_exec(
+            command, *flags, "--port", str(port), stdout=sink, stderr=sink, env=os.environ | _CONTROL
+        )
+    try:
+        limits = aiohttp.ClientTimeout(total=None)
+        async with aiohttp.ClientSession(
+            f"http://127.0.0.1:{port}", timeout=limits, connector=aiohttp.TCPConnector(limit=0)
+        ) as session:
+            if not await _becomes_ready(session, process):
+                raise RuntimeError(f"the server did not become ready:\n{_end_of(log)}")
+            yield Connection(session)
+    finally:
+        await _stop(process)
+
+
+class Connection:
+    """What contenders say to a server."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The JSON answer to a request.
+
+        Raises:
+            RuntimeError: if the server refuses, with what it said.
+        """
+        async with self._session.post(path, json=body) as response:
+            if not response.ok:
+                raise RuntimeError(f"POST {path} was answered {response.status}: {await response.text()}")
+            answer: dict[str, Any] = await response.json()
+            return answer
+
+    async def forget(self) -> None:
+        """Empties the prefix cache."""
+        # The last request's blocks are freed a moment after its answer.
+        while not (await self.post("/reset_prefix_cache", {}))["success"]:  # noqa: ASYNC110  nothing tells when
+            await asyncio.sleep(0.01)
+
+
+class ServerTournament:
+    """One request for each tournament."""
+
+    name = "server"
+
+    def __init__(self, connection: Connection, sampling: Sampling) -> None:
+        self._connection = connection
+        self._sampling = sampling
+        self.forget = connection.forget
+
+    async def hold(self, job: Job, best_of_n: int) -> Outcome:
+        """Has the server hold one tournament."""
+        started = time.perf_counter()
+        answer = await self._connection.post(
+            "/v1/chat/completions",
+            {
+                "messages": job.messages,
+                "best_of_n": best_of_n,
+                "seed": job.seed,
+                "top_k": 0,
+                "self_rejection": {"seed": job.seed},
+                **self._sampling._asdict(),
+            },
+        )
+        seconds = time.perf_counter() - started
+        # Plain answers, to best_of_n=1, have no such report.
+        report = answer.get("self_rejection", {"ranking": [0], "usage": {}})
+        usage = report["usage"]
+        return Outcome(
+            seconds=seconds,
+            winner=report["ranking"][0],
+            sampled_tokens=answer["usage"]["completion_tokens"],
+            judgments=usage.get("matches", 0),
+            judge_tokens=usage.get("judge_prompt_tokens", 0),
+            cached_tokens=usage.get("judge_cached_tokens", 0),
+        )
+
+
+async def _becomes_ready(session: aiohttp.ClientSession, process: asyncio.subprocess.Process) -> bool:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.returncode is None:
+        try:
+            async with session.get("/ready") as response:
+                if response.ok:
+                    return True
+        except aiohttp.ClientConnectionError:
+            pass
+        await asyncio.sleep(0.2)
+    return False
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(_STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        # A server that hangs while it starts does not listen.
+        process.kill()
+        await process.wait()
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text()[-4000:]
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+    return port

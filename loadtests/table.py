@@ -1,0 +1,95 @@
+"""The figures as a Markdown page."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from loadtests.report import Figures, Spread
+from loadtests.workload import Sampling
+
+_TEXT = """# Speed
+
+What the tournament costs, measured by `make bench`. Three contenders do the same tournaments, with the same prompts,
+seeds and brackets; every match that is not between equal texts is judged, in both orders:
+
+* **bound**: the bare engine replays recorded prompts in ideal batches, without HTTP, rendering or bracket;
+* **server**: one HTTP request with `best_of_n` to this server;
+* **client**: one HTTP request with `n` to the same server, then two for each judgment, a round's all at once.
+
+They take turns in every round, each beginning with an empty prefix cache. Clients are closed loops: each sends its next
+request once it has an answer. Figures are medians over rounds, in brackets the least and greatest; ratios are taken
+within a round.
+"""
+
+_THROUGHPUT_HEAD = ["N", "clients", "bound", "server", "client", "server / bound", "server / client", "same winner"]
+
+_JUDGING_TEXT = """## What the judge reads, and what that costs
+
+Prompt tokens of judge reads for one tournament of the server's, the share of them that came from the prefix cache, and
+the bare engine's time for judging over its time for sampling.
+"""
+_JUDGING_HEAD = ["N", "clients", "matches judged", "judge tokens", "cached", "judging / sampling"]
+
+_LATENCY_TEXT = """## Latency
+
+Seconds from request to the server's answer.
+"""
+_LATENCY_HEAD = ["N", "clients", "p50", "p95", "p50 against N=1"]
+
+
+def markdown(about: Mapping[str, str], sampling: Sampling, rounds: int, figures: Sequence[Figures]) -> str:
+    """The whole page."""
+    judged = [one for one in figures if one.cell.best_of_n > 1]
+    conditions = {
+        **about,
+        "sampling": f"temperature {sampling.temperature:g}, at most {sampling.max_tokens} tokens",
+        "rounds": str(rounds),
+    }
+    sections = [
+        _TEXT,
+        "".join(f"* {name}: {value}\n" for name, value in conditions.items()),
+        "## Tournaments a second\n",
+        _table(_THROUGHPUT_HEAD, map(_throughput, figures)),
+        "![Throughput and ratios](speed.png)\n",
+        _JUDGING_TEXT,
+        _table(_JUDGING_HEAD, map(_judging, judged)),
+        _LATENCY_TEXT,
+        _table(_LATENCY_HEAD, (_latency(one, figures) for one in figures)),
+    ]
+    return "\n".join(sections)
+
+
+def _throughput(one: Figures) -> list[str]:
+    return [
+        *_cell(one),
+        *(_spread(one.throughput[name]) for name in ("bound", "server", "client")),
+        _spread(one.server_over_bound),
+        _spread(one.server_over_client),
+        f"{one.same_winner:.0%}",
+    ]
+
+
+def _judging(one: Figures) -> list[str]:
+    matches, tokens, cached = one.judging
+    return [*_cell(one), f"{matches:.1f}", f"{tokens:.0f}", f"{cached:.0%}", _spread(one.judging_over_sampling)]
+
+
+def _latency(one: Figures, figures: Sequence[Figures]) -> list[str]:
+    p50, p95 = one.latency["server"]
+    plain = [
+        other.latency["server"].p50
+        for other in figures
+        if other.cell.best_of_n == 1 and other.cell.clients == one.cell.clients
+    ]
+    return [*_cell(one), f"{p50:.3f}", f"{p95:.3f}", f"{p50 / plain[0]:.1f}x" if plain else "-"]
+
+
+def _cell(one: Figures) -> list[str]:
+    return [str(one.cell.best_of_n), str(one.cell.clients)]
+
+
+def _spread(spread: Spread) -> str:
+    return f"{spread.median:.2f} ({spread.low:.2f}-{spread.high:.2f})"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---:"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

@@ -1,0 +1,52 @@
+"""What is asked: held-out prompts, and how many of them for each number of candidates and clients."""
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from training.split import Split, draw_problems
+
+_PROMPTS_SEED = 0
+
+
+class Job(NamedTuple):
+    """One tournament to be held. The seed is that of sampling and bracket, so all contenders do the same work."""
+
+    prompt: str
+    seed: int
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The prompt as the messages of a chat request."""
+        return [{"role": "user", "content": self.prompt}]
+
+
+class Cell(NamedTuple):
+    """One setting that is measured: so many tournaments of `best_of_n`, by so many clients at once."""
+
+    best_of_n: int
+    clients: int
+    tournaments: int
+
+
+class Sampling(NamedTuple):
+    """How candidates are sampled."""
+
+    temperature: float
+    max_tokens: int
+
+
+def draw_jobs(count: int) -> list[Job]:
+    """The first `count` jobs, always the same: prompts that the shipped model was not trained on, tasks in turn."""
+    problems = islice(draw_problems(Split.HELD_OUT, _PROMPTS_SEED), count)
+    # Candidate i of a job is sampled with seed + i: seeds of two jobs must not overlap.
+    return [Job(problem.prompt, index * 1000) for index, problem in enumerate(problems)]
+
+
+def make_cells(best_of_n: Sequence[int], clients: Sequence[int], *, quick: bool) -> list[Cell]:
+    """All combinations. A cell has at least three tournaments for each client, and more where they are cheap."""
+    return [Cell(n, k, k if quick else _tournaments(n, k)) for n in best_of_n for k in clients]
+
+
+def _tournaments(best_of_n: int, clients: int) -> int:
+    return max(3 * clients, 12, 96 // best_of_n)
