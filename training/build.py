@@ -54,7 +54,7 @@ class Build:
 
     def run(self, output: Path) -> None:
         """Run every stage that has not been run, then write the model to ``output``."""
-        torch.set_num_threads(1)  # the workers of the trainer, sampler and judge are the parallelism
+        torch.set_num_threads(1)  # the worker processes are the parallelism
         stages: dict[str, Callable[[], Figures]] = {"pretraining": self._pretrain, "pools": self._sample_pools}
         for number in range(1, len(self.recipe.rounds) + 1):
             stages[f"round-{number}"] = partial(self._finetune, number)

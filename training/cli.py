@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     model.add_argument("--recipe", type=Path, default=_own_recipe(), help="YAML file with every number of the recipe")
     model.add_argument("--work", type=Path, default=Path("build", RECIPE), help="directory for what is made on the way")
     model.add_argument("--output", type=Path, default=Path("models", RECIPE), help="directory for the finished model")
-    model.add_argument("--workers", type=_positive, default=2, help="threads, each on a core of its own")
+    model.add_argument("--workers", type=_positive, default=2, help="processes, each on a core of its own")
     model.set_defaults(run=_model)
 
     evaluate = commands.add_parser(
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--output", type=Path, default=Path("docs", "results"), help="directory for the results")
     evaluate.add_argument("--prompts", type=_positive, default=600, help="held-out prompts, spread over all tasks")
     evaluate.add_argument("--seed", type=int, default=0, help="decides prompts, samples and brackets")
-    evaluate.add_argument("--workers", type=_positive, default=2, help="threads, each on a core of its own")
+    evaluate.add_argument("--workers", type=_positive, default=2, help="processes, each on a core of its own")
     evaluate.set_defaults(run=_evaluate)
     return parser
 
