@@ -148,9 +148,9 @@ def compile_bytecode() -> None:
 
     Importing vLLM costs more than twice the time without, and where bytecode is not written on import, at every start.
     """
-    packages = VENV / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-    # Some packages carry templates that are no valid Python, so the exit status says nothing.
-    subprocess.run([PYTHON, "-m", "compileall", "-q", "-q", "-j", "0", packages], check=False)
+    # Some packages carry templates that are no valid Python, so whether all of it compiled says nothing.
+    packages = "sysconfig.get_path('purelib')"
+    run(PYTHON, "-c", f"import compileall, sysconfig; compileall.compile_dir({packages}, quiet=2, workers=0)")
 
 
 def run(*command: str | Path) -> None:

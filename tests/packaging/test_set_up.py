@@ -93,7 +93,7 @@ def test_a_changed_list_is_installed(checkout: Path, recorder: Recorder, make: C
     assert recorder.count("-m venv") == 1
 
 
-@pytest.mark.parametrize("step", ["-m venv", "requirements/cpu.txt", "--editable", "verify_environment"])
+@pytest.mark.parametrize("step", ["-m venv", "requirements/cpu.txt", "compileall", "--editable", "verify_environment"])
 def test_an_interrupted_set_up_is_made_again(
     step: str, checkout: Path, recorder: Recorder, make: Callable[..., None]
 ) -> None:
