@@ -53,12 +53,10 @@ def summarise(measured: Sequence[Measured]) -> list[Figures]:
 
 
 def _figures(cell: Cell, rounds: Sequence[dict[str, Run]]) -> Figures:
-    names = rounds[0].keys()
+    names = list(rounds[0])
     return Figures(
         cell=cell,
-        throughput={
-            name: _over(rounds, lambda runs, name=name: cell.tournaments / runs[name].seconds) for name in names
-        },
+        throughput={name: _throughput(cell, [runs[name] for runs in rounds]) for name in names},
         server_over_bound=_over(rounds, lambda runs: runs["bound"].seconds / runs["server"].seconds),
         server_over_client=_over(rounds, lambda runs: runs["client"].seconds / runs["server"].seconds),
         judging=_judging([runs["server"] for runs in rounds]),
@@ -68,8 +66,15 @@ def _figures(cell: Cell, rounds: Sequence[dict[str, Run]]) -> Figures:
     )
 
 
+def _throughput(cell: Cell, runs: Sequence[Run]) -> Spread:
+    return _spread([cell.tournaments / run.seconds for run in runs])
+
+
 def _over(rounds: Iterable[dict[str, Run]], figure: Callable[[dict[str, Run]], float]) -> Spread:
-    values = [figure(runs) for runs in rounds]
+    return _spread([figure(runs) for runs in rounds])
+
+
+def _spread(values: Sequence[float]) -> Spread:
     return Spread(median(values), min(values), max(values))
 
 

@@ -17,7 +17,10 @@ from loadtests.workload import Job, Sampling
 
 _START_SECONDS = 300
 _STOP_SECONDS = 20
-_CONTROL = {"VLLM_SERVER_DEV_MODE": "1"}  # adds the route that empties the prefix cache
+_CONTROL = {
+    "VLLM_SERVER_DEV_MODE": "1",  # adds the route that empties the prefix cache
+    "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "600",  # seconds; no connection ends while the other contenders have their turn
+}
 
 
 @asynccontextmanager
