@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from vllm import SamplingParams
 from vllm.engine.protocol import EngineClient
-from vllm.inputs import TokensPrompt
+from vllm.inputs.engine import tokens_input
 from vllm.lora.request import LoRARequest
 from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind
@@ -19,8 +19,8 @@ from vllm.sampling_params import RequestOutputKind
 from selfjudge import Reading
 from service.tasks import run_together
 
-# A judge read frees a waiting match; a sample merely starts one. Lower goes first, clients are held to 0 and above.
-JUDGE_PRIORITY = -1
+# A judge read frees a waiting match; a sample merely starts one. Lower goes first, and no client can go lower than this.
+JUDGE_PRIORITY = -(2**63)
 
 
 class ChoicePrompt(NamedTuple):
@@ -102,7 +102,8 @@ class EngineReader:
     async def _generate(
         self, token_ids: Sequence[int], params: SamplingParams, lora: LoRARequest | None, priority: int
     ) -> RequestOutput:
-        prompt = TokensPrompt(prompt_token_ids=list(token_ids))
+        # Not a `TokensPrompt`: the engine takes that for raw text and sends it through a thread.
+        prompt = tokens_input(list(token_ids))
         last: RequestOutput | None = None
         async for output in self._engine.generate(
             prompt, params, f"judge-{uuid4().hex}", lora_request=lora, priority=priority

@@ -23,10 +23,8 @@ class Server(NamedTuple):
     key: str
     model: str
     log: Path
-
-    def client(self) -> openai.OpenAI:
-        """The stock client, without retries: a first failure is a failure."""
-        return openai.OpenAI(base_url=f"{self.url}/v1", api_key=self.key, max_retries=0)
+    client: openai.OpenAI
+    """The stock client, without retries: a first failure is a failure."""
 
     def http(self) -> httpx.Client:
         """A plain client that bears the key."""
@@ -68,7 +66,8 @@ def serving(log: Path, *flags: str, key: str = "", environment: Mapping[str, str
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until_ready(url, process, log)
-        yield Server(url, key, "selfjudge-tiny", log)
+        with openai.OpenAI(base_url=f"{url}/v1", api_key=key or "none", max_retries=0) as client:
+            yield Server(url, key, "selfjudge-tiny", log, client)
     finally:
         process.terminate()
         try:

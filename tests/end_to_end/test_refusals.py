@@ -25,8 +25,8 @@ CHAT = "/v1/chat/completions"
         ({"best_of_n": 2, "n": 3}, "n"),
         ({"best_of_n": 2, "messages": []}, "messages"),
         ({"messages": []}, "messages"),
-        ({"best_of_n": 2, "self_rejection": {"principles": ["beauty"]}}, "principles"),
-        ({"best_of_n": 2, "self_rejection": {"template": "none"}}, "template"),
+        ({"best_of_n": 2, "self_rejection": {"principles": ["beauty"]}}, "self_rejection.principles"),
+        ({"best_of_n": 2, "self_rejection": {"template": "none"}}, "self_rejection.template"),
         ({"best_of_n": 2, "self_rejection": {"tempalte": "x"}}, "self_rejection.tempalte"),
         ({"best_of_n": 2, "self_rejection": {"include": ["everything"]}}, "self_rejection.include.0"),
         ({"best_of_n": 2, "self_rejection": {"deadline_ms": 0}}, "self_rejection.deadline_ms"),
@@ -54,7 +54,7 @@ def test_a_prompt_longer_than_the_context_is_refused(server: Server, *, stream: 
 
 def test_an_unknown_model_is_not_found(server: Server) -> None:
     with pytest.raises(openai.NotFoundError):
-        server.client().chat.completions.create(model="nobody", messages=MESSAGES, extra_body={"best_of_n": 2})
+        server.client.chat.completions.create(model="nobody", messages=MESSAGES, extra_body={"best_of_n": 2})
     with server.http() as client:
         answer = client.post("/judge", json={"model": "nobody", "prompt": "p", "response_a": "a", "response_b": "b"})
     assert answer.status_code == httpx.codes.NOT_FOUND
@@ -118,5 +118,7 @@ def test_only_the_probes_and_metrics_are_open(server: Server) -> None:
 
 
 def test_a_wrong_key_is_refused(server: Server) -> None:
-    with pytest.raises(openai.AuthenticationError):
-        openai.OpenAI(base_url=f"{server.url}/v1", api_key="guess", max_retries=0).models.list()
+    url = f"{server.url}/v1"
+    guess = openai.OpenAI(base_url=url, api_key="guess", max_retries=0)
+    with guess as client, pytest.raises(openai.AuthenticationError):
+        client.models.list()
