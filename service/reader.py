@@ -19,7 +19,7 @@ from vllm.sampling_params import RequestOutputKind
 from selfjudge import Reading
 from service.tasks import run_together
 
-# A judge read frees a waiting match; a sample merely starts one. Lower goes first, and no client can go lower than this.
+# A judge read frees a waiting match; a sample merely starts one. Lower goes first, and nobody can go lower than this.
 JUDGE_PRIORITY = -(2**63)
 
 

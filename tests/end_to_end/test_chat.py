@@ -16,13 +16,14 @@ QUESTION: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "S
 
 def best_of(server: Server, n: int, *, choices: int = 1, **options: Any) -> ChatCompletion:  # noqa: ANN401  whatever the client takes
     report = {"include": ["bracket", "candidates"], "seed": 1}
-    return server.client.chat.completions.create(
+    answer: ChatCompletion = server.client.chat.completions.create(
         model=server.model,
         messages=QUESTION,
         n=choices,
         extra_body={"best_of_n": n, "self_rejection": report},
         **options,
     )
+    return answer
 
 
 def report_of(answer: ChatCompletion) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from openai.types.chat import ChatCompletionUserMessageParam
 
 from tests.end_to_end.serving import Server
 
-MESSAGES = [{"role": "user", "content": "Sort these letters: QDBA"}]
+MESSAGES: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "Sort these letters: QDBA"}]
 
 CHAT = "/v1/chat/completions"
 
