@@ -45,8 +45,9 @@ def test_the_curl_request(server: Server) -> None:
 def test_the_python_request(server: Server) -> None:
     program = block("python").replace("http://127.0.0.1:8000", server.url).replace('"none"', repr(server.key))
     assert server.url in program
-    printed = io.StringIO()
+    printed, names = io.StringIO(), dict[str, Any]()
     with contextlib.redirect_stdout(printed):
-        exec(program, {})  # noqa: S102  the README's own program
+        exec(program, names)  # noqa: S102  the README's own program
+    names["client"].close()
     lines, shown = printed.getvalue().splitlines(), block("text").splitlines()
     assert [line.split(":")[0] for line in lines] == [line.split(":")[0] for line in shown]
