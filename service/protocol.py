@@ -5,7 +5,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictBool, StrictInt, StrictStr, model_validator
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 
 from service.errors import InvalidFieldError
@@ -52,6 +52,9 @@ class ChatRequest(ChatCompletionRequest):
 
     best_of_n: StrictInt | None = Field(default=None, description="Candidates to sample and hold a tournament among.")
     self_rejection: SelfRejection | None = Field(default=None, description="Options of the tournament.")
+
+    _rendering: object = PrivateAttr(default=None)
+    """What vLLM made of the prompt, once `ChatSampler` has rendered it."""
 
     @model_validator(mode="before")
     @classmethod
