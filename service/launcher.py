@@ -9,6 +9,7 @@ import contextlib
 import os
 import sys
 import time
+import warnings
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 
 SHIPPED_MODEL: Final = Path(__file__).resolve().parent.parent / "models" / "selfjudge-tiny"
 
+# What vLLM and torch say while they start is for their developers; errors come through.
 _EVERYWHERE: Final = {
-    "VLLM_LOGGING_LEVEL": "WARNING",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
+    "VLLM_LOGGING_LEVEL": "ERROR",
     "VLLM_NO_USAGE_STATS": "1",
 }
 _ON_GPU: Final = {"VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
@@ -37,8 +40,8 @@ _ON_CPU: Final = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_WORKER_MULTIPROC_METHOD": "fork",
 }
-# Threads that wait for each other slow a model of a few MB down.
-_FOR_SHIPPED_MODEL: Final = {"OMP_NUM_THREADS": "1"}
+# Threads that wait for each other slow a model of a few MB down; a progress bar is gone before it is read.
+_FOR_SHIPPED_MODEL: Final = {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
 _SHIPPED_MODEL_CACHE_BYTES: Final = 2**30
 
 # bfloat16 dies with an illegal instruction on some virtual machines; small cache blocks keep more of a judge prompt.
@@ -67,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     import uvloop  # noqa: PLC0415  heavy imports wait until a typing error in the flags has been told
 
+    warnings.filterwarnings("ignore", category=FutureWarning)
     with contextlib.suppress(KeyboardInterrupt):
         try:
             uvloop.run(_serve(args, started))
@@ -135,6 +139,7 @@ def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:
         scheduling_policy="priority",
         enable_prompt_tokens_details=True,
         disable_uvicorn_access_log=True,
+        uvicorn_log_level="warning",
         **(_CPU_OPTIONS if on_cpu else {}),
     )
     args: Namespace = parser.parse_args(list(argv))
