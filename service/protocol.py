@@ -5,10 +5,20 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictBool, StrictInt, StrictStr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 
-from service.errors import InvalidFieldError
+from service.errors import ApiError, InvalidFieldError
 
 Include = Literal["bracket", "candidates", "progress"]
 JudgeModel = Literal["policy", "reference"]
@@ -47,6 +57,9 @@ class SelfRejection(JudgingOptions):
     )
 
 
+_OBJECTS = ("chat_template_kwargs", "kv_transfer_params", "response_format", "stream_options", "structured_outputs")
+
+
 class ChatRequest(ChatCompletionRequest):
     """vLLM's chat request plus best-of-N selection."""
 
@@ -58,11 +71,23 @@ class ChatRequest(ChatCompletionRequest):
 
     @model_validator(mode="before")
     @classmethod
-    def _messages_are_a_list(cls, data: object) -> object:
-        # vLLM's validators walk through the messages before pydantic has looked at them.
-        if isinstance(data, dict) and not isinstance(messages := data.get("messages", []), list):
-            raise InvalidFieldError("messages", "must be a list of messages", messages)
+    def _containers_are_what_they_should_be(cls, data: object) -> object:
+        # vLLM's validators walk into these before pydantic has looked at them, and fail on any other type.
+        if isinstance(data, dict):
+            if not isinstance(messages := data.get("messages", []), list):
+                raise InvalidFieldError("messages", "must be a list of messages", messages)
+            for field in _OBJECTS:
+                if not isinstance(value := data.get(field), dict | None):
+                    raise InvalidFieldError(field, "must be an object", value)
         return data
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _validators_refuse_and_never_fail(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except (AttributeError, IndexError, KeyError, TypeError) as error:
+            raise ApiError(f"body: a field holds a value of a type that can't be read ({error})", "body") from error
 
 
 class ChatTurn(_Body):
