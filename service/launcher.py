@@ -30,16 +30,11 @@ SHIPPED_MODEL: Final = Path(__file__).resolve().parent.parent / "models" / "self
 _EVERYWHERE: Final = {
     "TORCH_CPP_LOG_LEVEL": "ERROR",
     "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
     "VLLM_NO_USAGE_STATS": "1",
 }
-_ON_GPU: Final = {"VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
-# Compiling takes longer than it saves on a CPU and needs a compiler; model and scheduler share the engine's process,
-# which is forked, so that it need not import everything once more.
-_ON_CPU: Final = {
-    "TORCH_COMPILE_DISABLE": "1",
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-    "VLLM_WORKER_MULTIPROC_METHOD": "fork",
-}
+# Compiling takes longer than it saves on a CPU and needs a compiler; model and scheduler share the engine's process.
+_ON_CPU: Final = {"TORCH_COMPILE_DISABLE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
 # Threads that wait for each other slow a model of a few MB down; a progress bar is gone before it is read.
 _FOR_SHIPPED_MODEL: Final = {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
 _SHIPPED_MODEL_CACHE_BYTES: Final = 2**30
@@ -82,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def read_options(argv: Sequence[str]) -> Namespace:
     """Options of vLLM and ours with our defaults; also sets the variables that vLLM reads while it is imported."""
     on_cpu = _is_cpu_build()
-    _set_defaults(_EVERYWHERE | (_ON_CPU if on_cpu else _ON_GPU))
+    _set_defaults(_EVERYWHERE | (_ON_CPU if on_cpu else {}))
     args = _parse(argv, on_cpu=on_cpu)
     if args.model == str(SHIPPED_MODEL):
         _set_defaults(_FOR_SHIPPED_MODEL)
