@@ -1,6 +1,5 @@
 """POST /v1/rank: the tournament among candidates from anywhere."""
 
-import secrets
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -17,9 +16,8 @@ from service.judge_route import conversation
 from service.metrics import CLIENT_CLOSED_REQUEST
 from service.protocol import RankRequest
 from service.route import Route
+from service.select import seed_or_random
 from service.state import state_of
-
-_SEED_BITS = 32
 
 router = APIRouter(route_class=Route)
 
@@ -42,7 +40,7 @@ async def _rank(body: RankRequest, request: Request) -> Response:
         raise InvalidFieldError("top_n", f"must not exceed the number of candidates, which is {len(candidates)}", top)
     panel = state.judge.panel(body, state.adapter(body.model))
     context = conversation(body.prompt, body.messages)
-    seed = secrets.randbits(_SEED_BITS) if body.seed is None else body.seed
+    seed = seed_or_random(body.seed)
 
     async def bring(candidate: int) -> str:
         return candidates[candidate]

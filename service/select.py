@@ -57,6 +57,11 @@ def wanted_best_of_n(request: ChatRequest, header: str | None, state: SelfJudgeS
     return wanted
 
 
+def seed_or_random(seed: int | None) -> int:
+    """The seed of a bracket: the caller's, or one drawn at random, to be reported."""
+    return secrets.randbits(_SEED_BITS) if seed is None else seed
+
+
 def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: SelfJudgeState) -> Plan:
     """Checks everything that can be checked before tokens are spent.
 
@@ -80,7 +85,7 @@ def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: 
         options,
         best_of_n,
         request.n or 1,
-        secrets.randbits(_SEED_BITS) if options.seed is None else options.seed,
+        seed_or_random(options.seed),
         panel,
         conversation,
         _warnings(request, state),
