@@ -69,8 +69,8 @@ def _positive(text: str) -> int:
 
 def _model(options: argparse.Namespace) -> int:
     # Imported here, as PyTorch would make `--help` and mistyped commands slow.
-    from training.build import Build  # noqa: PLC0415
-    from training.recipe import load_recipe  # noqa: PLC0415
+    from training.tiny.build import Build  # noqa: PLC0415
+    from training.tiny.recipe import load_recipe  # noqa: PLC0415
 
     Build(load_recipe(options.recipe), options.work, options.workers).run(options.output)
     print(f"wrote {options.output}; measure it with 'selfjudge-train evaluate --model {options.output}'")
@@ -78,8 +78,8 @@ def _model(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from training.evaluate import evaluate  # noqa: PLC0415  # as above
-    from training.evaluation_files import write_results  # noqa: PLC0415
+    from training.tiny.evaluate import evaluate  # noqa: PLC0415  # as above
+    from training.tiny.evaluation_files import write_results  # noqa: PLC0415
 
     results = evaluate(options.model, options.prompts, options.seed, options.workers)
     for path in write_results(results, options.output):

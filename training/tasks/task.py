@@ -1,6 +1,6 @@
 """What a task is: instructions with one right answer that a program knows, and a grade for any other answer.
 
-Leaves out how the instructions are spread over training and held-out prompts (``split``) and what is done with them.
+Leaves out how they are spread over training and held-out prompts (``tasks.split``) and what is done with them.
 """
 
 import random

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import LlamaForCausalLM
 
-from training.batches import MicroBatch
+from training.tiny.batches import MicroBatch
 
 
 class EarlyTargets(NamedTuple):

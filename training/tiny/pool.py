@@ -16,10 +16,10 @@ from tqdm import tqdm
 from transformers import LlamaForCausalLM
 
 from selfjudge import ChoiceTokens, Reading
-from training.documents import Renderer
-from training.judge import read_judgments
-from training.model import load_model
-from training.sample import sample_answers
+from training.tiny.documents import Renderer
+from training.tiny.judge import read_judgments
+from training.tiny.model import load_model
+from training.tiny.sample import sample_answers
 
 CHUNK = 4096
 """Sequences to sample, or judgment prompts to read, in one chunk of work."""

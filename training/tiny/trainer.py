@@ -13,11 +13,11 @@ import torch
 from tqdm import tqdm
 from transformers import LlamaForCausalLM
 
-from training.documents import Document
-from training.loss import EarlyTargets
-from training.muon import Muon
-from training.recipe import Rates
-from training.workers import GradientWorkers, Job
+from training.tiny.documents import Document
+from training.tiny.loss import EarlyTargets
+from training.tiny.muon import Muon
+from training.tiny.recipe import Rates
+from training.tiny.workers import GradientWorkers, Job
 
 
 class Trainer:

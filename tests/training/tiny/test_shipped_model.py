@@ -11,12 +11,12 @@ from safetensors import safe_open
 from transformers import LlamaForCausalLM
 
 from selfjudge import Comparison
-from training.documents import Renderer
-from training.judge import Judge, read_judgments
-from training.model import load_model
-from training.sample import sample_answers
-from training.selection import contest_winners
-from training.split import Split, draw_problems
+from training.tasks.split import Split, draw_problems
+from training.tiny.documents import Renderer
+from training.tiny.judge import Judge, read_judgments
+from training.tiny.model import load_model
+from training.tiny.sample import sample_answers
+from training.tiny.selection import contest_winners
 
 MODEL = Path("models/selfjudge-tiny")
 PROBLEMS = list(islice(draw_problems(Split.HELD_OUT, 77), 60))

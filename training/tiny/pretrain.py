@@ -10,10 +10,10 @@ import random
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from training.documents import Document, Renderer, without_choice
-from training.edits import edited
-from training.split import Split, draw_problems
 from training.tasks import Problem
+from training.tasks.split import Split, draw_problems
+from training.tiny.documents import Document, Renderer, without_choice
+from training.tiny.edits import edited
 
 DIALOGUES = 0.4
 """Share of dialogues; of the rest, a third has its target at place A and ends there."""

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from training.build import Build
 from training.cli import main
-from training.model import load_model
-from training.recipe import RecipeError, load_recipe
+from training.tiny.build import Build
+from training.tiny.model import load_model
+from training.tiny.recipe import RecipeError, load_recipe
 
 OWN = Path("training/recipes/selfjudge-tiny.yaml")
 TOY = Path(__file__).with_name("toy-recipe.yaml")

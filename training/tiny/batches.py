@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from training.documents import Document
+from training.tiny.documents import Document
 
 MAX_TOKENS = 4096
 """Of one micro-batch, unless a single document has more; its activations should stay in the processor's cache."""

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from transformers import LlamaForCausalLM
 
-from training.attacks import HELD_OUT, Attack, attack
-from training.documents import Renderer
-from training.edits import edited
-from training.jsft import TRAINED_ATTACKS, jsft_batches, judgments
-from training.judge import Judge, read_judgments
-from training.mine import weigh_up
-from training.pairs import Pair, draw_pair, make_pool, read_pools, write_pools
-from training.recipe import Finetuning
 from training.tasks import Problem
+from training.tiny.attacks import HELD_OUT, Attack, attack
+from training.tiny.documents import Renderer
+from training.tiny.edits import edited
+from training.tiny.jsft import TRAINED_ATTACKS, jsft_batches, judgments
+from training.tiny.judge import Judge, read_judgments
+from training.tiny.mine import weigh_up
+from training.tiny.pairs import Pair, draw_pair, make_pool, read_pools, write_pools
+from training.tiny.recipe import Finetuning
 
 SORT = Problem("sort", "DBCA", "Sort these letters: DBCA", "ABCD")
 COUNT = Problem("count", "A in AB", "Count the letter A in AB", "1")

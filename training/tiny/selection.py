@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 
 from selfjudge import Comparison, Contest, Match, Tournament
-from training.judge import Judge
+from training.tiny.judge import Judge
 
 Groups = Sequence[Sequence[str]]
 """For each prompt, its N samples."""

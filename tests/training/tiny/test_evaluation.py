@@ -11,14 +11,14 @@ from transformers import LlamaForCausalLM
 from typing_extensions import override
 
 from selfjudge import Comparison, PrincipleVerdict, Reading, RoundRobin, Verdict
-from training.documents import SYSTEM_MESSAGE, Renderer
-from training.evaluate import evaluate
-from training.evaluation_files import write_results
-from training.judge import Judge, read_judgments
-from training.model import save_model
-from training.sample import MAX_NEW_TOKENS, sample_answers
-from training.selection import contest_winners, different_pairs, majority_votes
-from training.statistics import bootstrap, wilson
+from training.evaluation.statistics import bootstrap, wilson
+from training.tiny.documents import SYSTEM_MESSAGE, Renderer
+from training.tiny.evaluate import evaluate
+from training.tiny.evaluation_files import write_results
+from training.tiny.judge import Judge, read_judgments
+from training.tiny.model import save_model
+from training.tiny.sample import MAX_NEW_TOKENS, sample_answers
+from training.tiny.selection import contest_winners, different_pairs, majority_votes
 
 PROMPTS = ["Sort these letters: CAB", "Reverse ABCDE", "Reverse 123"]
 

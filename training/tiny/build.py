@@ -18,21 +18,21 @@ from statistics import mean
 import torch
 
 from selfjudge import load_templates
-from training.documents import TEMPLATE, Renderer
-from training.jsft import jsft_batches
-from training.judge import Judge
-from training.loss import EarlyTargets
-from training.mine import weigh_up
-from training.model import load_model, new_model, save_model
-from training.pairs import Pool, make_pool, read_pools, write_pools
-from training.pool import ModelPool, Sampling
-from training.pretrain import pretraining_batches
-from training.recipe import Finetuning, Recipe, RecipeError
-from training.schedule import cosine, warm_up_then_decay
-from training.split import Split, draw_problems
 from training.tasks import Problem
-from training.tokenizer import train_tokenizer
-from training.trainer import Trainer
+from training.tasks.split import Split, draw_problems
+from training.tiny.documents import TEMPLATE, Renderer
+from training.tiny.jsft import jsft_batches
+from training.tiny.judge import Judge
+from training.tiny.loss import EarlyTargets
+from training.tiny.mine import weigh_up
+from training.tiny.model import load_model, new_model, save_model
+from training.tiny.pairs import Pool, make_pool, read_pools, write_pools
+from training.tiny.pool import ModelPool, Sampling
+from training.tiny.pretrain import pretraining_batches
+from training.tiny.recipe import Finetuning, Recipe, RecipeError
+from training.tiny.schedule import cosine, warm_up_then_decay
+from training.tiny.tokenizer import train_tokenizer
+from training.tiny.trainer import Trainer
 
 Figures = dict[str, float]
 """What a stage has to say about itself, for the record."""

@@ -8,10 +8,10 @@ some inferior responses plead with the judge instead of answering (``attacks``).
 import random
 from collections.abc import Iterator, Sequence
 
-from training.attacks import HELD_OUT, Attack, attack
-from training.documents import Document, Renderer
-from training.pairs import Pair, Pool, draw_pair
-from training.recipe import Finetuning
+from training.tiny.attacks import HELD_OUT, Attack, attack
+from training.tiny.documents import Document, Renderer
+from training.tiny.pairs import Pair, Pool, draw_pair
+from training.tiny.recipe import Finetuning
 
 SYSTEM_MESSAGES = 0.3
 """Share of the dialogues that open with the default system message, as in pre-training."""

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
 from pydantic_core import ErrorDetails
 
-from training.model import Shape
+from training.tiny.model import Shape
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, load_templates
-from training.documents import TEMPLATE, Renderer
-from training.split import Split, draw_problems
-from training.tokenizer import EOS, PAD, fixed_pieces, train_tokenizer
+from training.tasks.split import Split, draw_problems
+from training.tiny.documents import TEMPLATE, Renderer
+from training.tiny.tokenizer import EOS, PAD, fixed_pieces, train_tokenizer
 
 
 @given(text=st.text())

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import LlamaForCausalLM
 
 from selfjudge import Chat
-from training.documents import SYSTEM_MESSAGE
+from training.tiny.documents import SYSTEM_MESSAGE
 
 MAX_NEW_TOKENS = 24
 """No right answer has half as many; whatever is still going on here is cut, and wrong."""

@@ -6,13 +6,13 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM
 
-from training.documents import Document, Renderer
-from training.loss import EarlyTargets
-from training.muon import orthogonalised
-from training.pretrain import pretraining_batches
-from training.recipe import Rates
-from training.schedule import cosine, warm_up_then_decay
-from training.trainer import Trainer
+from training.tiny.documents import Document, Renderer
+from training.tiny.loss import EarlyTargets
+from training.tiny.muon import orthogonalised
+from training.tiny.pretrain import pretraining_batches
+from training.tiny.recipe import Rates
+from training.tiny.schedule import cosine, warm_up_then_decay
+from training.tiny.trainer import Trainer
 
 RATES = Rates(matrices=0.02, others=0.01)
 

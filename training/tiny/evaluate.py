@@ -16,15 +16,15 @@ import torch
 from tqdm import tqdm
 
 from selfjudge import Comparison, RoundRobin, Verdict
-from training.attacks import HELD_OUT, Attack, attack
-from training.documents import Renderer
-from training.judge import Judge
-from training.model import load_model
-from training.pool import ModelPool, Sampling
-from training.selection import contest_winners, different_pairs, majority_votes
-from training.split import Split, draw_problems
-from training.statistics import bootstrap, wilson
+from training.evaluation.statistics import bootstrap, wilson
 from training.tasks import Problem, grade
+from training.tasks.split import Split, draw_problems
+from training.tiny.attacks import HELD_OUT, Attack, attack
+from training.tiny.documents import Renderer
+from training.tiny.judge import Judge
+from training.tiny.model import load_model
+from training.tiny.pool import ModelPool, Sampling
+from training.tiny.selection import contest_winners, different_pairs, majority_votes
 
 SIZES = (1, 2, 4, 8, 16, 32)
 ROUND_ROBIN_SIZES = (4, 16)

@@ -19,7 +19,7 @@ from selfjudge import (
     judgment_example,
     load_templates,
 )
-from training.tokenizer import fixed_pieces
+from training.tiny.tokenizer import fixed_pieces
 
 TEMPLATE = "ultrafeedback"
 """The judgment template that the shipped model learns (table 13), and the default system message with it (table 11)."""

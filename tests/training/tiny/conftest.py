@@ -7,10 +7,10 @@ import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
 from selfjudge import load_templates
-from training.documents import TEMPLATE, Renderer
-from training.model import Shape, new_model
-from training.split import Split, draw_problems
-from training.tokenizer import train_tokenizer
+from training.tasks.split import Split, draw_problems
+from training.tiny.documents import TEMPLATE, Renderer
+from training.tiny.model import Shape, new_model
+from training.tiny.tokenizer import train_tokenizer
 
 # Toy models are so small that a second thread only waits for the first.
 torch.set_num_threads(1)

@@ -7,8 +7,8 @@ is judged against the right answer, and the surer the judge is of the wrong one,
 from collections.abc import Sequence
 
 from selfjudge import Comparison
-from training.judge import Judge
-from training.pairs import Pool
+from training.tiny.judge import Judge
+from training.tiny.pairs import Pool
 
 
 def weigh_up(judge: Judge, pools: Sequence[Pool], emphasis: float) -> tuple[list[Pool], float]:

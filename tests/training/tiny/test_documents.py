@@ -4,9 +4,9 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
-from training.batches import MAX_TOKENS, micro_batches
-from training.documents import Document, Renderer, without_choice
-from training.loss import EarlyTargets, weighted_loss
+from training.tiny.batches import MAX_TOKENS, micro_batches
+from training.tiny.documents import Document, Renderer, without_choice
+from training.tiny.loss import EarlyTargets, weighted_loss
 
 
 def targets(renderer: Renderer, document: Document) -> str:

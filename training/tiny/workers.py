@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, multiprocessing
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from training.batches import MicroBatch, micro_batches
-from training.documents import Document
-from training.loss import EarlyTargets, weighted_loss
+from training.tiny.batches import MicroBatch, micro_batches
+from training.tiny.documents import Document
+from training.tiny.loss import EarlyTargets, weighted_loss
 
 
 class Job(NamedTuple):
