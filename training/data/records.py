@@ -1,0 +1,36 @@
+"""The records that every loader yields and every stage takes, whatever file or hub they came from.
+
+Leaves out token ids: a record is text, and the same record serves models of any tokenizer.
+"""
+
+from typing import NamedTuple
+
+Messages = list[dict[str, str]]
+"""A conversation in OpenAI's form (`role`, `content`), ending with the user's turn that is to be answered."""
+
+
+class Demonstration(NamedTuple):
+    """One dialogue of D_SFT: the response is what the model learns to say."""
+
+    conversation: Messages
+    response: str
+
+
+class Rationale(NamedTuple):
+    """Why the chosen response is better: what is said of each (table 16)."""
+
+    of_chosen: str
+    of_rejected: str
+
+
+class PreferencePair(NamedTuple):
+    """One comparison of D_Judge: two responses to a conversation, the better one known."""
+
+    conversation: Messages
+    chosen: str
+    rejected: str
+    principle: str | None = None
+    """Key of the principle (table 14) under which `chosen` is better; None: on the whole."""
+    rationale: Rationale | None = None
+    category: str = ""
+    """What kind of prompt it is, for figures by category; empty where nobody says."""
