@@ -1,5 +1,5 @@
 """The commands of `selfjudge-train`, one file each.
 
-A command's module has `NAME`, `HELP` (one line), `DESCRIPTION`, `add_arguments(parser)` and `run(options) -> exit status`.
+A module has `NAME`, `HELP` (one line), `DESCRIPTION`, `add_arguments(parser)` and `run(options) -> exit status`.
 It imports its work inside `run`, as PyTorch would make `--help` and mistyped commands slow. `cli` collects them.
 """
