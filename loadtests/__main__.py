@@ -41,7 +41,8 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m loadtests",
         description="Measures tournaments a second: (a) the bare engine given its prompts in ideal batches, (b) this "
-        "server, (c) a client that holds the tournament over plain HTTP. About 12 minutes on two idle cores.",
+        "server, (c) a client that holds the tournament over plain HTTP, and (d) one as thrifty with judgments as the "
+        "server. About 15 minutes on two idle cores.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--model", type=Path, default=_ROOT / "models" / "selfjudge-tiny", help="folder of the model")

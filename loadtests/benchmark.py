@@ -43,6 +43,7 @@ async def measure(settings: Settings) -> list[Measured]:
                 Bound(recorder),
                 ServerTournament(server, settings.sampling),
                 ClientTournament(server, settings.sampling, encoder),
+                ClientTournament(server, settings.sampling, encoder, thrifty=True),
                 Bound(recorder, judging=False),
             ]
             return await _measure(settings, jobs, recorder, contenders)

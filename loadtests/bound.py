@@ -145,7 +145,8 @@ class Recorder:
                 for at_a, at_b in zip(readings[::2], readings[1::2], strict=True)
             ]
 
-        winner = await play([completion.text for completion in sampled.outputs], job.seed, judge_round)
+        texts = [completion.text for completion in sampled.outputs]
+        winner = await play(texts, job.seed, judge_round, thrifty=True)
         self.scripts[job, best_of_n] = Script(cast("list[int]", prompt), rounds, winner)
         return _outcome(started, winner, sampled, reads)
 

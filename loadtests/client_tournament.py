@@ -1,7 +1,8 @@
 """A client that holds the same tournament itself, over the plain HTTP API of the same server.
 
-One chat request with `n`, then two completion requests for every judgment, one for each order: the judge prompt as
-token ids, one token, and the log-probabilities of the choice tokens. A round's matches are judged at once.
+One chat request with `n`, then a completion request for every judgment: the judge prompts of both orders as token ids,
+one token for each, and the log-probabilities of the choice tokens. A round's matches are judged at once. The plain
+client asks for every match of the bracket; the thrifty one leaves out what the server leaves out too.
 """
 
 import asyncio
@@ -18,9 +19,11 @@ from selfjudge import Comparison, JudgmentEncoder, PrincipleVerdict, Reading, Ve
 class ClientTournament:
     """Many requests for each tournament."""
 
-    name = "client"
-
-    def __init__(self, connection: Connection, sampling: Sampling, encoder: JudgmentEncoder) -> None:
+    def __init__(
+        self, connection: Connection, sampling: Sampling, encoder: JudgmentEncoder, *, thrifty: bool = False
+    ) -> None:
+        self.name = "thrifty client" if thrifty else "client"
+        self._thrifty = thrifty
         self._connection = connection
         self._sampling = sampling
         self._encoder = encoder
@@ -35,12 +38,13 @@ class ClientTournament:
         )
         choices = sorted(sampled["choices"], key=lambda choice: int(choice["index"]))
         judge = _Judge(self._connection, self._encoder, job)
-        winner = await play([choice["message"]["content"] for choice in choices], job.seed, judge.judge_round)
+        texts = [choice["message"]["content"] for choice in choices]
+        winner = await play(texts, job.seed, judge.judge_round, thrifty=self._thrifty)
         return Outcome(
             seconds=time.perf_counter() - started,
             winner=winner,
             sampled_tokens=sampled["usage"]["completion_tokens"],
-            judgments=len(judge.usages) // 2,
+            judgments=len(judge.usages),
             judge_tokens=sum(usage["prompt_tokens"] for usage in judge.usages),
             cached_tokens=sum((usage["prompt_tokens_details"] or {}).get("cached_tokens", 0) for usage in judge.usages),
         )
@@ -62,16 +66,10 @@ class _Judge:
 
     async def _judge(self, pair: Pair) -> Verdict:
         prompts = self._encoder.encode_batch([Comparison(self._job.messages, *pair)])[0]
-        async with asyncio.TaskGroup() as group:
-            at_a = group.create_task(self._read(prompts.first_at_a))
-            at_b = group.create_task(self._read(prompts.first_at_b))
-        return Verdict.of([PrincipleVerdict(None, at_a.result(), at_b.result())])
-
-    async def _read(self, prompt: list[int]) -> Reading:
         answer = await self._connection.post(
             "/v1/completions",
             {
-                "prompt": prompt,
+                "prompt": [prompts.first_at_a, prompts.first_at_b],
                 "max_tokens": 1,
                 "temperature": 0,
                 "logprobs": 1,
@@ -80,6 +78,10 @@ class _Judge:
             },
         )
         self.usages.append(answer["usage"])
-        top: dict[str, float] = answer["choices"][0]["logprobs"]["top_logprobs"][0]
+        at_a, at_b = sorted(answer["choices"], key=lambda choice: int(choice["index"]))
+        return Verdict.of([PrincipleVerdict(None, self._reading(at_a), self._reading(at_b))])
+
+    def _reading(self, choice: dict[str, Any]) -> Reading:
+        top: dict[str, float] = choice["logprobs"]["top_logprobs"][0]
         a, b = self._encoder.choice_tokens
         return Reading(top[f"token_id:{a}"], top[f"token_id:{b}"])

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from loadtests.report import Figures, Spread
 
 _TARGETS = {"bound": 0.85, "client": 1.5}
-_COLOURS = {"bound": "0.4", "server": "tab:blue", "client": "tab:orange"}
+_COLOURS = {"bound": "0.4", "server": "tab:blue", "client": "tab:orange", "thrifty client": "tab:green"}
 
 
 def draw(figures: Sequence[Figures], paths: Sequence[Path]) -> None:
@@ -39,6 +39,13 @@ def _throughput(axes: Axes, figures: Sequence[Figures]) -> None:
 def _ratios(axes: Axes, figures: Sequence[Figures]) -> None:
     _line(axes, figures, [one.server_over_bound for one in figures], "server / bound", _COLOURS["bound"])
     _line(axes, figures, [one.server_over_client for one in figures], "server / client", _COLOURS["client"])
+    _line(
+        axes,
+        figures,
+        [one.server_over_thrifty for one in figures],
+        "server / thrifty client",
+        _COLOURS["thrifty client"],
+    )
     for name, target in _TARGETS.items():
         axes.axhline(target, color=_COLOURS[name], linestyle=":", linewidth=1)
     axes.set_ylim(bottom=0)

@@ -38,12 +38,13 @@ class Figures(NamedTuple):
     throughput: dict[str, Spread]
     server_over_bound: Spread
     server_over_client: Spread
+    server_over_thrifty: Spread
     judging: Judging
     judging_over_sampling: Spread
     """Of the bare engine: time with judging over time without, less 1."""
     latency: dict[str, Latency]
     same_winner: float
-    """Share of tournaments in which bound, server and client have one winner."""
+    """Share of tournaments in which bound, server and both clients have one winner."""
 
 
 def summarise(measured: Sequence[Measured]) -> list[Figures]:
@@ -59,6 +60,7 @@ def _figures(cell: Cell, rounds: Sequence[dict[str, Run]]) -> Figures:
         throughput={name: _throughput(cell, [runs[name] for runs in rounds]) for name in names},
         server_over_bound=_over(rounds, lambda runs: runs["bound"].seconds / runs["server"].seconds),
         server_over_client=_over(rounds, lambda runs: runs["client"].seconds / runs["server"].seconds),
+        server_over_thrifty=_over(rounds, lambda runs: runs["thrifty client"].seconds / runs["server"].seconds),
         judging=_judging([runs["server"] for runs in rounds]),
         judging_over_sampling=_over(rounds, lambda runs: runs["bound"].seconds / runs["sampling"].seconds - 1),
         latency={name: _latency([runs[name] for runs in rounds]) for name in names},
@@ -99,5 +101,5 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
 
 
 def _same_winner(runs: dict[str, Run]) -> float:
-    winners = [[outcome.winner for outcome in runs[name].outcomes] for name in ("bound", "server", "client")]
-    return mean([float(len(set(three)) == 1) for three in zip(*winners, strict=True)])
+    winners = [[outcome.winner for outcome in run.outcomes] for name, run in runs.items() if name != "sampling"]
+    return mean([float(len(set(each)) == 1) for each in zip(*winners, strict=True)])

@@ -7,19 +7,25 @@ from loadtests.workload import Sampling
 
 _TEXT = """# Speed
 
-What the tournament costs, measured by `make bench`. Three contenders do the same tournaments, with the same prompts,
-seeds and brackets; every match that is not between equal texts is judged, in both orders:
+What the tournament costs, measured by `make bench`. Four contenders hold the same tournaments, with the same prompts,
+seeds and brackets, and judge in both orders:
 
-* **bound**: the bare engine replays recorded prompts in ideal batches, without HTTP, rendering or bracket;
-* **server**: one HTTP request with `best_of_n` to this server;
-* **client**: one HTTP request with `n` to the same server, then two for each judgment, a round's all at once.
+* **server**: one HTTP request with `best_of_n` to this server, which judges no equal texts, and no two texts twice;
+* **bound**: the bare engine replays the prompts that the server's tournament needs in ideal batches, without HTTP,
+  rendering or bracket;
+* **client**: one HTTP request with `n` to the same server, then one for each of the N - 1 matches, a round's all at
+  once;
+* **thrifty client**: the same, but it leaves out the judgments that the server leaves out. Where candidates are long
+  and never equal, there is nothing to leave out, and the client is as good as the thrifty one.
 
 They take turns in every round, each beginning with an empty prefix cache. Clients are closed loops: each sends its next
 request once it has an answer. Figures are medians over rounds, in brackets the least and greatest; ratios are taken
 within a round.
 """
 
-_THROUGHPUT_HEAD = ["N", "clients", "bound", "server", "client", "server / bound", "server / client", "same winner"]
+_CONTENDERS = ("bound", "server", "client", "thrifty client")
+_RATIOS = ("server / bound", "server / client", "server / thrifty client")
+_THROUGHPUT_HEAD = ["N", "clients", *_CONTENDERS, *_RATIOS, "same winner"]
 
 _JUDGING_TEXT = """## What the judge reads, and what that costs
 
@@ -60,9 +66,10 @@ def markdown(about: Mapping[str, str], sampling: Sampling, rounds: int, figures:
 def _throughput(one: Figures) -> list[str]:
     return [
         *_cell(one),
-        *(_spread(one.throughput[name]) for name in ("bound", "server", "client")),
+        *(_spread(one.throughput[name]) for name in _CONTENDERS),
         _spread(one.server_over_bound),
         _spread(one.server_over_client),
+        _spread(one.server_over_thrifty),
         f"{one.same_winner:.0%}",
     ]
 

@@ -13,7 +13,7 @@ from typing import Literal
 from selfjudge.errors import TournamentError
 from selfjudge.verdict import Winner
 
-Reason = Literal["judged", "identical", "walkover", "pending"]
+Reason = Literal["judged", "identical", "repeated", "walkover", "pending"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +93,13 @@ class Contest(ABC):
         match: Match,
         outcome: Winner,
         probability_a: float,
-        reason: Literal["judged", "identical"] = "judged",
+        reason: Literal["judged", "identical", "repeated"] = "judged",
     ) -> None:
         """The outcome of a match that `ready` handed out: A, its first candidate won; B, its second; or a tie.
 
-        `identical` is the reason of a tie between equal texts, which need no judge. Raises TournamentError for a match
-        that was not handed out, or was reported before.
+        `identical` is the reason of a tie between equal texts, which need no judge, and `repeated` that of a verdict on
+        two texts that met before as other candidates. Raises TournamentError for a match that was not handed out, or
+        was reported before.
         """
         pair = (match.first, match.second)
         if self._issued.get(pair) != match or match in self._queue:

@@ -147,6 +147,10 @@ class Verdict:
             principles=each,
         )
 
+    def swapped(self) -> "Verdict":
+        """The verdict as it is with the two responses given the other way round: both orders were read anyway."""
+        return Verdict.of(PrincipleVerdict(one.principle, one.first_at_b, one.first_at_a) for one in self.principles)
+
 
 def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)

@@ -1,7 +1,9 @@
 """Holds a tournament: starts the samples, each match as soon as both of its sides are there, and stops at a deadline.
 
 It joins the bracket (pure) with two coroutines that do the work, one that brings a candidate's text and one that
-compares two texts; where texts and verdicts come from is not known here. When the caller is cancelled, so is all work.
+compares two texts; where texts and verdicts come from is not known here. Two equal texts need no judgment, and two
+texts that met before, as other candidates or the other way round, need no second one. When the caller is cancelled, so
+is all work.
 """
 
 import asyncio
@@ -9,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from selfjudge import Match, Record, Tournament
+from selfjudge import Match, Record, Tournament, Verdict
 from service import metrics
 from service.judge import Judged
 from service.sampling import SampleError
@@ -45,6 +47,7 @@ class _Holder:
         self.texts: dict[int, str] = {}
         self.failures: dict[int, SampleError] = {}
         self.judged: list[Judged] = []
+        self._verdicts: dict[tuple[str, str], asyncio.Future[Verdict]] = {}
 
     async def run(self) -> None:
         async with task_group() as group:
@@ -67,7 +70,7 @@ class _Holder:
         while matches := self._tournament.ready():
             for match in matches:
                 if self.texts[match.first] == self.texts[match.second]:
-                    metrics.DUPLICATES.inc()
+                    metrics.DUPLICATES.labels("identical").inc()
                     self._tournament.report(match, "tie", 0.5, "identical")
                 else:
                     group.create_task(self._match(match, group))
@@ -75,10 +78,28 @@ class _Holder:
             self._progress({"candidates": len(self.texts), "matches": len(self.judged)})
 
     async def _match(self, match: Match, group: asyncio.TaskGroup) -> None:
-        judged = await self._compare(self.texts[match.first], self.texts[match.second])
-        self.judged.append(judged)
-        self._tournament.report(match, judged.verdict.winner, judged.verdict.probability_a)
+        first, second = self.texts[match.first], self.texts[match.second]
+        if (first, second) in self._verdicts or (second, first) in self._verdicts:
+            metrics.DUPLICATES.labels("repeated").inc()
+            verdict = await self._repeated(first, second)
+            self._tournament.report(match, verdict.winner, verdict.probability_a, "repeated")
+        else:
+            verdict = await self._judged(first, second)
+            self._tournament.report(match, verdict.winner, verdict.probability_a)
         self._start_matches(group)
+
+    async def _judged(self, first: str, second: str) -> Verdict:
+        told = self._verdicts[first, second] = asyncio.get_running_loop().create_future()
+        judged = await self._compare(first, second)
+        self.judged.append(judged)
+        told.set_result(judged.verdict)
+        return judged.verdict
+
+    async def _repeated(self, first: str, second: str) -> Verdict:
+        """The verdict on two texts that met before, known or still awaited."""
+        if (first, second) in self._verdicts:
+            return await self._verdicts[first, second]
+        return (await self._verdicts[second, first]).swapped()
 
 
 async def hold(

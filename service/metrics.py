@@ -26,7 +26,11 @@ REQUESTS = Counter(
     ["route", "outcome"],
 )
 CANDIDATES = Counter("selfjudge_candidates", "Candidates sampled, by outcome (ok, failed, cancelled).", ["outcome"])
-DUPLICATES = Counter("selfjudge_duplicates", "Matches between identical candidates, decided without a judgment.")
+DUPLICATES = Counter(
+    "selfjudge_duplicates",
+    "Matches that needed no judgment of their own, by kind (identical: equal texts; repeated: texts that met before).",
+    ["kind"],
+)
 JUDGMENTS = Counter("selfjudge_judgments", "Verdicts over both orders, one per principle.")
 INCONSISTENT = Counter("selfjudge_inconsistent_judgments", "Judgments whose two orders prefer different responses.")
 JUDGE_TOKENS = Counter(

@@ -14,6 +14,7 @@ SECONDS = {
     "bound": [4.0, 4.0, 4.0],
     "server": [5.0, 4.0, 8.0],
     "client": [10.0, 10.0, 10.0],
+    "thrifty client": [10.0, 6.0, 8.0],
     "sampling": [1.0, 2.0, 1.0],
 }
 
@@ -46,6 +47,7 @@ def figures() -> list[Figures]:
 def test_ratios_are_taken_within_a_round_and_then_the_median_of_them(figures: list[Figures]) -> None:
     assert figures[1].server_over_bound == pytest.approx((0.8, 0.5, 1.0))
     assert figures[1].server_over_client == pytest.approx((2.0, 1.25, 2.5))
+    assert figures[1].server_over_thrifty == pytest.approx((1.5, 1.0, 2.0))
     assert figures[1].throughput["server"] == pytest.approx((0.8, 0.5, 1.0))
     assert figures[1].judging_over_sampling == pytest.approx((3.0, 1.0, 3.0))
 

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from loadtests.rounds import Pair, play
 from selfjudge import PrincipleVerdict, Reading, Tournament, Verdict
 
@@ -28,18 +30,34 @@ async def test_the_winner_is_that_of_a_tournament_played_match_by_match() -> Non
         async def judge_round(pairs: list[Pair]) -> list[Verdict]:
             return [prefer_longer(pair) for pair in pairs]
 
-        assert await play(texts, n, judge_round) == tournament.ranking()[0]
+        winners = [await play(texts, n, judge_round, thrifty=thrifty) for thrifty in (False, True)]
+        assert winners == [tournament.ranking()[0]] * 2
 
 
-async def test_rounds_are_judged_together_and_equal_texts_never() -> None:
-    rounds: list[list[Pair]] = []
+class Rounds:
+    """A judge that remembers what it was asked."""
 
-    async def judge_round(pairs: list[Pair]) -> list[Verdict]:
-        rounds.append(pairs)
+    def __init__(self) -> None:
+        self.asked: list[list[Pair]] = []
+
+    async def judge(self, pairs: list[Pair]) -> list[Verdict]:
+        self.asked.append(pairs)
         return [prefer_longer(pair) for pair in pairs]
 
-    await play(["x" * length for length in range(1, 9)], 0, judge_round)
-    assert [len(pairs) for pairs in rounds] == [4, 2, 1]
-    rounds.clear()
-    await play(["same"] * 8, 0, judge_round)
-    assert not rounds
+
+@pytest.mark.parametrize("thrifty", [False, True])
+async def test_rounds_are_judged_together(*, thrifty: bool) -> None:
+    rounds = Rounds()
+    await play(["x" * length for length in range(1, 9)], 0, rounds.judge, thrifty=thrifty)
+    assert [len(pairs) for pairs in rounds.asked] == [4, 2, 1]
+
+
+async def test_who_is_thrifty_judges_no_equal_texts_and_no_two_texts_twice() -> None:
+    plain, thrifty, same = Rounds(), Rounds(), Rounds()
+    texts = ["x", "xx"] * 4
+    await play(texts, 0, plain.judge, thrifty=False)
+    await play(texts, 0, thrifty.judge, thrifty=True)
+    await play(["same"] * 8, 0, same.judge, thrifty=True)
+    assert sum(map(len, plain.asked)) == 7
+    assert sum(map(len, thrifty.asked)) == 1
+    assert same.asked == []

@@ -1,6 +1,7 @@
 """Tournaments held over candidates and verdicts that come when a test lets them."""
 
 import asyncio
+from collections import Counter as Counted
 from collections import defaultdict
 from typing import TypeVar
 
@@ -145,7 +146,32 @@ async def test_identical_candidates_are_not_judged(counted: Counter) -> None:
     assert held.judged == []
     assert {record.reason for record in held.records} == {"identical"}
     assert held.ranking == [Tournament(4, seed=0).seats[0]]
-    assert counted("selfjudge_duplicates_total") == 3
+    assert counted("selfjudge_duplicates_total", kind="identical") == 3
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_two_texts_that_met_before_are_not_judged_again(seed: int, counted: Counter) -> None:
+    """Two texts, three of each: whoever meets whom, and the other way round or not, one judgment tells all."""
+    asked = []
+
+    async def bring(candidate: int) -> str:
+        return f"answer {candidate % 2}"
+
+    async def compare(first: str, second: str) -> Judged:
+        asked.append((first, second))
+        await settle()
+        return verdict(first, second)
+
+    tournament = Tournament(6, seed=seed, top=3)
+    held = await hold(tournament, bring, compare)
+    assert len(asked) == len(held.judged) == 1
+    assert [held.texts[candidate] for candidate in held.ranking] == ["answer 1"] * 3
+    reasons = Counted(record.reason for record in held.records)
+    assert counted("selfjudge_duplicates_total", kind="repeated") == reasons["repeated"]
+    for record in held.records:
+        if record.reason == "repeated":
+            assert record.winner is not None
+            assert held.texts[record.winner] == "answer 1"
 
 
 async def test_a_deadline_cancels_the_rest_and_returns_the_best_so_far() -> None:
