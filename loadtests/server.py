@@ -17,6 +17,7 @@ from loadtests.workload import Job, Sampling
 
 _START_SECONDS = 300
 _STOP_SECONDS = 20
+_TOLD_OF_LOG = 8000  # characters
 _CONTROL = {
     "VLLM_SERVER_DEV_MODE": "1",  # adds the route that empties the prefix cache
     "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "600",  # seconds; no connection ends while the other contenders have their turn
@@ -27,8 +28,10 @@ _CONTROL = {
 async def running_server(flags: Sequence[str], log: Path) -> AsyncIterator["Connection"]:
     """A server in a process of its own, ready to answer, and stopped at the end.
 
+    Whatever goes wrong meanwhile is raised with the end of its log as a note.
+
     Raises:
-        RuntimeError: if it does not start; the message has the end of its log.
+        RuntimeError: if it does not start.
     """
     port = _free_port()
     command = Path(sys.executable).with_name("selfjudge-serve")
@@ -41,9 +44,11 @@ async def running_server(flags: Sequence[str], log: Path) -> AsyncIterator["Conn
         async with aiohttp.ClientSession(
             f"http://127.0.0.1:{port}", timeout=limits, connector=aiohttp.TCPConnector(limit=0)
         ) as session:
-            if not await _becomes_ready(session, process):
-                raise RuntimeError(f"the server did not become ready:\n{_end_of(log)}")
+            await _wait_until_ready(session, process)
             yield Connection(session)
+    except Exception as error:
+        error.add_note(f"The end of the server's log:\n{_end_of(log)}")
+        raise
     finally:
         await _stop(process)
 
@@ -111,17 +116,17 @@ class ServerTournament:
         )
 
 
-async def _becomes_ready(session: aiohttp.ClientSession, process: asyncio.subprocess.Process) -> bool:
+async def _wait_until_ready(session: aiohttp.ClientSession, process: asyncio.subprocess.Process) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.returncode is None:
         try:
             async with session.get("/ready") as response:
                 if response.ok:
-                    return True
+                    return
         except aiohttp.ClientConnectionError:
             pass
         await asyncio.sleep(0.2)
-    return False
+    raise RuntimeError("the server did not become ready")
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
@@ -138,7 +143,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 
 def _end_of(log: Path) -> str:
-    return log.read_text()[-4000:]
+    return log.read_text()[-_TOLD_OF_LOG:]
 
 
 def _free_port() -> int:

@@ -87,6 +87,10 @@ async def _events(planned: Plan, state: SelfJudgeState, counting: Counting) -> A
         told = create_error_response(error)
         counting.outcome = outcome_of(told.error.code)
         yield _event(told.model_dump())
+    except Exception as error:
+        # The status went out long ago: without a word the caller would take what came for the whole answer.
+        yield _event(create_error_response(error).model_dump())
+        raise
     finally:
         selecting.cancel()
     yield "data: [DONE]\n\n"

@@ -301,6 +301,15 @@ async def test_a_judge_that_dies_in_a_stream_is_told_in_the_stream() -> None:
     assert events(answer.text)[-1]["error"]["code"] == 500
 
 
+async def test_an_unforeseen_error_in_a_stream_is_told_in_the_stream(counted: Counter) -> None:
+    async def fail() -> None:
+        raise RuntimeError("a bug of ours")
+
+    with pytest.raises(RuntimeError, match="a bug of ours"):
+        await post(make_world(reader=QualityReader(before=fail)), BODY | {"stream": True})
+    assert counted("selfjudge_requests_total", outcome="server_error") == 1
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_who_hangs_up_frees_the_work(stream: bool, counted: Counter) -> None:
     working, ended = asyncio.Event(), 0
