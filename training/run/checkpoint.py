@@ -4,11 +4,12 @@ A process killed at any moment leaves the checkpoints before it untouched and at
 ever reads and the next checkpoint removes. Leaves out what a checkpoint holds: that is the stage's to write and read.
 """
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+
+from training.run.files import put_in_place
 
 KEPT = 2
 """Newest checkpoints that stay."""
@@ -38,21 +39,22 @@ def begin_checkpoint(folder: Path, step: int) -> Path:
     owner = _owner(folder)
     for leftover in owner.glob(f"{_PARTIAL}*"):
         shutil.rmtree(leftover)
-    partial = owner / f"{_PARTIAL}{step:08d}"
+    partial = partial_checkpoint(folder, step)
     partial.mkdir(parents=True)
     return partial
 
 
+def partial_checkpoint(folder: Path, step: int) -> Path:
+    """Where the checkpoint of ``step`` is written before it is whole; for the processes that did not begin it."""
+    return _owner(folder) / f"{_PARTIAL}{step:08d}"
+
+
 def commit_checkpoint(folder: Path, step: int) -> Checkpoint:
     """Put the folder that `begin_checkpoint` gave in its place, then remove all but the newest checkpoints."""
-    owner = _owner(folder)
-    partial, whole = owner / f"{_PARTIAL}{step:08d}", owner / f"{_WHOLE}{step:08d}"
-    for path in (*partial.rglob("*"), partial):
-        _force_to_disk(path)
+    partial, whole = partial_checkpoint(folder, step), _owner(folder) / f"{_WHOLE}{step:08d}"
     if whole.exists():
         _remove(whole)
-    partial.rename(whole)
-    _force_to_disk(owner)
+    put_in_place(partial, whole)
     for old in _whole(folder)[:-KEPT]:
         _remove(old.path)
     return Checkpoint(step, whole)
@@ -78,11 +80,3 @@ def _remove(checkpoint: Path) -> None:
     doomed = checkpoint.with_name(f"{_PARTIAL}removed-{checkpoint.name}")
     checkpoint.rename(doomed)
     shutil.rmtree(doomed)
-
-
-def _force_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

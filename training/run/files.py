@@ -1,10 +1,43 @@
-"""Small files that are whole or not there."""
+"""Files and folders that are whole or not there."""
 
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 
 def write_whole(path: Path, text: str) -> None:
     """Write ``text`` beside ``path`` and move it there, so that being killed leaves what was there before."""
-    partial = path.with_name(f"{path.name}.partial")
+    partial = _beside(path)
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
+
+
+def write_folder(path: Path, write: Callable[[Path], None]) -> None:
+    """Have ``write`` fill a folder beside ``path``, and move it there once it is on disk; ``path`` must not exist."""
+    partial = _beside(path)
+    if partial.exists():
+        shutil.rmtree(partial)
+    partial.mkdir(parents=True)
+    write(partial)
+    put_in_place(partial, path)
+
+
+def put_in_place(partial: Path, whole: Path) -> None:
+    """Force a folder to disk, and only then give it its name."""
+    for path in (*partial.rglob("*"), partial):
+        _force_to_disk(path)
+    partial.rename(whole)
+    _force_to_disk(whole.parent)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial")
+
+
+def _force_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
