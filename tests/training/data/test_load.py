@@ -1,0 +1,75 @@
+"""Loading whole sources: accounts of malformed rows, strictness, held-out parts, and what the template asks for."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from selfjudge import load_templates
+from training.data.load import load_demonstrations, load_pairs
+from training.data.source import DataError, Part, Source
+
+TEMPLATES = load_templates()
+OVERALL, PRINCIPLED = TEMPLATES["ultrafeedback"], TEMPLATES["ultrafeedback-principle"]
+
+
+def write(path: Path, rows: list[object]) -> Path:
+    path.write_text("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows), encoding="utf-8")
+    return path
+
+
+def plain(prompt: str, chosen: object = "yes", rejected: object = "no") -> dict[str, object]:
+    return {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+
+
+def test_malformed_rows_are_counted_and_shown_with_line_and_reason(tmp_path: Path) -> None:
+    rows = [plain("a"), "{", plain("b", None), 7, plain("c", "same", "same"), plain("d")]
+    loaded = load_pairs([Source(format="preferences", path=write(tmp_path / "p.jsonl", rows))], OVERALL)
+    assert [pair.conversation[0]["content"] for pair in loaded.records] == ["a", "d"]
+    assert [bad.line for bad in loaded.malformed] == [2, 3, 4, 5]
+    account = loaded.account("pairs")
+    assert account[0] == "2 pairs from 6 rows, 4 of them malformed"
+    assert account[-1].endswith("p.jsonl:5: chosen and rejected are the same response")
+    assert "p.jsonl:3: chosen" in account[2]
+
+
+def test_a_long_list_of_malformed_rows_is_shortened_but_counted(tmp_path: Path) -> None:
+    loaded = load_pairs([Source(format="preferences", path=write(tmp_path / "p.jsonl", ["{"] * 50))], OVERALL)
+    assert loaded.account("pairs")[-1] == "  and 30 more"
+
+
+def test_strict_stops_at_the_first_malformed_row(tmp_path: Path) -> None:
+    source = Source(format="preferences", path=write(tmp_path / "p.jsonl", [plain("a"), plain("b", "x", "x")]))
+    with pytest.raises(DataError, match=r"p\.jsonl:2: chosen and rejected are the same response"):
+        load_pairs([source], OVERALL, strict=True)
+
+
+def test_several_sources_follow_one_another(tmp_path: Path) -> None:
+    base = {"chosen": "\n\nHuman: Hi\n\nAssistant: Hello", "rejected": "\n\nHuman: Hi\n\nAssistant: What?"}
+    one = Source(format="hh", path=write(tmp_path / "base.jsonl", [base]))
+    two = Source(format="preferences", path=write(tmp_path / "mine.jsonl", [plain("a"), "{"]))
+    pairs = load_pairs([one, two], TEMPLATES["hh-helpful"])
+    assert [pair.chosen for pair in pairs.records] == ["Hello", "yes"]
+    assert (pairs.rows, len(pairs.malformed)) == (3, 1)
+    demonstrations = load_demonstrations([one, two, one])
+    assert [shown.response for shown in demonstrations.records] == ["Hello", "yes", "Hello"]
+
+
+def test_the_parts_of_a_source_share_its_prompts_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "p.jsonl", [plain(str(number)) for number in range(300)])
+    parts = {
+        part: {pair.conversation[0]["content"] for pair in load_pairs([source], OVERALL).records}
+        for part in Part
+        for source in [Source(format="preferences", path=path, part=part)]
+    }
+    assert parts[Part.TRAIN] | parts[Part.HELD_OUT] == parts[Part.ALL]
+    assert not parts[Part.TRAIN] & parts[Part.HELD_OUT]
+    assert 15 <= len(parts[Part.HELD_OUT]) <= 45
+    demonstrations = load_demonstrations([Source(format="preferences", path=path, part=Part.HELD_OUT)]).records
+    assert {shown.conversation[0]["content"] for shown in demonstrations} == parts[Part.HELD_OUT]
+
+
+def test_a_template_with_principles_takes_ultrafeedback_only(tmp_path: Path) -> None:
+    source = Source(format="preferences", path=write(tmp_path / "p.jsonl", [plain("a")]))
+    with pytest.raises(DataError, match="'ultrafeedback-principle' needs pairs under principles"):
+        load_pairs([source], PRINCIPLED)

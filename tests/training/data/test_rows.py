@@ -1,0 +1,112 @@
+"""Rows of files and data sets, with their lines, and what is said where they cannot be read."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from datasets import Dataset  # type: ignore[import-untyped]  # it carries no types
+from pydantic import ValidationError
+
+from training.data.rows import read_rows
+from training.data.source import DataError, Source
+
+ROWS = [{"prompt": "Räuber?", "chosen": "yes", "rejected": "no"}, {"prompt": "b", "chosen": "c", "rejected": "d"}]
+
+
+def source(path: Path) -> Source:
+    return Source(format="preferences", path=path)
+
+
+def write(path: Path, text: bytes) -> Source:
+    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+    return source(path)
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz"])
+def test_lines_are_counted_with_blank_ones(tmp_path: Path, name: str) -> None:
+    text = f"\n{json.dumps(ROWS[0], ensure_ascii=False)}\n\n{json.dumps(ROWS[1])}\n"
+    rows = list(read_rows(write(tmp_path / name, text.encode())))
+    assert [row.value for row in rows] == ROWS
+    assert [row.line for row in rows] == [2, 4]
+
+
+@pytest.mark.parametrize("name", ["rows.json", "rows.json.gz"])
+def test_elements_of_an_array_have_the_lines_on_which_they_begin(tmp_path: Path, name: str) -> None:
+    rows = list(read_rows(write(tmp_path / name, json.dumps(ROWS, indent=1).encode())))
+    assert [row.value for row in rows] == ROWS
+    assert [row.line for row in rows] == [2, 7]
+    assert list(read_rows(write(tmp_path / name, b" [ ] "))) == []
+
+
+def test_parquet(tmp_path: Path) -> None:
+    Dataset.from_list(ROWS).to_parquet(tmp_path / "rows.parquet")
+    rows = list(read_rows(source(tmp_path / "rows.parquet")))
+    assert [row.value for row in rows] == ROWS
+    assert [row.line for row in rows] == [1, 2]
+
+
+def test_a_data_set_by_name_is_loaded_by_datasets(tmp_path: Path) -> None:
+    """A folder is a name to `datasets` as one on the hub is, so this takes the same way without a network."""
+    (tmp_path / "sets" / "base").mkdir(parents=True)
+    (tmp_path / "sets" / "base" / "train.jsonl").write_text("\n".join(map(json.dumps, ROWS)))
+    by_name = Source(format="preferences", hub=str(tmp_path / "sets"), folder="base")
+    assert [row.value for row in read_rows(by_name)] == ROWS
+
+
+def test_an_unknown_data_set_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nowhere/train: the data set cannot be loaded"):
+        list(read_rows(Source(format="hh", hub=str(tmp_path / "nowhere"))))
+
+
+def test_a_limit_stops_early(tmp_path: Path) -> None:
+    limited = write(tmp_path / "rows.jsonl", b"1\n2\n3\n").model_copy(update={"limit": 2})
+    assert [row.value for row in read_rows(limited)] == [1, 2]
+
+
+def test_a_line_that_is_not_json_or_not_utf_8_spoils_itself_only(tmp_path: Path) -> None:
+    rows = list(read_rows(write(tmp_path / "rows.jsonl", b'{"a": 1}\n{"a": \n{"a": "\xff"}\n{"a": 2}\n')))
+    assert [row.value for row in rows] == [{"a": 1}, None, None, {"a": 2}]
+    assert rows[1].problem.startswith("not JSON: Expecting value at column")
+    assert rows[2].problem == "not UTF-8: invalid start byte at byte 7"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"),
+    [
+        ("rows.json", b'{"a": 1}', "holds no JSON array; a file of one object a line is called .jsonl"),
+        ("rows.json", b'[\n1,\n{"a"}]', ":3: not JSON: Expecting ':' delimiter"),
+        ("rows.json", b"[1,\n2\n3]", ":3: an element must be followed by"),
+        ("rows.json", b"[1,", "not JSON"),
+        ("rows.json", b"\xff", "not UTF-8"),
+        ("rows.csv", b"", "unknown kind of file; accepted are names that end in .jsonl, .jsonl.gz, .json"),
+        ("rows.parquet", b"no parquet", "the data set cannot be loaded: Parquet magic bytes not found"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str, text: bytes, complaint: str) -> None:
+    with pytest.raises(DataError, match=complaint):
+        list(read_rows(write(tmp_path / name, text)))
+
+
+def test_a_cut_off_gzip_and_a_missing_file_are_errors(tmp_path: Path) -> None:
+    cut = write(tmp_path / "cut.jsonl.gz", b"1\n" * 1000)
+    (tmp_path / "cut.jsonl.gz").write_bytes((tmp_path / "cut.jsonl.gz").read_bytes()[:-9])
+    for broken in (cut, source(tmp_path / "missing.jsonl"), source(tmp_path / "missing.parquet")):
+        with pytest.raises(DataError, match=broken.name):
+            list(read_rows(broken))
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({}, "exactly one of 'path'"),
+        ({"path": "a", "hub": "b"}, "exactly one of 'path'"),
+        ({"path": "a", "folder": "b"}, "'folder' and 'split' belong to a source on the hub"),
+        ({"path": "a", "split": "test"}, "'folder' and 'split' belong to a source on the hub"),
+        ({"path": "a", "limit": 0}, "limit"),
+        ({"path": "a", "pth": "b"}, "pth"),
+    ],
+)
+def test_a_source_is_one_place(values: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        Source.model_validate({"format": "hh", **values})

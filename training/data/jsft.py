@@ -1,0 +1,128 @@
+"""The JSFT set: D_SFT and D_Judge, every pair in both orders (section 3.1, A.3), as token ids with a loss mask.
+
+A judgment that is too long is cut before the choice by the rule of inference, so the choice is always a target; a
+dialogue, and a rationale behind its choice, lose their ends. Leaves out sampling, batches and weights: the trainer's.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from tqdm import tqdm
+
+from selfjudge import (
+    Chat,
+    Choice,
+    Example,
+    JudgmentEncoder,
+    JudgmentTemplate,
+    RationalePair,
+    dialogue_example,
+    judgment_example,
+)
+from training.data.records import Demonstration, Messages, PreferencePair
+from training.data.source import DataError
+
+RATIONALE_SHARE = 0.25
+"""Of the longest sequence, kept free behind an over-long judgment prompt where a rationale is to follow."""
+
+Kind = Literal["dialogue", "judgment"]
+
+
+class JsftExample(NamedTuple):
+    """One training sequence; both lists have its length."""
+
+    input_ids: list[int]
+    loss_mask: list[bool]
+    """True where the token is a target: what the assistant says, and all that follows the judgment template."""
+    kind: Kind
+    choice: Choice | None = None
+    """Place of the chosen response, where this is a judgment."""
+    principle: str | None = None
+    cut: bool = False
+    """Whether something was cut away to keep within the longest sequence."""
+
+
+class JsftSet(NamedTuple):
+    """Dialogues first, then judgments, the two orders of a pair one behind the other."""
+
+    examples: list[JsftExample]
+    left_out: int
+    """Dialogues of which no target is left within the longest sequence."""
+
+
+def jsft_examples(
+    chat: Chat,
+    template: JudgmentTemplate,
+    demonstrations: Sequence[Demonstration],
+    pairs: Sequence[PreferencePair],
+    *,
+    max_tokens: int,
+    system: str | None = None,
+) -> JsftSet:
+    """Render everything; without demonstrations it is the judge-only set of table 2.
+
+    `max_tokens` is the longest example; `system` the default system message, put before demonstrations that have none
+    (A.5). Raises DataError where a pair lacks the rationale that the template has a place for, PrincipleError where
+    its principle is not the template's, BudgetError where the template alone is too long.
+    """
+    dialogues = [
+        _dialogue(chat, with_system(demonstration.conversation, system), demonstration.response, max_tokens)
+        for demonstration in tqdm(demonstrations, "dialogues", disable=None, leave=False)
+    ]
+    encoders: dict[str | None, JudgmentEncoder] = {}
+    judgments: list[JsftExample] = []
+    for pair in tqdm(pairs, "judgments", disable=None, leave=False):
+        if pair.principle not in encoders:
+            encoders[pair.principle] = _encoder(chat, template, pair.principle, max_tokens)
+        judgments += _judgments(encoders[pair.principle], pair, max_tokens)
+    kept = [dialogue for dialogue in dialogues if any(dialogue.loss_mask)]
+    return JsftSet([*kept, *judgments], len(dialogues) - len(kept))
+
+
+def with_system(conversation: Messages, system: str | None) -> Messages:
+    """The conversation with the default system message in front, unless it has one or there is none."""
+    if system is None or conversation[0]["role"] == "system":
+        return conversation
+    return [{"role": "system", "content": system}, *conversation]
+
+
+def _dialogue(chat: Chat, conversation: Messages, response: str, max_tokens: int) -> JsftExample:
+    example = dialogue_example(chat, [*conversation, {"role": "assistant", "content": response}])
+    ids, mask = example
+    return JsftExample(ids[:max_tokens], mask[:max_tokens], "dialogue", cut=len(ids) > max_tokens)
+
+
+def _encoder(chat: Chat, template: JudgmentTemplate, principle: str | None, max_tokens: int) -> JudgmentEncoder:
+    ending = 1 + len(chat.tokens.encode(chat.tokens.trusted(chat.turn_end())))
+    room = max(ending, int(RATIONALE_SHARE * max_tokens)) if template.rationale else ending
+    return JudgmentEncoder(chat, template, principle, max_tokens=max_tokens - room)
+
+
+def _judgments(encoder: JudgmentEncoder, pair: PreferencePair, max_tokens: int) -> list[JsftExample]:
+    """Both orders of a pair."""
+    at_a = at_b = None
+    if encoder.template.rationale:
+        if pair.rationale is None:
+            raise DataError(
+                f"judgment template {encoder.template.name!r} wants rationales, but a pair has none; it ends in "
+                f"{pair.conversation[-1]['content'][-40:]!r}"
+            )
+        of_chosen, of_rejected = pair.rationale
+        at_a, at_b = RationalePair(of_chosen, of_rejected), RationalePair(of_rejected, of_chosen)
+    asked, chosen, rejected = pair.conversation, pair.chosen, pair.rejected
+    shortened = encoder.encode(asked, chosen, rejected).cut is not None
+    orders: list[tuple[Choice, Example]] = [
+        ("A", judgment_example(encoder, asked, chosen, rejected, "A", at_a)),
+        ("B", judgment_example(encoder, asked, rejected, chosen, "B", at_b)),
+    ]
+    return [
+        JsftExample(
+            example.input_ids[:max_tokens],
+            example.loss_mask[:max_tokens],
+            "judgment",
+            choice,
+            pair.principle,
+            cut=shortened or len(example.input_ids) > max_tokens,
+        )
+        for choice, example in orders
+    ]

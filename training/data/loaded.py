@@ -1,0 +1,40 @@
+"""What a loader hands over: records, and an account of every row that gave none."""
+
+from collections import Counter
+from typing import Generic, NamedTuple, TypeVar
+
+Record = TypeVar("Record")
+
+SHOWN = 20
+"""Malformed rows that an account lists one by one; the rest are counted."""
+
+
+class MalformedRowError(ValueError):
+    """A row is not what its format says; the message is the reason."""
+
+
+class Malformed(NamedTuple):
+    """A row that could not be used."""
+
+    source: str
+    line: int
+    reason: str
+
+
+class Loaded(NamedTuple, Generic[Record]):
+    """Records in the order of the rows they come from."""
+
+    records: list[Record]
+    rows: int
+    """Rows read, malformed ones included."""
+    malformed: list[Malformed]
+    left_out: Counter[str]
+    """What a sound row did not give, by reason: no inferior response under a principle, and the like."""
+
+    def account(self, of: str) -> list[str]:
+        """Lines for people: how many rows, records, malformed rows (listed up to `SHOWN`), and what was left out."""
+        lines = [f"{len(self.records):,} {of} from {self.rows:,} rows, {len(self.malformed):,} of them malformed"]
+        lines += [f"  {row.source}:{row.line}: {row.reason}" for row in self.malformed[:SHOWN]]
+        if len(self.malformed) > SHOWN:
+            lines.append(f"  and {len(self.malformed) - SHOWN:,} more")
+        return lines + [f"  left out {count:,} times: {reason}" for reason, count in self.left_out.most_common()]
