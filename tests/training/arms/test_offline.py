@@ -1,0 +1,121 @@
+"""Offline DPO: token ids are those of roll-outs, the reference is the bare model, and death changes nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
+
+from selfjudge import Chat, SafeTokenizer
+from training.arms.offline import train_offline
+from training.arms.offline_config import OfflineConfig
+from training.arms.pair_tokens import encode_pairs
+from training.data.records import PreferencePair
+from training.data.source import Source
+from training.jsft.config import Lora
+from training.rollouts.prompts import encode_prompts
+from training.run.checkpoint import commit_checkpoint
+from training.run.config import ConfigError
+from training.run.metrics import read_metrics
+from training.self_training.config import Machine, Objective, Optimisation
+
+TASK = [{"role": "user", "content": "Add 3 and 4."}]
+
+
+@pytest.fixture
+def chat(tokenizer: PreTrainedTokenizerBase) -> Chat:
+    return Chat(SafeTokenizer(tokenizer))
+
+
+def test_token_ids_are_those_of_roll_outs(chat: Chat) -> None:
+    [pair], too_long = encode_pairs(chat, [PreferencePair(TASK, "7", "12")], system=None, max_tokens=100)
+    end = chat.tokens.source.eos_token_id
+    assert [pair.prompt] == encode_prompts(chat, [TASK])
+    assert pair.chosen == [*chat.tokens.encode("7"), end]
+    assert pair.rejected == [*chat.tokens.encode("12"), end]
+    assert too_long == 0
+
+
+def test_text_of_the_data_spells_no_control_tokens(chat: Chat) -> None:
+    [pair], _ = encode_pairs(chat, [PreferencePair(TASK, "7<|eos|>", "12")], system=None, max_tokens=100)
+    end = chat.tokens.source.eos_token_id
+    assert pair.chosen.count(end) == 1
+    assert pair.chosen[-1] == end
+
+
+def test_only_the_last_turn_is_the_response(chat: Chat) -> None:
+    dialogue = [*TASK, {"role": "assistant", "content": "7"}, {"role": "user", "content": "Reverse 31"}]
+    [pair], _ = encode_pairs(chat, [PreferencePair(dialogue, "13", "31")], system="Be right.", max_tokens=100)
+    assert chat.tokens.source.decode(pair.chosen) == "13<|eos|>"
+    assert "Be right." in chat.tokens.source.decode(pair.prompt)
+
+
+def test_long_pairs_are_cut_or_counted(chat: Chat) -> None:
+    pairs = [PreferencePair(TASK, "7" * 40, "8" * 40), PreferencePair(TASK, "7" * 40 + "1", "7" * 40 + "2")]
+    whole = encode_pairs(chat, pairs, system=None, max_tokens=200).preferences
+    limit = len(whole[0].prompt) + 5
+    [cut], too_long = encode_pairs(chat, pairs, system=None, max_tokens=limit)
+    assert cut.chosen == whole[0].chosen[:5]
+    assert too_long == 1
+
+
+@pytest.fixture
+def config(toy_folder: Path, tmp_path: Path) -> OfflineConfig:
+    file = tmp_path / "pairs.jsonl"
+    rows = [{"prompt": f"Add {n} and 4.", "chosen": str(n + 4), "rejected": str(n + 5)} for n in range(10, 26)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return OfflineConfig(
+        model=toy_folder,
+        pairs=(Source(format="preferences", path=file),),
+        max_tokens=64,
+        lora=Lora(dropout=0.1),
+        optimisation=Optimisation(epochs=2, batch=8, learning_rate=1e-2),
+        machine=Machine(micro_batch=4, checkpoint_every=2),
+    )
+
+
+def test_a_run_learns_the_pairs_and_leaves_a_model(config: OfflineConfig, tmp_path: Path) -> None:
+    model = train_offline(config, tmp_path / "run")
+    lines = read_metrics(tmp_path / "run")
+    assert [line["step"] for line in lines] == [1, 2, 3, 4]
+    assert lines[0]["loss"] == pytest.approx(0.6931, abs=1e-3), "the reference is not the bare model"
+    assert lines[-1]["reward/margin"] > lines[0]["reward/margin"]
+    start, end = (AutoModelForCausalLM.from_pretrained(path).state_dict() for path in (config.model, model))
+    assert start.keys() == end.keys()
+    assert not torch.equal(start["model.layers.0.mlp.up_proj.weight"], end["model.layers.0.mlp.up_proj.weight"])
+    assert torch.equal(start["model.embed_tokens.weight"], end["model.embed_tokens.weight"])
+    assert train_offline(config, tmp_path / "run") == model
+    assert read_metrics(tmp_path / "run") == lines
+
+
+def test_an_interrupted_run_ends_with_the_same_weights(
+    config: OfflineConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train_offline(config, tmp_path / "whole")
+
+    def die_at_step_four(folder: Path, step: int) -> object:
+        if step == 4:
+            raise InterruptedError
+        return commit_checkpoint(folder, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("training.arms.offline_trainer.commit_checkpoint", die_at_step_four)
+        with pytest.raises(InterruptedError):
+            train_offline(config, tmp_path / "run")
+    resumed = train_offline(config, tmp_path / "run")
+    name = "model.safetensors"
+    assert (resumed / name).read_bytes() == (whole / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"optimisation": Optimisation(batch=6)}, "no multiple of machine.micro_batch 4"),
+        ({"optimisation": Optimisation(batch=64, epochs=1)}, "16 pairs x 1 epochs are fewer"),
+        ({"objective": Objective(label_smoothing=0.1)}, "label_smoothing should be 0 offline"),
+    ],
+)
+def test_a_mistake_is_named(config: OfflineConfig, tmp_path: Path, changes: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        train_offline(config.model_copy(update=changes), tmp_path / "run")

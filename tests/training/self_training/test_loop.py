@@ -1,0 +1,163 @@
+"""Whole runs on a toy model: what they leave, and that neither death nor company changes the result."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from peft import PeftModel
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
+
+from training.cli import main
+from training.run.config import ConfigError, load_config
+from training.run.metrics import read_metrics
+from training.self_training.config import SelfTrainingConfig
+from training.self_training.policy import parameters_in_memory
+from training.self_training.stage import self_train
+
+TOY = Path(__file__).with_name("toy.yaml")
+SCRIPTS = Path(sys.executable).parent
+STEPS = 6
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def toy(model: Path, *overrides: str) -> SelfTrainingConfig:
+    return load_config(SelfTrainingConfig, TOY, [f"model={model}", *overrides])
+
+
+@pytest.fixture(scope="module")
+def finished(toy_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nobody interrupted."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    assert self_train(toy(toy_folder), folder) == folder / "model"
+    return folder
+
+
+def command(model: Path, folder: Path) -> list[str]:
+    return ["self-train", "--config", str(TOY), "--output", str(folder), f"model={model}"]
+
+
+def test_a_run_leaves_metrics_of_every_step(finished: Path) -> None:
+    lines = read_metrics(finished)
+    assert [line["step"] for line in lines] == list(range(1, STEPS + 1))
+    always = {
+        "loss", "reward/margin", "reward/accuracy", "kl", "gradient_norm", "learning_rate", "pairs", "skipped/equal",
+        "skipped/tie", "skipped/close", "judge/position_consistency", "sampled/tokens", "sampled/exact_match",
+        "seconds/rollouts", "seconds/learning",
+    }  # fmt: skip
+    assert all(always <= line.keys() for line in lines)
+    assert lines[0]["kl"] == pytest.approx(0, abs=1)
+    assert lines[0]["memory/parameters"] > 0
+    assert lines[0]["memory/bytes"] == 4 * lines[0]["memory/parameters"]
+
+
+def test_the_merged_model_is_the_policy(finished: Path, toy_folder: Path) -> None:
+    merged = AutoModelForCausalLM.from_pretrained(finished / "model")
+    start = AutoModelForCausalLM.from_pretrained(toy_folder)
+    ids = torch.tensor([[3, 40, 41, 42]])
+    with torch.inference_mode():
+        before = start(input_ids=ids).logits
+        adapted = PeftModel.from_pretrained(start, str(finished / "adapter"))(input_ids=ids).logits
+        torch.testing.assert_close(merged(input_ids=ids).logits, adapted, atol=1e-4, rtol=1e-4)
+    assert (adapted - before).abs().max() > 1e-2
+
+
+def test_what_is_finished_is_not_done_again_and_the_folder_is_its_own(finished: Path, toy_folder: Path) -> None:
+    before = (finished / "metrics.jsonl").read_bytes()
+    assert self_train(toy(toy_folder), finished) == finished / "model"
+    assert (finished / "metrics.jsonl").read_bytes() == before
+    with pytest.raises(ConfigError, match=r"objective\.beta: 0\.1 there, 0\.2 now"):
+        self_train(toy(toy_folder, "objective.beta=0.2"), finished)
+
+
+@pytest.mark.slow
+def test_killed_over_and_over_a_run_ends_with_the_same_weights(
+    finished: Path, toy_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    for steps in (1, 3, 5):
+        program = [str(SCRIPTS / "selfjudge-train"), *command(toy_folder, folder)]
+        with subprocess.Popen(
+            program, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            while len(steps_logged(folder)) < steps:
+                assert process.poll() is None, "the run ended before it was killed"
+                time.sleep(0.002)
+            process.send_signal(signal.SIGKILL)
+        assert not (folder / "model").exists()
+    self_train(toy(toy_folder), folder)
+    assert steps_logged(folder) == steps_logged(finished) == list(range(1, STEPS + 1))
+    for name in ("adapter/adapter_model.safetensors", "model/model.safetensors"):
+        assert (folder / name).read_bytes() == (finished / name).read_bytes()
+
+
+def steps_logged(folder: Path) -> list[float]:
+    if not (folder / "metrics.jsonl").exists():
+        return []
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    return [line["step"] for line in read_metrics(folder)] if all(line.endswith("\n") for line in lines) else []
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_result_of_one(finished: Path, toy_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    launch = [str(SCRIPTS / "accelerate"), "launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"]
+    launch += ["--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0", "--no_python"]
+    program = [*launch, str(SCRIPTS / "selfjudge-train"), *command(toy_folder, folder)]
+    environment = {**ENVIRONMENT, "ACCELERATE_USE_CPU": "true"}  # gloo; accelerate's --cpu wants an MPI
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    one, two = (load_file(run / "adapter" / "adapter_model.safetensors") for run in (finished, folder))
+    assert one.keys() == two.keys()
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, atol=1e-5, rtol=1e-4)
+    for mine, theirs in zip(read_metrics(finished), read_metrics(folder), strict=True):
+        for name in ("loss", "kl", "pairs", "sampled/tokens", "judge/position_consistency"):
+            assert theirs[name] == pytest.approx(mine[name], abs=1e-4)
+
+
+def test_an_iteration_begins_with_what_the_one_before_made(toy_folder: Path, tmp_path: Path) -> None:
+    config = toy(toy_folder, "iterations=2", "prompts.checkable=16", "optimisation.epochs=1")
+    assert self_train(config, tmp_path) == tmp_path / "iteration-2" / "model"
+    second = yaml.safe_load((tmp_path / "iteration-2" / "config.yaml").read_text(encoding="utf-8"))
+    assert second["model"] == str(tmp_path / "iteration-1" / "model")
+    assert read_metrics(tmp_path / "iteration-2")[0]["kl"] == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("objective.beat=1", r"'objective\.beat': unknown key; accepted are beta, label_smoothing, loss"),
+        ("objective.loss=ppo", "Input should be 'dpo', 'ipo' or 'hinge'"),
+        ("objective.label_smoothing=0.5", "less than 0.5"),
+        ("judge.template=mine", r"judge\.template: 'mine' is unknown; known are hh-helpful"),
+        ("optimisation.batch=1000", r"optimisation\.batch: 1000 is more than the 40 prompts give"),
+        ("max_tokens=100000", "more than the context"),
+        ("rollouts.adapter_every=3", r"'machine\.checkpoint_every' \(2\) should be a multiple"),
+        ("model=nowhere", "nowhere holds no model"),
+    ],
+)
+def test_a_mistake_is_named(
+    toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], override: str, said: str
+) -> None:
+    assert main([*command(toy_folder, tmp_path / "run"), override]) == 2
+    assert re.search(said, capsys.readouterr().err)
+
+
+def test_parameters_are_counted_once_wherever_they_are() -> None:
+    before = parameters_in_memory()
+    tied = torch.nn.Linear(10, 10, bias=False)
+    twin = torch.nn.Linear(10, 10, bias=False)
+    twin.weight = torch.nn.Parameter(tied.weight.data)
+    other = torch.nn.Linear(5, 5, bias=False).half()
+    after = parameters_in_memory()
+    assert after.parameters - before.parameters == 125
+    assert after.bytes - before.bytes == 450
+    assert other is not None

@@ -1,0 +1,137 @@
+"""Losses and log-ratios, against TRL's DPOTrainer on equal inputs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
+from peft import LoraConfig, PeftModel
+from torch import Tensor
+from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
+
+from tests.training.self_training.conftest import randomised
+from training.self_training.log_ratios import log_ratios
+from training.self_training.losses import LogRatios, Loss, preference_losses
+from training.self_training.preferences import Preference
+
+PAIRS = [
+    Preference([3, 40, 41, 4], [50, 51, 52, 0], [60, 0]),
+    Preference([3, 42, 4], [53, 0], [61, 62, 63, 64, 0]),
+    Preference([3, 43, 44, 45, 46, 4], [54, 55, 0], [65, 0]),
+]
+OF_TRL = {Loss.DPO: "sigmoid", Loss.IPO: "ipo", Loss.HINGE: "hinge"}
+BETA = 0.3
+
+
+def trl_trainer(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, loss_type: str, to: Path) -> DPOTrainer:
+    """TRL's trainer on a model of its own, with a fresh adapter whose absence is the reference."""
+    copy = LlamaForCausalLM(model.config)
+    copy.load_state_dict(model.state_dict())
+    config = DPOConfig(
+        output_dir=str(to),
+        loss_type=[loss_type],
+        beta=BETA,
+        bf16=False,
+        use_cpu=True,
+        report_to=[],
+        gradient_checkpointing=False,
+        remove_unused_columns=False,
+    )
+    rows = Dataset.from_list([{"prompt": "a", "chosen": "b", "rejected": "c"}])
+    return DPOTrainer(
+        model=copy,
+        args=config,
+        train_dataset=rows,
+        processing_class=tokenizer,
+        peft_config=LoraConfig(r=8, lora_alpha=16, target_modules="all-linear"),
+    )
+
+
+def policy_of(trainer: DPOTrainer) -> PeftModel:
+    assert isinstance(trainer.model, PeftModel)
+    return trainer.model
+
+
+def trl_loss(trainer: DPOTrainer, pairs: list[Preference]) -> Tensor:
+    """TRL's loss on the same pairs, its adapter filled like ours."""
+    loss: Tensor = trainer.compute_loss(randomised(policy_of(trainer)).eval(), trl_inputs(pairs))  # type: ignore[no-untyped-call]  # TRL leaves it untyped
+    return loss
+
+
+def trl_inputs(pairs: list[Preference]) -> dict[str, Tensor]:
+    rows = [{"prompt_ids": p.prompt, "chosen_ids": p.chosen, "rejected_ids": p.rejected} for p in pairs]
+    inputs: dict[str, Tensor] = DataCollatorForPreference(pad_token_id=1).torch_call(rows)
+    return inputs
+
+
+@pytest.mark.parametrize("loss", Loss)
+def test_loss_and_gradients_are_those_of_trl(
+    toy_model: LlamaForCausalLM,
+    make_policy: Callable[[], PeftModel],
+    tokenizer: PreTrainedTokenizerBase,
+    tmp_path: Path,
+    loss: Loss,
+) -> None:
+    ours = make_policy().eval()
+    own = preference_losses(loss, log_ratios(ours, PAIRS), BETA).mean()
+    own.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    trainer = trl_trainer(toy_model, tokenizer, OF_TRL[loss], tmp_path)
+    trls = trl_loss(trainer, PAIRS)
+    trls.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    assert own.item() == pytest.approx(trls.item(), abs=1e-5)
+    gradients = [p.grad for p in ours.parameters() if p.requires_grad]
+    of_trl = [p.grad for p in policy_of(trainer).parameters() if p.requires_grad]
+    assert len(gradients) == len(of_trl) == 28
+    for mine, other in zip(gradients, of_trl, strict=True):
+        assert mine is not None
+        assert mine.abs().max() > 0
+        torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-4)
+
+
+def test_smoothing_mixes_in_the_loss_of_the_opposite_order(
+    toy_model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerBase,
+    make_policy: Callable[[], PeftModel],
+    tmp_path: Path,
+) -> None:
+    trainer = trl_trainer(toy_model, tokenizer, "sigmoid", tmp_path)
+    swapped = [Preference(pair.prompt, pair.rejected, pair.chosen) for pair in PAIRS]
+    straight, opposite = (trl_loss(trainer, pairs).item() for pairs in (PAIRS, swapped))
+    ratios = log_ratios(make_policy().eval(), PAIRS)
+    smoothed = preference_losses(Loss.DPO, ratios, BETA, label_smoothing=0.2).mean()
+    assert smoothed.item() == pytest.approx(0.8 * straight + 0.2 * opposite, abs=1e-5)
+
+
+@pytest.mark.parametrize(("loss", "at_zero"), [(Loss.DPO, 0.693147), (Loss.IPO, 25.0), (Loss.HINGE, 1.0)])
+def test_losses_begin_where_policy_is_reference(loss: Loss, at_zero: float) -> None:
+    zero, tokens = torch.zeros(2), torch.ones(2)
+    assert preference_losses(loss, LogRatios(zero, zero, tokens, tokens), 0.1).tolist() == pytest.approx([at_zero] * 2)
+
+
+def test_pairs_of_any_neighbours_have_the_same_ratios(make_policy: Callable[[], PeftModel]) -> None:
+    policy = make_policy().eval()
+    together = log_ratios(policy, PAIRS)
+    for index, pair in enumerate(PAIRS):
+        alone = log_ratios(policy, [pair])
+        assert [part[index].item() for part in together] == pytest.approx([part.item() for part in alone], abs=1e-5)
+        assert alone.chosen_tokens.item() == len(pair.chosen)
+
+
+def test_a_fresh_adapter_is_the_reference(toy_model: LlamaForCausalLM) -> None:
+    fresh = PeftModel(toy_model, LoraConfig(r=8, target_modules="all-linear"))
+    assert log_ratios(fresh.eval(), PAIRS).margin.tolist() == [0.0] * 3
+
+
+def test_dropout_of_the_adapter_touches_the_policy_only(toy_model: LlamaForCausalLM) -> None:
+    policy = randomised(PeftModel(toy_model, LoraConfig(r=8, target_modules="all-linear", lora_dropout=0.5))).train()
+    ratios = [log_ratios(policy, PAIRS).chosen.tolist() for _ in range(2)]
+    assert ratios[0] != ratios[1]
+    assert policy.training
+    with torch.no_grad():
+        for parameter in policy.parameters():
+            if parameter.requires_grad:
+                parameter.zero_()
+    assert log_ratios(policy, PAIRS).chosen.tolist() == [0.0] * 3

@@ -1,0 +1,96 @@
+"""What becomes of two samples: chosen and rejected, or skipped for a reason that is counted."""
+
+from collections.abc import Callable
+
+import pytest
+from transformers import PreTrainedTokenizerBase
+
+from selfjudge import Chat, JudgmentEncoder, SafeTokenizer, load_templates
+from tests.training.self_training.fakes import ScriptedRollOuts
+from training.rollouts.base import Sampling
+from training.rollouts.judge import Judge
+from training.self_training.metrics import figures_of
+from training.self_training.preferences import Judged
+from training.self_training.prompts import Prompt
+from training.self_training.sources import OnPolicy
+
+QUALITY = {"good": 3.0, "fair": 1.1, "even": 1.0, "also": 1.0, "bad": -2.0}
+SCRIPT = {
+    "first": ["bad", "good"],
+    "second": ["good", "bad"],
+    "equal": ["good", "good"],
+    "tied": ["even", "also"],
+    "near": ["even", "fair"],
+}
+
+
+@pytest.fixture
+def chat(tokenizer: PreTrainedTokenizerBase) -> Chat:
+    return Chat(SafeTokenizer(tokenizer))
+
+
+def by_quality(a: str, b: str) -> float:
+    return QUALITY[a] - QUALITY[b]
+
+
+def judged(
+    chat: Chat, names: list[str], lean: Callable[[str, str], float] = by_quality, least_margin: float = 0.0
+) -> tuple[list[Judged], ScriptedRollOuts]:
+    rollouts = ScriptedRollOuts(chat, SCRIPT, lean)
+    encoder = JudgmentEncoder(chat, load_templates()["ultrafeedback"], max_tokens=500)
+    prompts = [Prompt([{"role": "user", "content": name}], [5, 6], "good") for name in names]
+    source = OnPolicy(rollouts, Judge(rollouts, [encoder]), prompts, Sampling(), least_margin)
+    return source.judged(range(len(names)), seed=0), rollouts
+
+
+def test_the_judge_decides_which_is_chosen_wherever_it_stands(chat: Chat) -> None:
+    pairs, _ = judged(chat, ["first", "second"])
+    end = chat.tokens.source.eos_token_id
+    for pair in pairs:
+        assert pair.preference is not None
+        assert pair.preference.prompt == [5, 6]
+        assert pair.preference.chosen == [*chat.tokens.encode("good"), end]
+        assert pair.preference.rejected == [*chat.tokens.encode("bad"), end]
+        assert pair.consistent
+        assert pair.exact == 0.5
+
+
+def test_equal_samples_are_skipped_and_no_judge_is_asked(chat: Chat) -> None:
+    [pair], rollouts = judged(chat, ["equal"])
+    assert pair.equal
+    assert pair.preference is None
+    assert pair.consistent is None
+    assert pair.exact == 1.0
+    assert rollouts.judgments_read == 0
+
+
+def test_ties_are_skipped(chat: Chat) -> None:
+    [pair], rollouts = judged(chat, ["tied"])
+    assert pair.tie
+    assert pair.preference is None
+    assert rollouts.judgments_read == 2
+
+
+def test_a_judge_that_only_sees_places_ties(chat: Chat) -> None:
+    [pair], _ = judged(chat, ["first"], lean=lambda a, b: 4.0)
+    assert pair.tie
+    assert pair.consistent is False
+
+
+def test_pairs_below_the_margin_are_skipped(chat: Chat) -> None:
+    [kept], _ = judged(chat, ["near"], least_margin=0.02)
+    [close], _ = judged(chat, ["near"], least_margin=0.03)
+    assert kept.preference is not None
+    assert not kept.close
+    assert close.close
+    assert close.preference is None
+
+
+def test_everything_skipped_is_counted(chat: Chat) -> None:
+    pairs, _ = judged(chat, list(SCRIPT), least_margin=0.03)
+    figures = figures_of(pairs, None)
+    assert figures["pairs"] == 2
+    assert figures["skipped/equal"] == figures["skipped/tie"] == figures["skipped/close"] == pytest.approx(0.2)
+    assert figures["sampled/exact_match"] == pytest.approx(0.4)
+    assert figures["judge/position_consistency"] == 1.0
+    assert "loss" not in figures

@@ -1,0 +1,76 @@
+"""Which prompts there are, and which a step takes."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from transformers import PreTrainedTokenizerBase
+
+from selfjudge import Chat, SafeTokenizer
+from training.data.source import Source
+from training.run.config import ConfigError
+from training.self_training.config import Prompts
+from training.self_training.prompts import batch_of_step, gather_prompts
+from training.tasks import TASKS
+
+
+def test_every_epoch_takes_each_prompt_once_in_another_order() -> None:
+    taken = [index for step in range(10) for index in batch_of_step(25, 5, step, seed=0)]
+    first, second = taken[:25], taken[25:]
+    assert sorted(first) == sorted(second) == list(range(25))
+    assert first != second
+
+
+def test_batches_cross_the_ends_of_epochs() -> None:
+    taken = [index for step in range(6) for index in batch_of_step(10, 4, step, seed=3)]
+    assert [sorted(taken[:10]), sorted(taken[10:20])] == [list(range(10))] * 2
+
+
+@pytest.fixture
+def chat(tokenizer: PreTrainedTokenizerBase) -> Chat:
+    return Chat(SafeTokenizer(tokenizer))
+
+
+def test_checkable_prompts_are_distinct_and_know_their_answers(chat: Chat) -> None:
+    prompts, too_long, _ = gather_prompts(chat, Prompts(checkable=60), longest=200, seed=0)
+    assert len({prompt.conversation[0]["content"] for prompt in prompts}) == 60
+    assert too_long == 0
+    assert all(prompt.answer for prompt in prompts)
+    assert prompts != gather_prompts(chat, Prompts(checkable=60), longest=200, seed=1).prompts
+
+
+def test_prompts_that_are_too_long_are_counted(chat: Chat) -> None:
+    every = gather_prompts(chat, Prompts(checkable=60), longest=200, seed=0).prompts
+    middle = sorted(len(prompt.ids) for prompt in every)[30]
+    gathered = gather_prompts(chat, Prompts(checkable=60), longest=middle, seed=0)
+    assert gathered.prompts == [prompt for prompt in every if len(prompt.ids) <= middle]
+    assert len(gathered.prompts) + gathered.too_long == 60
+    with pytest.raises(ConfigError, match="none of 60 has room in 2 tokens"):
+        gather_prompts(chat, Prompts(checkable=60), longest=2, seed=0)
+
+
+def test_more_prompts_than_there_are_is_an_error(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.self_training.prompts.ATTEMPTS", 1)
+    with pytest.raises(ConfigError, match=r"prompts\.checkable: 2000 is more"):
+        gather_prompts(chat, Prompts(checkable=2000, tasks=(next(iter(TASKS)),)), longest=200, seed=0)
+
+
+def test_prompts_of_a_data_set_get_the_system_message_and_no_answer(chat: Chat, tmp_path: Path) -> None:
+    rows = [
+        {"prompt": text, "chosen": "x", "rejected": "y"} for text in ("Add 3 and 4.", "Add 5 and 4.", "Add 3 and 4.")
+    ]
+    file = tmp_path / "pairs.jsonl.gz"
+    file.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    config = Prompts(sources=(Source(format="preferences", path=file),), system="Be right.")
+    gathered = gather_prompts(chat, config, longest=200, seed=0)
+    assert [prompt.conversation[-1]["content"] for prompt in gathered.prompts] == ["Add 3 and 4.", "Add 5 and 4."]
+    assert all(prompt.conversation[0] == {"role": "system", "content": "Be right."} for prompt in gathered.prompts)
+    assert all(prompt.answer is None for prompt in gathered.prompts)
+    assert gathered.account == ["3 prompts from 3 rows, 0 of them malformed"]
+
+
+def test_either_data_sets_or_checkable_instructions() -> None:
+    with pytest.raises(ValidationError, match="exactly one of 'sources'"):
+        Prompts()

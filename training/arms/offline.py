@@ -1,0 +1,108 @@
+"""Offline DPO on the preference set: the baseline that never samples (section 4.2, table 4), on TRL's DPOTrainer.
+
+The adapter is made by TRL over merged weights, so that the reference is the policy without it; a PeftModel handed to
+DPOTrainer would bring a copy of the adapter along as the reference.
+"""
+
+from pathlib import Path
+
+import torch
+from accelerate import PartialState  # type: ignore[import-untyped]  # it ships no py.typed
+from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
+from trl.trainer.dpo_config import DPOConfig
+
+from selfjudge import Chat, SafeTokenizer, load_templates
+from training.arms.offline_config import OfflineConfig
+from training.arms.offline_trainer import OfflineTrainer
+from training.arms.pair_tokens import encode_pairs
+from training.data.load import load_pairs
+from training.jsft.model import adapter_config
+from training.run.config import ConfigError
+from training.run.folder import RunFolder
+from training.self_training.losses import Loss
+from training.self_training.policy import load_base, load_tokenizer, save_adapter, save_merged
+from training.self_training.preferences import Preference
+from training.self_training.stage import ADAPTER, MODEL, is_finished
+
+_LOSSES = {Loss.DPO: "sigmoid", Loss.IPO: "ipo", Loss.HINGE: "hinge"}
+
+
+def train_offline(config: OfflineConfig, output: Path) -> Path:
+    """Train, and return the model folder; goes on where it was interrupted. Raises ConfigError and DataError."""
+    state = PartialState()
+    with state.main_process_first():
+        folder = RunFolder.open(output, config, seed=config.seed, main=state.is_main_process)
+    if is_finished(output):
+        return output / MODEL
+    tokenizer = load_tokenizer(config.model)
+    pairs = _load(config, Chat(SafeTokenizer(tokenizer)))
+    trainer = OfflineTrainer(
+        model=load_base(config.model, config.machine),
+        args=_arguments(config, len(pairs), state.num_processes, output),
+        train_dataset=Dataset.from_list([_row(pair) for pair in pairs]),
+        processing_class=tokenizer,
+        peft_config=adapter_config(config.lora, []),
+        folder=folder,
+    )
+    trainer.run()
+    folder.metrics.close()
+    if state.is_main_process:
+        policy = trainer.accelerator.unwrap_model(trainer.model)
+        save_adapter(policy, output / ADAPTER)
+        save_merged(policy, tokenizer, output / MODEL)
+    state.wait_for_everyone()
+    return output / MODEL
+
+
+def _load(config: OfflineConfig, chat: Chat) -> list[Preference]:
+    # Any template without principles asks for pairs on the whole, which is all that is wanted of it here.
+    loaded = load_pairs(config.pairs, load_templates()["ultrafeedback"], seed=config.seed)
+    encoded = encode_pairs(chat, loaded.records, system=config.system, max_tokens=config.max_tokens)
+    if PartialState().is_main_process:
+        print(*loaded.account("pairs"), f"{encoded.too_long:,} left out as too long", sep="\n")
+    return encoded.preferences
+
+
+def _row(pair: Preference) -> dict[str, list[int]]:
+    return {"prompt_ids": pair.prompt, "chosen_ids": pair.chosen, "rejected_ids": pair.rejected}
+
+
+def _arguments(config: OfflineConfig, pairs: int, processes: int, output: Path) -> DPOConfig:
+    how, machine = config.optimisation, config.machine
+    if how.batch % (machine.micro_batch * processes):
+        raise ConfigError(
+            f"optimisation.batch is {how.batch}, which is no multiple of machine.micro_batch {machine.micro_batch} "
+            f"times {processes} processes"
+        )
+    steps = int(how.epochs * pairs) // how.batch
+    if not steps:
+        raise ConfigError(f"optimisation.batch is {how.batch}, but {pairs} pairs x {how.epochs:g} epochs are fewer")
+    if config.objective.label_smoothing:
+        raise ConfigError("objective.label_smoothing should be 0 offline: TRL smooths none of these losses")
+    return DPOConfig(
+        output_dir=str(output),
+        seed=config.seed,
+        max_steps=steps,
+        per_device_train_batch_size=machine.micro_batch,
+        gradient_accumulation_steps=how.batch // (machine.micro_batch * processes),
+        learning_rate=how.learning_rate,
+        lr_scheduler_type="constant_with_warmup",
+        warmup_steps=round(how.warm_up * steps),
+        adam_beta1=how.betas[0],
+        adam_beta2=how.betas[1],
+        weight_decay=0.0,
+        max_grad_norm=how.clip,
+        loss_type=[_LOSSES[config.objective.loss]],
+        beta=config.objective.beta,
+        disable_dropout=False,  # the adapter's is the configuration's to say
+        max_length=None,
+        bf16=machine.precision == "bfloat16",
+        gradient_checkpointing=machine.gradient_checkpointing,
+        save_steps=machine.checkpoint_every,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        remove_unused_columns=False,
+        dataloader_drop_last=True,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )

@@ -1,0 +1,139 @@
+"""Configuration of self-training, on-policy or from a buffer. Defaults are the paper's (table 9) where it has any."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from training.data.source import Source
+from training.jsft.config import Lora
+from training.rollouts.base import Sampling
+from training.rollouts.engine_start import EngineSettings
+from training.run.config import Section
+from training.self_training.losses import Loss
+from training.tasks import TASKS
+
+Share = Annotated[float, Field(ge=0, le=1)]
+UnderHalf = Annotated[float, Field(ge=0, lt=0.5)]
+
+
+class Prompts(Section):
+    """What is sampled to: the prompts of data sets, or checkable instructions of the training split."""
+
+    sources: tuple[Source, ...] = ()
+    """Data sets whose conversations are answered anew; the paper takes those of the preference pairs (A.1)."""
+    checkable: PositiveInt | None = None
+    """So many checkable instructions instead."""
+    tasks: Annotated[tuple[Literal[tuple(TASKS)], ...], Field(min_length=1)] = tuple(TASKS)  # type: ignore[valid-type]  # the names are those of TASKS
+    """Kinds of checkable instructions, in turn."""
+    system: str | None = None
+    """Message put before conversations without a system message: the one JSFT put before its demonstrations."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if bool(self.sources) == (self.checkable is not None):
+            raise ValueError("give exactly one of 'sources' (data sets) and 'checkable' (a number of instructions)")
+        return self
+
+
+class Decoding(Section):
+    """How the policy is sampled."""
+
+    temperature: PositiveFloat = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    max_new_tokens: PositiveInt = 768
+
+    @property
+    def sampling(self) -> Sampling:
+        """As roll-outs take it."""
+        return Sampling(self.temperature, self.top_p, self.max_new_tokens)
+
+
+class RollOutsSection(Section):
+    """What runs the sampling and the judging."""
+
+    backend: Literal["huggingface", "vllm"] = "huggingface"
+    """`vllm` is faster and holds a second copy of the weights."""
+    prompts_per_call: PositiveInt = 64
+    """Prompts sampled and judged together. Calls are dealt out to the processes, so a step needs at least as many as
+    there are processes; what is sampled depends on this number, not on theirs."""
+    adapter_every: PositiveInt = 1
+    """Steps after which the engine is given the newest adapter; `huggingface` always samples from the newest one."""
+    engine: EngineSettings = EngineSettings()
+    """Of `vllm`; the rank is the adapter's."""
+
+
+class Judgments(Section):
+    """The frozen reference as the judge."""
+
+    template: str = "ultrafeedback"
+    """Judgment template that the model was trained on; one with principles judges under all of them."""
+    least_margin: UnderHalf = 0.0
+    """Pairs with |P(first is better) - 1/2| below it are skipped, and counted."""
+
+
+class Objective(Section):
+    """What is minimised."""
+
+    loss: Loss = Loss.DPO
+    beta: PositiveFloat = 0.1
+    label_smoothing: UnderHalf = 0.0
+
+
+class Optimisation(Section):
+    """AdamW without weight decay, at a constant rate after a warm-up."""
+
+    epochs: PositiveFloat = 3
+    """Times each prompt is sampled to."""
+    batch: PositiveInt = 64
+    """Prompts per step."""
+    learning_rate: PositiveFloat = 5e-6
+    warm_up: Share = 0.1
+    """Share of the steps in which the rate rises to its value."""
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    clip: PositiveFloat = 1.0
+    """Largest norm of the gradient."""
+
+
+class Machine(Section):
+    """What the hardware decides, with no part in the method."""
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the frozen weights and of those that come out; the adapter is trained in float32."""
+    micro_batch: PositiveInt = 8
+    """Pairs that go through the model together, in each process; gradients are averaged over all of a step's pairs."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice rather than hold them."""
+    checkpoint_every: PositiveInt = 50
+    """Optimizer steps between checkpoints; the last two are kept."""
+
+
+class SelfTrainingConfig(Section):
+    """One run of self-training, or several in a row (section 5.3)."""
+
+    model: Path
+    """Model folder that JSFT made: initial policy, reference and judge."""
+    seed: int = 0
+    max_tokens: PositiveInt = 2048
+    """Longest sequence: a prompt with its response, or a judgment."""
+    iterations: PositiveInt = 1
+    """Each begins with a fresh adapter over what the one before it made, which also judges."""
+    prompts: Prompts
+    lora: Lora = Lora()
+    """The policy's adapter over the weights of reference and judge."""
+    decoding: Decoding = Decoding()
+    rollouts: RollOutsSection = RollOutsSection()
+    judge: Judgments = Judgments()
+    objective: Objective = Objective()
+    optimisation: Optimisation = Optimisation()
+    machine: Machine = Machine()
+
+    @model_validator(mode="after")
+    def _resumable(self) -> Self:
+        if self.machine.checkpoint_every % self.rollouts.adapter_every:
+            raise ValueError(
+                f"'machine.checkpoint_every' ({self.machine.checkpoint_every}) should be a multiple of "
+                f"'rollouts.adapter_every' "
+                f"({self.rollouts.adapter_every}): a resumed run samples with the adapter of its checkpoint"
+            )
+        return self

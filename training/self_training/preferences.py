@@ -1,0 +1,73 @@
+"""From samples and verdicts to preference pairs in token ids, with a count of what was skipped and why.
+
+Leaves out who sampled and who judged (`sources`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from selfjudge import Comparison, Verdict
+from training.rollouts.base import Sample
+from training.rollouts.judge import Judge
+from training.self_training.prompts import Prompt
+
+
+class Preference(NamedTuple):
+    """One pair to learn from, in token ids: what the policy generated is what the loss is taken over."""
+
+    prompt: list[int]
+    chosen: list[int]
+    rejected: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Two samples to one prompt, judged, and what became of them."""
+
+    preference: Preference | None
+    """None where there is nothing to learn: `equal`, `tie` or `close`."""
+    tokens: float
+    """Mean length of the two samples."""
+    exact: float | None
+    """Share of the two that are exactly right; None where no program can tell."""
+    equal: bool = False
+    """The two say the same, and no judge was asked."""
+    tie: bool = False
+    """The judge prefers neither."""
+    close: bool = False
+    """The judge's preference is weaker than the margin asked for."""
+    consistent: bool | None = None
+    """Whether the judge said the same in both orders; None where it was not asked."""
+
+
+def judge_samples(
+    judge: Judge, prompts: Sequence[Prompt], samples: Sequence[Sequence[Sample]], least_margin: float
+) -> list[Judged]:
+    """Judge two samples to each prompt, in both orders (section 3.2).
+
+    ``least_margin``, in [0, 0.5): pairs with |P(first is better) - 1/2| below it are skipped.
+    """
+    open_pairs = [index for index, (first, second) in enumerate(samples) if first.text != second.text]
+    comparisons = [
+        Comparison(prompts[index].conversation, *(sample.text for sample in samples[index])) for index in open_pairs
+    ]
+    verdicts = dict(zip(open_pairs, judge.verdicts(comparisons), strict=True)) if comparisons else {}
+    return [
+        _label(prompt, pair, verdicts.get(index), least_margin)
+        for index, (prompt, pair) in enumerate(zip(prompts, samples, strict=True))
+    ]
+
+
+def _label(prompt: Prompt, pair: Sequence[Sample], verdict: Verdict | None, least_margin: float) -> Judged:
+    tokens = sum(len(sample.token_ids) for sample in pair) / len(pair)
+    exact = None if prompt.answer is None else sum(sample.text == prompt.answer for sample in pair) / len(pair)
+    if verdict is None:
+        return Judged(None, tokens, exact, equal=True)
+    tie = verdict.winner == "tie"
+    close = not tie and abs(verdict.probability_a - 0.5) < least_margin
+    preference = None
+    if not tie and not close:
+        chosen, rejected = pair if verdict.winner == "A" else reversed(pair)
+        preference = Preference(prompt.ids, chosen.token_ids, rejected.token_ids)
+    return Judged(preference, tokens, exact, tie=tie, close=close, consistent=verdict.consistent)

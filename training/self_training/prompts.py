@@ -1,0 +1,92 @@
+"""The prompts of self-training: conversations that wait for an answer, with the right one where a program knows it.
+
+Leaves out chosen and rejected responses that a data set may have: self-training makes its own.
+"""
+
+import json
+import random
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from selfjudge import Chat
+from training.data.jsft import with_system
+from training.data.load import load_demonstrations
+from training.data.records import Messages
+from training.rollouts.prompts import encode_prompts
+from training.run.config import ConfigError
+from training.self_training.config import Prompts
+from training.self_training.seeds import derived_seed
+from training.tasks import Problem
+from training.tasks.split import Split, draw_problems
+
+ATTEMPTS = 100
+"""Draws per checkable instruction until they are said to be too few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One conversation, as text and as what the policy reads."""
+
+    conversation: Messages
+    ids: list[int]
+    answer: str | None = None
+    """The one right answer, for figures only: nothing learns from it. None where no program knows."""
+
+
+class Gathered(NamedTuple):
+    """Prompts that fit, and how many did not."""
+
+    prompts: list[Prompt]
+    too_long: int
+    """Left out: with the longest response they would be longer than the longest sequence."""
+    account: list[str]
+    """Lines for people about rows of data sets."""
+
+
+def gather_prompts(chat: Chat, config: Prompts, *, longest: int, seed: int) -> Gathered:
+    """The prompts that a configuration asks for, of at most ``longest`` tokens, no conversation twice.
+
+    Raises DataError where a data set cannot be read, ConfigError where no prompt is left.
+    """
+    account: list[str] = []
+    if config.checkable is not None:
+        drawn = _distinct_problems(config.checkable, config.tasks, seed)
+        conversations: list[Messages] = [[{"role": "user", "content": problem.prompt}] for problem in drawn]
+        answers: list[str | None] = [problem.answer for problem in drawn]
+    else:
+        loaded = load_demonstrations(config.sources)
+        account = loaded.account("prompts")
+        conversations = list({json.dumps(each.conversation): each.conversation for each in loaded.records}.values())
+        answers = [None] * len(conversations)
+    conversations = [with_system(conversation, config.system) for conversation in conversations]
+    encoded = encode_prompts(chat, conversations)
+    prompts = [Prompt(*row) for row in zip(conversations, encoded, answers, strict=True) if len(row[1]) <= longest]
+    if not prompts:
+        raise ConfigError(f"prompts: none of {len(encoded)} has room in {longest} tokens; see max_tokens")
+    return Gathered(prompts, len(encoded) - len(prompts), account)
+
+
+def _distinct_problems(count: int, tasks: tuple[str, ...], seed: int) -> list[Problem]:
+    found: dict[str, Problem] = {}
+    for problem in islice(draw_problems(Split.TRAIN, derived_seed(seed, "prompts"), tasks), ATTEMPTS * count):
+        found.setdefault(problem.prompt, problem)
+        if len(found) == count:
+            return list(found.values())
+    raise ConfigError(f"prompts.checkable: {count} is more than there are; {len(found)} were found")
+
+
+def batch_of_step(prompts: int, batch: int, step: int, seed: int) -> list[int]:
+    """Which prompts the step, counted from 0, takes: epoch after epoch, each in an order of its own.
+
+    A function of its arguments alone, so that a resumed run goes on with what the killed one would have taken.
+    """
+    places = range(step * batch, (step + 1) * batch)
+    orders = {epoch: _order(prompts, seed, epoch) for epoch in {place // prompts for place in places}}
+    return [orders[place // prompts][place % prompts] for place in places]
+
+
+def _order(prompts: int, seed: int, epoch: int) -> list[int]:
+    order = list(range(prompts))
+    random.Random(f"{seed}:epoch {epoch}").shuffle(order)
+    return order

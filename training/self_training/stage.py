@@ -1,0 +1,141 @@
+"""Self-training put together: from a configuration and a folder to the loop's parts, and at the end a model folder.
+
+Also serves runs that differ from on-policy training in their source only (`training.arms.off_policy`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
+from peft import PeftModel
+
+from selfjudge import Chat, JudgmentEncoder, load_templates
+from training.rollouts.base import RollOuts
+from training.rollouts.engine import EngineRollOuts
+from training.rollouts.hugging_face import HuggingFaceRollOuts
+from training.rollouts.judge import Judge
+from training.run.config import ConfigError
+from training.run.folder import RunFolder
+from training.self_training.config import SelfTrainingConfig
+from training.self_training.exchange import AdapterExchange
+from training.self_training.learner import Learner
+from training.self_training.loop import Loop, steps_of
+from training.self_training.policy import load_policy, load_tokenizer, save_adapter, save_merged
+from training.self_training.prompts import Prompt, gather_prompts
+from training.self_training.sources import OnPolicy, Source
+
+MODEL, ADAPTER = "model", "adapter"
+"""What a run leaves in its folder: the merged model, and the adapter alone."""
+
+
+def self_train(config: SelfTrainingConfig, output: Path) -> Path:
+    """Run all iterations, each in a folder of its own where there are several; returns the last one's model folder.
+
+    What was interrupted goes on, what is there already is not done again. May be called in each of several processes
+    that `accelerate launch` started.
+    """
+    if config.iterations == 1:
+        return _train_on_policy(config, output)
+    model = config.model
+    for number in range(1, config.iterations + 1):
+        one = config.model_copy(update={"model": model, "iterations": 1, "seed": config.seed + number - 1})
+        model = _train_on_policy(one, output / f"iteration-{number}")
+    return model
+
+
+def _train_on_policy(config: SelfTrainingConfig, output: Path) -> Path:
+    accelerator = Accelerator()
+    folder = open_folder(config, output, accelerator)
+    if is_finished(output):
+        return output / MODEL
+    parts = Parts.make(config, accelerator)
+    exchange = None
+    if config.rollouts.backend == "vllm":
+        exchange = AdapterExchange(
+            parts.policy, parts.rollouts, output / "adapters", accelerator, every=config.rollouts.adapter_every
+        )
+    return train(config, parts, folder, parts.on_policy, exchange)
+
+
+def open_folder(config: SelfTrainingConfig, output: Path, accelerator: Accelerator) -> RunFolder:
+    """The folder of a run, the same for all processes. Raises ConfigError where it is another run's."""
+    with accelerator.main_process_first():
+        return RunFolder.open(output, config, seed=config.seed, main=accelerator.is_main_process)
+
+
+def is_finished(output: Path) -> bool:
+    """Whether the run in this folder has left its model."""
+    return (output / MODEL).is_dir()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of."""
+
+    accelerator: Accelerator
+    policy: PeftModel
+    rollouts: RollOuts
+    prompts: list[Prompt]
+    on_policy: OnPolicy
+
+    @classmethod
+    def make(cls, config: SelfTrainingConfig, accelerator: Accelerator) -> "Parts":
+        """Load and make everything. Raises ConfigError and the errors of what it calls."""
+        policy = load_policy(config, accelerator.device)
+        rollouts = _make_rollouts(config, policy, accelerator)
+        if config.max_tokens > rollouts.context:
+            raise ConfigError(
+                f"max_tokens: {config.max_tokens} is more than the context of {rollouts.context} that roll-outs have"
+            )
+        chat = rollouts.chat
+        longest = config.max_tokens - config.decoding.max_new_tokens
+        gathered = gather_prompts(chat, config.prompts, longest=longest, seed=config.seed)
+        if accelerator.is_main_process:
+            for line in gathered.account:
+                print(line)
+            print(f"{len(gathered.prompts):,} prompts; {gathered.too_long:,} left out as longer than {longest} tokens")
+        judge = Judge(rollouts, _encoders(config, chat))
+        on_policy = OnPolicy(rollouts, judge, gathered.prompts, config.decoding.sampling, config.judge.least_margin)
+        return cls(accelerator, policy, rollouts, gathered.prompts, on_policy)
+
+
+def train(
+    config: SelfTrainingConfig, parts: Parts, folder: RunFolder, source: Source, exchange: AdapterExchange | None
+) -> Path:
+    """Train on what a source gives, and write adapter and merged model; returns the model folder."""
+    learner = Learner(
+        parts.policy,
+        parts.accelerator,
+        config.objective,
+        config.optimisation,
+        micro_batch=config.machine.micro_batch,
+        steps=steps_of(config, len(parts.prompts)),
+        seed=config.seed,
+    )
+    Loop(config, parts.accelerator, folder, learner, source, prompts=len(parts.prompts), exchange=exchange).run()
+    if parts.accelerator.is_main_process:
+        save_adapter(parts.policy, folder.path / ADAPTER)
+        save_merged(parts.policy, parts.rollouts.chat.tokens.source, folder.path / MODEL)
+    parts.accelerator.wait_for_everyone()
+    return folder.path / MODEL
+
+
+def _make_rollouts(config: SelfTrainingConfig, policy: PeftModel, accelerator: Accelerator) -> RollOuts:
+    if config.rollouts.backend == "huggingface":
+        return HuggingFaceRollOuts(policy, load_tokenizer(config.model))
+    if accelerator.num_processes > 1:
+        raise ConfigError("rollouts.backend: vllm runs in a single process; under accelerate launch take huggingface")
+    settings = config.rollouts.engine.model_copy(update={"lora_rank": config.lora.rank})
+    return EngineRollOuts(config.model, settings)
+
+
+def _encoders(config: SelfTrainingConfig, chat: Chat) -> list[JudgmentEncoder]:
+    """One for each principle of the template, or one where it has none."""
+    templates = load_templates()
+    if config.judge.template not in templates:
+        raise ConfigError(f"judge.template: {config.judge.template!r} is unknown; known are {', '.join(templates)}")
+    template = templates[config.judge.template]
+    return [
+        JudgmentEncoder(chat, template, principle, max_tokens=config.max_tokens - 1)
+        for principle in template.principles or (None,)
+    ]
