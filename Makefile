@@ -33,7 +33,7 @@ bench: set-up-train ## Measure the server against the bare engine and against a 
 	@$(BIN)/python -m loadtests
 
 evaluate: set-up-train ## Measure the model that ships against truth on held-out prompts.
-	@$(BIN)/selfjudge-train evaluate
+	@$(BIN)/selfjudge-train evaluate truth
 
 set-up:
 	@$(PYTHON) scripts/set_up.py

@@ -51,7 +51,15 @@ def test_serve_passes_on_where_and_what() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [("selfjudge-serve",), ("selfjudge-train",), ("selfjudge-train", "model"), ("selfjudge-train", "evaluate")],
+    [
+        ("selfjudge-serve",),
+        ("selfjudge-train",),
+        ("selfjudge-train", "model"),
+        ("selfjudge-train", "evaluate"),
+        ("selfjudge-train", "evaluate", "truth"),
+        ("selfjudge-train", "evaluate", "judge"),
+        ("selfjudge-train", "evaluate", "policy"),
+    ],
 )
 def test_help(command: tuple[str, ...]) -> None:
     program = Path(sys.executable).with_name(command[0])

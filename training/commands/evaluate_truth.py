@@ -1,4 +1,4 @@
-"""`selfjudge-train evaluate`: a model against truth, on held-out instructions that a program can check."""
+"""`selfjudge-train evaluate truth`: a model against truth, on held-out instructions that a program can check."""
 
 import argparse
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from training.commands.arguments import positive
 from training.commands.model import SHIPPED
 
-NAME = "evaluate"
+NAME = "truth"
 HELP = "measure a model against truth on held-out prompts"
 DESCRIPTION = (
     "Measure exact match over N for the tournament, majority vote and the best of N, and the judge's accuracy, "

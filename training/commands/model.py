@@ -32,5 +32,5 @@ def run(options: argparse.Namespace) -> int:
     from training.tiny.recipe import load_recipe  # noqa: PLC0415
 
     Build(load_recipe(options.recipe), options.work, options.workers).run(options.output)
-    print(f"wrote {options.output}; measure it with 'selfjudge-train evaluate --model {options.output}'")
+    print(f"wrote {options.output}; measure it with 'selfjudge-train evaluate truth --model {options.output}'")
     return 0

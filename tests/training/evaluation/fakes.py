@@ -1,0 +1,61 @@
+"""Judges and policies that do as they are told: whole implementations of the interfaces, without a model."""
+
+from collections.abc import Callable, Sequence
+
+import httpx
+
+from selfjudge import Comparison, Orders, Winner
+from training.data.records import Messages
+from training.evaluation.endpoint import Endpoint
+from training.evaluation.judges import Judgment
+from training.evaluation.policies import Answer
+from training.rollouts.base import Sampling
+
+
+def judgment(at_a: float, at_b: float) -> Judgment:
+    """From P(the first response is better) in each order."""
+    mean = (at_a + at_b) / 2
+    winner: Winner = "A" if mean > 0.5 else "B" if mean < 0.5 else "tie"
+    return Judgment(winner, mean, Orders(at_a, at_b), (at_a > 0.5) == (at_b > 0.5), label_mass=0.9)
+
+
+class Preferring:
+    """A judge, and the panel of it alone, that prefers what has the higher value; it keeps what it was asked."""
+
+    def __init__(self, value: Callable[[str], float]) -> None:
+        self._value = value
+        self.asked: list[Comparison] = []
+        self.principles: list[str | None] = []
+
+    def under(self, principle: str | None) -> "Preferring":
+        self.principles.append(principle)
+        return self
+
+    def verdicts(self, comparisons: Sequence[Comparison]) -> list[Judgment]:
+        self.asked += comparisons
+        return [self._judge(self._value(one.first) - self._value(one.second)) for one in comparisons]
+
+    def _judge(self, lead: float) -> Judgment:
+        probability = 0.9 if lead > 0 else 0.1 if lead < 0 else 0.5
+        return judgment(probability, probability)
+
+
+class Counting:
+    """A policy whose samples to a conversation are 0, 1, 2, ... behind the last thing said to it."""
+
+    def __init__(self) -> None:
+        self.asked: list[Messages] = []
+
+    def sample(
+        self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
+    ) -> list[list[Answer]]:
+        self.asked += [list(conversation) for conversation in conversations]
+        return [
+            [Answer(f"{conversation[-1]['content']} {number}", finished=number > 0) for number in range(samples)]
+            for conversation in conversations
+        ]
+
+
+def endpoint(answer: Callable[[httpx.Request], httpx.Response]) -> Endpoint:
+    """An endpoint that asks a function instead of the network."""
+    return Endpoint("http://judge.test/v1", transport=httpx.MockTransport(answer))

@@ -1,0 +1,78 @@
+"""Requests that are retried, and those that are not."""
+
+import json
+
+import httpx
+import pytest
+
+from tests.training.evaluation.fakes import endpoint
+from training.evaluation.endpoint import TRIES, Endpoint, EndpointError
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What was slept between tries, in no time."""
+    slept: list[float] = []
+    monkeypatch.setattr("training.evaluation.endpoint.time.sleep", slept.append)
+    return slept
+
+
+def test_a_busy_server_is_asked_again_when_it_says(waits: list[float]) -> None:
+    busy = httpx.Response(429, headers={"Retry-After": "7"})
+    answers = [busy, httpx.Response(503), httpx.Response(200, json={"ok": 1})]
+    assert endpoint(lambda request: answers.pop(0)).post("judge", {}) == {"ok": 1}
+    assert waits == [0.0, 7.0, 2.0]
+
+
+def test_a_refusal_is_final_and_quoted(waits: list[float]) -> None:
+    with pytest.raises(EndpointError, match=r"http://judge.test/v1/judge: answered 400: .*unknown template"):
+        endpoint(lambda request: httpx.Response(400, text="unknown template")).post("judge", {})
+    assert len(waits) == 1
+
+
+def test_a_dead_server_is_given_up_on() -> None:
+    tries = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        tries.append(request)
+        raise httpx.ConnectError("refused")
+
+    with pytest.raises(EndpointError, match="no answer: ConnectError: refused"):
+        endpoint(refuse).post("judge", {})
+    assert len(tries) == TRIES
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(200, text="<html>"), httpx.Response(200, json=[1])])
+def test_an_answer_of_another_kind_is_an_error(answer: httpx.Response) -> None:
+    with pytest.raises(EndpointError, match="JSON"):
+        endpoint(lambda request: answer).post("judge", {})
+
+
+def test_answers_come_in_the_order_of_the_requests() -> None:
+    server = endpoint(lambda request: httpx.Response(200, json={"was": json.loads(request.content)["number"]}))
+    bodies = [{"number": number} for number in range(30)]
+    assert server.post_all("judge", bodies, "asking") == [{"was": number} for number in range(30)]
+
+
+def test_the_first_failure_ends_a_batch() -> None:
+    with pytest.raises(EndpointError, match="404"):
+        endpoint(lambda request: httpx.Response(404)).post_all("judge", [{}] * 20, "asking")
+
+
+def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUDGE_KEY", "open sesame")
+    seen = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["Authorization"])
+        return httpx.Response(200, json={})
+
+    with Endpoint("http://judge.test/v1/", "JUDGE_KEY", transport=httpx.MockTransport(answer)) as server:
+        server.post("judge", {})
+    assert seen == ["Bearer open sesame"]
+
+
+def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JUDGE_KEY", raising=False)
+    with pytest.raises(EndpointError, match="environment variable JUDGE_KEY"):
+        Endpoint("http://judge.test/v1", "JUDGE_KEY")

@@ -1,0 +1,76 @@
+"""Win rates of outputs, and who answers questions."""
+
+import json
+
+import httpx
+import pytest
+
+from tests.training.evaluation.fakes import Counting, Preferring, endpoint
+from training.evaluation.endpoint import EndpointError
+from training.evaluation.outputs import Outputs
+from training.evaluation.policies import Answer, ServerPolicy, answer_questions
+from training.evaluation.questions import Question
+from training.evaluation.win_rate import compare_outputs
+from training.rollouts.base import Sampling
+
+SAMPLING = Sampling(1.0, 0.9, 8)
+QUESTIONS = [Question((name,), name.upper()) for name in "abcd"]
+
+
+def test_the_win_rate_counts_ties_half() -> None:
+    ours, theirs = Outputs("ours", ["long", "s", "same", "x"]), Outputs("theirs", ["s", "long", "same", "y"])
+    judge = Preferring(len)
+    result = compare_outputs(judge, QUESTIONS, ours, theirs)
+    assert result.win_rate.mean == 0.5
+    assert (result.wins, result.ties, result.losses) == (1, 2, 1)
+    assert {name: estimate.mean for name, estimate in result.by_category.items()} == {
+        "A": 1,
+        "B": 0,
+        "C": 0.5,
+        "D": 0.5,
+    }
+    assert (result.length.mean, result.baseline_length.mean) == (2.5, 2.5)
+    assert len(judge.asked) == 3  # equal outputs need no judge
+
+
+def test_a_question_of_several_turns_is_a_dialogue() -> None:
+    policy = Counting()
+    questions = [Question(("a", "b")), Question(("c",))]
+    answers = answer_questions(policy, questions, SAMPLING, seed=0)
+    assert answers == [Answer("a 0\n\nUser: b\n\nAssistant: b 0", finished=False), Answer("c 0", finished=False)]
+    assert policy.asked[-1] == [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "a 0"},
+        {"role": "user", "content": "b"},
+    ]
+
+
+def test_a_server_is_asked_for_samples() -> None:
+    bodies = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(json.loads(request.content))
+        choices = [
+            {"message": {"content": "one"}, "finish_reason": "stop"},
+            {"message": {"content": None}, "finish_reason": "length"},
+        ]
+        return httpx.Response(200, json={"choices": choices})
+
+    policy = ServerPolicy(endpoint(answer), "tiny")
+    conversation = [{"role": "user", "content": "Hi"}]
+    assert policy.sample([conversation], samples=2, sampling=SAMPLING, seed=7) == [
+        [Answer("one", finished=True), Answer("", finished=False)]
+    ]
+    assert bodies == [
+        {
+            "model": "tiny",
+            "messages": conversation,
+            "n": 2,
+            "temperature": 1.0,
+            "top_p": 0.9,
+            "max_tokens": 8,
+            "seed": 7,
+        }
+    ]
+    with pytest.raises(EndpointError, match="2 choices where 3 were asked"):
+        policy.sample([conversation], samples=3, sampling=SAMPLING, seed=7)

@@ -1,0 +1,45 @@
+"""`evaluate judge` as a function: from a configuration to a folder with the report."""
+
+import sys
+from pathlib import Path
+
+from training.data.records import PreferencePair
+from training.evaluation.config import JudgeConfig
+from training.evaluation.judge_evaluation import evaluate_judge
+from training.evaluation.judge_report import judge_report
+from training.evaluation.judge_sets import held_out_pairs, llmbar_pairs, preference_pairs
+from training.evaluation.report import write_report
+from training.evaluation.sources import Sources, find_template
+from training.run.folder import RunFolder
+
+
+def run_judge_evaluation(config: JudgeConfig, output: Path) -> list[Path]:
+    """Judge every set, write the report into ``output``, and return the paths of its files.
+
+    Malformed rows of preference files are counted and shown on stderr. Raises ConfigError where ``output`` holds an
+    evaluation with another configuration, DataError, EndpointError, FileNotFoundError, ValueError for an empty set.
+    """
+    folder = RunFolder.open(output, config, seed=config.seed)
+    with Sources() as sources:
+        panel = sources.panel(config.judge)
+        results = {name: evaluate_judge(panel, pairs) for name, pairs in _sets(config, sources).items()}
+    name = config.judge.model or Path(config.judge.at).name
+    return write_report(judge_report(name, results, config.model_dump(mode="json")), folder.path)
+
+
+def _sets(config: JudgeConfig, sources: Sources) -> dict[str, list[PreferencePair]]:
+    """The pairs of each set by its name."""
+    sets = {}
+    if config.llmbar:
+        sets["LLMBar"] = llmbar_pairs(config.llmbar)
+    for source in config.pairs:
+        loaded = preference_pairs(source, find_template(config.judge.template))
+        print("\n".join([f"{source.name}:", *loaded.account("pairs")]), file=sys.stderr)
+        sets[source.name] = loaded.records
+    if config.held_out:
+        plan = config.held_out
+        policy = sources.policy(plan.policy)
+        sets["Held-out instructions"] = held_out_pairs(
+            policy, plan.questions, plan.samples, plan.decoding.sampling, config.seed
+        )
+    return sets

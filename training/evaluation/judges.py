@@ -1,0 +1,50 @@
+"""What any judge says of two responses, whoever it is: the interface that evaluation is written against.
+
+Who judges is in files of their own: `model_judge`, `server_judge`, `chat_judge`, `truth_judge`.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from selfjudge import Comparison, Orders, Winner
+
+
+class Judgment(NamedTuple):
+    """One comparison judged in both orders."""
+
+    winner: Winner
+    """A: the first response; B: the second."""
+    probability_a: float
+    """P(the first response is better), averaged over both orders and all principles."""
+    orders: Orders
+    """The same for each order alone."""
+    consistent: bool
+    """Whether both orders have the same winner."""
+    label_mass: float
+    """How much of the judge's answer was an answer to the question; 1 at best."""
+    cut: bool = False
+    """Whether texts had to be cut to fit the judge's context."""
+
+    @property
+    def points(self) -> float:
+        """What the first response gets: 1 for a win, half for a tie, 0 for a loss."""
+        return {"A": 1.0, "tie": 0.5, "B": 0.0}[self.winner]
+
+
+class Judge(Protocol):
+    """Compares responses."""
+
+    def verdicts(self, comparisons: Sequence[Comparison]) -> list[Judgment]:
+        """A judgment of each comparison, in the order given."""
+        ...
+
+
+class Panel(Protocol):
+    """A judge who can be asked under a principle."""
+
+    def under(self, principle: str | None) -> Judge:
+        """Who judges under one principle; None: on the whole, which is under all principles where there are any.
+
+        A judge that knows no principles always judges on the whole.
+        """
+        ...

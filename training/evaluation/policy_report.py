@@ -1,0 +1,91 @@
+"""The report of a policy: its answers, its win rate against a baseline, and self-rejection over N."""
+
+from collections.abc import Mapping, Sequence
+
+from training.evaluation.plots import by_category, sweep_curves
+from training.evaluation.policy_evaluation import AnswerFigures, PolicyEvaluation
+from training.evaluation.report import Plot, Report, Table
+from training.evaluation.sweep import Point
+from training.evaluation.win_rate import WinRate
+
+ANSWERS_NOTE = (
+    "One answer to each question. Length in characters; repetition: share of 4-grams of words that come again; "
+    "unfinished: cut off by the limit of new tokens."
+)
+WIN_RATE_NOTE = (
+    "Share of questions whose answer beats the baseline's in the judge's eyes, both orders averaged, a tie counting "
+    "half. Judges tend to like longer answers: mind the lengths."
+)
+SWEEP_NOTE = (
+    "The winner of a tournament among N samples. Without a baseline of its own the win rate is against one more sample "
+    "of the policy, so that it is 1/2 at N = 1 but for chance."
+)
+
+
+def policy_report(result: PolicyEvaluation, setting: Mapping[str, object]) -> Report:
+    """The report of one policy on one set of questions."""
+    tables, plots = _answers(result.generator, result.answers)
+    summary = [f"{result.generator} answered {result.answers.questions:,} questions."]
+    if result.comparison:
+        won = result.comparison.win_rate
+        summary.append(
+            f"It wins {won.mean:.1%} ({won.low:.1%} to {won.high:.1%}) against {result.comparison.baseline}."
+        )
+        more_tables, more_plots = _comparison(result.comparison)
+        tables, plots = [*tables, *more_tables], [*plots, *more_plots]
+    if result.sweep:
+        first, last = result.sweep[0], result.sweep[-1]
+        summary.append(
+            f"Self-rejection: win rate {first.win_rate.mean:.1%} at N = {first.n}, {last.win_rate.mean:.1%} "
+            f"({last.win_rate.low:.1%} to {last.win_rate.high:.1%}) at N = {last.n}."
+        )
+        tables.append(_sweep_table(result.sweep))
+        plots.append(
+            Plot("self-rejection", "Self-rejection over N", sweep_curves(result.sweep, f"{result.generator}, by N"))
+        )
+    return Report(f"{result.generator} as a policy", summary, setting, tables, plots, result)
+
+
+def _answers(generator: str, figures: AnswerFigures) -> tuple[list[Table], list[Plot]]:
+    columns = ["policy", "questions", "length", "4-gram repetition", "unfinished"]
+    row: list[object] = [generator, figures.questions, figures.length, figures.repetition, figures.unfinished]
+    if figures.exact_match is None:
+        return [Table("Answers", ANSWERS_NOTE, columns, [row])], []
+    tables = [Table("Answers", ANSWERS_NOTE, [*columns, "exact match"], [[*row, figures.exact_match.overall]])]
+    by_task = figures.exact_match.by_task
+    if not by_task:
+        return tables, []
+    note = "Share of answers that are exactly right."
+    tables.append(Table("Exact match by task", note, ["task", "exact match"], list(by_task.items())))
+    plot = by_category({"exact match": by_task}, "exact match by task", chance=None)
+    return tables, [Plot("exact-match", "Exact match by task", plot)]
+
+
+def _comparison(figures: WinRate) -> tuple[list[Table], list[Plot]]:
+    columns = ("baseline", "win rate", "wins", "ties", "losses", "judge's position consistency", "length", "its length")
+    row = (
+        figures.baseline,
+        figures.win_rate,
+        figures.wins,
+        figures.ties,
+        figures.losses,
+        figures.position_consistency,
+        figures.length,
+        figures.baseline_length,
+    )
+    tables = [Table("Win rate", WIN_RATE_NOTE, columns, [row])]
+    if not figures.by_category:
+        return tables, []
+    note = "The same judgments, by category of the question."
+    tables.append(Table("Win rate by category", note, ("category", "win rate"), list(figures.by_category.items())))
+    caption = f"Win rate against {figures.baseline}, by category; dashed: equal"
+    return tables, [Plot("win-rate", caption, by_category({"win rate": figures.by_category}, "win rate by category"))]
+
+
+def _sweep_table(points: Sequence[Point]) -> Table:
+    columns = ["N", "win rate", "length", "4-gram repetition", "unfinished"]
+    rows: list[list[object]] = [[one.n, one.win_rate, one.length, one.repetition, one.unfinished] for one in points]
+    if points[0].exact_match:
+        columns.append("exact match")
+        rows = [[*row, one.exact_match] for row, one in zip(rows, points, strict=True)]
+    return Table("Self-rejection", SWEEP_NOTE, columns, rows)
