@@ -36,6 +36,8 @@ class RollOuts(Protocol):
 
     chat: Chat
     """The tokenizer and its template, the same for what is sampled and what is judged."""
+    context: int
+    """Longest sequence, prompt and response together, in tokens."""
 
     def sample(
         self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
@@ -49,7 +51,7 @@ class RollOuts(Protocol):
     def read(self, prompts: Sequence[list[int]], choice: ChoiceTokens) -> list[Reading]:
         """What the frozen reference, the model without adapter, says after each prompt.
 
-        Raises PromptError where a prompt fills the model's context.
+        Raises PromptError where a prompt fills the model's context, ReadingError where the model says NaN.
         """
         ...
 
@@ -67,3 +69,7 @@ class AdapterError(ValueError):
 
 class PromptError(ValueError):
     """A prompt leaves no room in the model's context for what is to follow it."""
+
+
+class EngineMissingError(ValueError):
+    """The engine back end was asked for where vLLM is not installed."""

@@ -41,7 +41,7 @@ def end_ids(chat: Chat) -> list[int]:
     return sorted({turn_end, int(chat.tokens.source.eos_token_id)})
 
 
-def make_samples(chat: Chat, generated: Sequence[list[int]], ends: Sequence[int]) -> list[Sample]:
+def make_samples(chat: Chat, generated: list[list[int]], ends: Sequence[int]) -> list[Sample]:
     """Samples of token ids that a policy generated, each up to and with the token of `ends` that ended it, if any."""
     texts = chat.tokens.source.batch_decode(generated, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     return [Sample(text, ids, ids[-1] in ends) for text, ids in zip(texts, generated, strict=True)]

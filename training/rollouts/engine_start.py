@@ -1,0 +1,108 @@
+"""How the vLLM engine of roll-outs is started: its settings, and what keeps it from disturbing the training around it.
+
+vLLM is imported in here only when an engine is made, so that training works without it.
+"""
+
+import os
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+import numpy as np
+import torch
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from training.rollouts.base import EngineMissingError
+from training.rollouts.lora_on_cpu import multiply_by_runs
+from training.run.config import Section
+
+if TYPE_CHECKING:
+    from vllm.v1.engine.llm_engine import LLMEngine
+
+Rank = Literal[1, 8, 16, 32, 64, 128, 256, 320, 512]
+
+RANKS: Final[tuple[Rank, ...]] = get_args(Rank)
+"""Those that vLLM can be started for; an adapter of a rank in between runs as one of the next higher."""
+
+_QUIET: Final = {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+
+# bfloat16 dies with an illegal instruction on some virtual machines; small cache blocks keep more of a judge prompt.
+_ON_CPU: Final = {"dtype": "float32", "block_size": 32}
+
+# With a cache of a given size vLLM still wants this share of the GPU to be free; training has its own part of it.
+_ON_GPU: Final = {"gpu_memory_utilization": 0.05}
+
+
+class EngineSettings(Section):
+    """What the engine is started with."""
+
+    lora_rank: PositiveInt = Field(default=16, le=max(RANKS))
+    """Highest rank of an adapter that is to come."""
+    cache_gib: PositiveFloat = 1.0
+    """Memory for keys and values; has to hold at least one sequence of `max_tokens`."""
+    max_tokens: PositiveInt | None = None
+    """Longest sequence, prompt and response together; none: the model's context."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] | None = None
+    """Of the weights; none: float32 on a CPU, as they are stored (`auto`) on a GPU."""
+
+    @property
+    def max_rank(self) -> Rank:
+        """The rank that vLLM is started for."""
+        return min(rank for rank in RANKS if rank >= self.lora_rank)
+
+
+def start_engine(model: Path, settings: EngineSettings) -> "LLMEngine":
+    """An engine in this process. Raises EngineMissingError where vLLM is not installed.
+
+    The process's random numbers and PyTorch's threads stay as they were.
+    """
+    # The scheduler shares our process: nothing is copied between two, and on a CPU PyTorch's threads are ours.
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        from vllm.engine.arg_utils import EngineArgs  # noqa: PLC0415
+        from vllm.platforms import current_platform  # noqa: PLC0415
+        from vllm.v1.engine.llm_engine import LLMEngine  # noqa: PLC0415
+    except ImportError as error:
+        raise EngineMissingError(
+            "roll-outs by the engine need vLLM, which is not installed here: install selfjudge[cuda] on a GPU, or the "
+            "list requirements/cpu.txt on a CPU; or choose the Hugging Face back end, which needs nothing"
+        ) from error
+    on_cpu = current_platform.is_cpu()
+    if on_cpu:
+        multiply_by_runs()
+    options: dict[str, Any] = dict(_ON_CPU if on_cpu else _ON_GPU)
+    if settings.dtype is not None:
+        options["dtype"] = settings.dtype
+    if settings.max_tokens is not None:
+        options["max_model_len"] = settings.max_tokens
+    arguments = EngineArgs(
+        model=str(model),
+        kv_cache_memory_bytes=int(settings.cache_gib * 2**30),
+        enable_lora=True,
+        max_lora_rank=settings.max_rank,
+        max_loras=1,
+        max_cpu_loras=2,
+        generation_config="vllm",
+        disable_log_stats=True,
+        **options,
+    )
+    with _process_state_kept():
+        return LLMEngine.from_engine_args(arguments, enable_multiprocessing=False)
+
+
+@contextmanager
+def _process_state_kept() -> Iterator[None]:
+    """An engine seeds every generator there is, and on a CPU turns PyTorch's setter of threads into a warning."""
+    set_num_threads, of_python, of_numpy = torch.set_num_threads, random.getstate(), np.random.get_state()  # noqa: NPY002
+    devices = list(range(torch.cuda.device_count()))
+    try:
+        with torch.random.fork_rng(devices):
+            yield
+    finally:
+        torch.set_num_threads = set_num_threads
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)  # noqa: NPY002
