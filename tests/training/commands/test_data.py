@@ -1,0 +1,63 @@
+"""`selfjudge-train data`: generate, then preview and stats of what was generated."""
+
+from pathlib import Path
+
+import pytest
+
+from training.cli import main
+
+RECIPE = """
+start: {path: models/selfjudge-tiny, architecture: llama}
+data:
+  template: ultrafeedback-principle-rationale
+  demonstrations: [{format: ultrafeedback, path: %(file)s}]
+  pairs: [{format: ultrafeedback, path: %(file)s}]
+  max_length: 700
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> str:
+    assert main(["data", "generate", str(tmp_path / "rows.jsonl.gz"), "--rows", "30", "--edits"]) == 0
+    (tmp_path / "recipe.yaml").write_text(RECIPE % {"file": tmp_path / "rows.jsonl.gz"})
+    return str(tmp_path / "recipe.yaml")
+
+
+def test_preview_shows_what_was_generated(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "preview", "--config", recipe, "--count", "1"]) == 0
+    shown, account = capsys.readouterr()
+    assert shown.count("dialogue, ") == 1
+    assert shown.count("judgment, better response at ") == 2
+    assert "Decision: Response ⟦A\n\nEvaluation of Response A: " in shown
+    assert "30 demonstrations from 30 rows, 0 of them malformed" in account
+
+
+def test_stats_count_what_was_generated(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "stats", "--config", recipe]) == 0
+    shown = capsys.readouterr().out
+    assert "judgment, truthfulness" in shown
+    assert "at A in 50.0% of" in shown
+
+
+def test_malformed_rows_are_shown_and_strict_stops(
+    tmp_path: Path, recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.jsonl").write_text('{"prompt": "Hi", "chosen": "Ho", "rejected": "Ha"}\n{"prompt": 1}\n')
+    mine = f"[{{format: preferences, path: {tmp_path / 'mine.jsonl'}}}]"
+    arguments = [
+        *("data", "stats", "--config", recipe, "data.template=ultrafeedback"),
+        *(f"data.pairs={mine}", f"data.demonstrations={mine}"),
+    ]
+    assert main(arguments) == 0
+    assert "mine.jsonl:2: prompt" in capsys.readouterr().err
+    assert main([*arguments, "--strict"]) == 2
+    assert "mine.jsonl:2: prompt" in capsys.readouterr().err
+
+
+def test_errors_name_what_is_wrong(tmp_path: Path, recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "stats", "--config", recipe, "data.template=other"]) == 2
+    assert "there are hh-helpful" in capsys.readouterr().err
+    assert main(["data", "preview", "--config", recipe, "--tokenizer", str(tmp_path)]) == 2
+    assert "no tokenizer" in capsys.readouterr().err
+    assert main(["data", "generate", str(tmp_path / "rows.txt"), "--edits"]) == 2
+    assert "must end in .jsonl" in capsys.readouterr().err

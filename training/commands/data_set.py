@@ -1,0 +1,54 @@
+"""What `data preview` and `data stats` share: the sources that a recipe of `selfjudge-train jsft` names, loaded."""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from selfjudge import Chat, JudgmentTemplate
+    from training.data.records import Demonstration, PreferencePair
+    from training.jsft.config import JsftConfig
+
+
+class DataSet(NamedTuple):
+    """Records, and all that is needed to make tokens of them."""
+
+    config: "JsftConfig"
+    chat: "Chat"
+    template: "JudgmentTemplate"
+    demonstrations: "list[Demonstration]"
+    pairs: "list[PreferencePair]"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options that say which data set."""
+    parser.add_argument("--config", default="jsft-tiny", help="recipe of 'jsft': YAML file, or the name of one shipped")
+    parser.add_argument("--tokenizer", help="tokenizer folder or name, if not that of the recipe's start.path")
+    parser.add_argument("--strict", action="store_true", help="stop at the first malformed row")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="replaces a value of the recipe, such as data.pairs='[{format: preferences, path: FILE}]'",
+    )
+
+
+def load(options: argparse.Namespace) -> DataSet:
+    """Read the sources, with an account of them on stderr. Raises ConfigError and DataError."""
+    from selfjudge import load_templates  # noqa: PLC0415
+    from training.data.chat import load_chat  # noqa: PLC0415
+    from training.data.load import load_demonstrations, load_pairs  # noqa: PLC0415
+    from training.jsft.config import JsftConfig  # noqa: PLC0415
+    from training.run.config import ConfigError, load_config, recipe_path  # noqa: PLC0415
+
+    config = load_config(JsftConfig, recipe_path(options.config), options.overrides)
+    data, strict = config.data, options.strict or config.data.strict
+    templates = load_templates(data.templates)
+    if data.template not in templates:
+        raise ConfigError(f"data.template is {data.template!r}; there are {', '.join(sorted(templates))}")
+    template = templates[data.template]
+    demonstrations = load_demonstrations(data.demonstrations, strict=strict)
+    pairs = load_pairs(data.pairs, template, seed=config.seed, strict=strict)
+    print(*demonstrations.account("demonstrations"), *pairs.account("pairs"), sep="\n", file=sys.stderr)
+    chat = load_chat(options.tokenizer or config.start.path)
+    return DataSet(config, chat, template, demonstrations.records, pairs.records)
