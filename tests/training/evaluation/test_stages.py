@@ -1,0 +1,109 @@
+"""Whole evaluations of the model that ships, by the command line, small enough for a test."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.training.evaluation.test_report import Page
+from training.cli import main
+from training.evaluation.outputs import load_outputs
+from training.evaluation.questions import load_questions
+
+# The sizes of the shipped model's own answers; the recipes that ship set the same.
+SMALL = ("held_out.questions=12", "held_out.samples=3")
+
+
+def report(folder: Path) -> dict[str, object]:
+    content: dict[str, object] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert Page((folder / "report.html").read_text(encoding="utf-8")).open == []
+    return content
+
+
+def test_the_shipped_model_judges_its_tasks(tmp_path: Path) -> None:
+    preferences = tmp_path / "pairs.jsonl"
+    rows = [
+        {"prompt": f"Sort these letters: {a}", "chosen": "".join(sorted(a)), "rejected": a} for a in ("QDBA", "ZYX")
+    ]
+    preferences.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    output = tmp_path / "out"
+    pairs = f"pairs=[{{format: preferences, path: {preferences}}}]"
+    assert main(["evaluate", "judge", "--output", str(output), *SMALL, pairs]) == 0
+    content = report(output)
+    results = content["results"]
+    assert isinstance(results, dict)
+    assert set(results) == {str(preferences), "Held-out instructions"}
+    held_out = results["Held-out instructions"]["overall"]
+    # 0.986 on 4,442 pairs (the model card).
+    assert held_out["accuracy"]["mean"] > 0.8
+    assert held_out["label_mass"]["mean"] > 0.99
+    assert held_out["cut"]["mean"] == 0.0
+    assert (output / "config.yaml").is_file()
+    assert (output / "versions.json").is_file()
+
+
+def test_the_shipped_models_answers_get_better_by_self_rejection(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    small = ("held_out=24", "sweep.sizes=[1, 8]")
+    assert main(["evaluate", "policy", "--output", str(output), *small]) == 0
+    results = report(output)["results"]
+    assert isinstance(results, dict)
+    one, eight = results["sweep"]
+    assert one["exact_match"]["mean"] < eight["exact_match"]["mean"]
+    assert one["win_rate"]["mean"] < eight["win_rate"]["mean"]
+    assert results["answers"]["exact_match"]["overall"]["observations"] == 24
+    questions = load_questions(output / "outputs.json")
+    assert load_outputs(output / "outputs-best-of-8.json", questions).generator == "selfjudge-tiny-best-of-8"
+
+
+def test_outputs_of_two_models_meet(tmp_path: Path) -> None:
+    def outputs(name: str, text: str) -> Path:
+        row = {"instruction": "Sort these letters: QDBA", "output": text, "generator": name}
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps([row]), encoding="utf-8")
+        return path
+
+    ours, theirs = outputs("ours", "ABDQ"), outputs("theirs", "QDBA")
+    arguments = (
+        f"policy={{kind: outputs, at: {ours}}}",
+        f"questions={ours}",
+        f"baseline={theirs}",
+        "judge={kind: folder, at: models/selfjudge-tiny}",
+        "sweep=null",
+    )
+    output = tmp_path / "out"
+    assert main(["evaluate", "policy", "--output", str(output), *arguments]) == 0
+    results = report(output)["results"]
+    assert isinstance(results, dict)
+    assert (results["comparison"]["generator"], results["comparison"]["baseline"]) == ("ours", "theirs")
+    assert results["comparison"]["win_rate"]["mean"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("judge", "held_out=null"), "nothing to judge: give one of 'llmbar', 'pairs', 'held_out'"),
+        (("judge", "judge.kind=oracle"), "key 'judge.kind'"),
+        (("judge", "judge.tempalte=x"), "unknown key; accepted are at, key_variable, kind"),
+        (("judge", "judge.template=none"), "no judgment template is called 'none'"),
+        (("judge", "judge.at=nowhere"), "nowhere holds no model"),
+        (("judge", "judge={kind: chat, at: 'http://judge.test/v1'}"), "needs 'model'"),
+        (("judge", "llmbar=nowhere"), "nowhere: holds no"),
+        (("policy", "questions=nowhere.json"), "needs checkable instructions"),
+        (("policy", "policy={kind: outputs, at: x.json}"), "a 'sweep' needs a policy that can be sampled"),
+        (("policy", "policy={kind: server, at: 'http://policy.test/v1'}"), "needs 'model'"),
+    ],
+)
+def test_a_mistake_is_named(
+    arguments: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, *overrides = arguments
+    assert main(["evaluate", command, "--output", str(tmp_path / "out"), *overrides]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_belongs_to_one_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ("held_out=6", "sweep=null")
+    assert main(["evaluate", "policy", "--output", str(tmp_path), *small]) == 0
+    assert main(["evaluate", "policy", "--output", str(tmp_path), "seed=1", *small]) == 2
+    assert "seed: 0 there, 1 now" in capsys.readouterr().err
