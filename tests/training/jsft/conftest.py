@@ -1,0 +1,47 @@
+"""A toy model folder and a file of preference pairs."""
+
+import json
+import random
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.jsft.config import JsftConfig
+from training.jsft.dry_run import make_tiny_model
+from training.tasks.split import Split, draw_problems
+
+# Toy models are so small that a second thread only waits for the first.
+torch.set_num_threads(1)
+
+TOKENIZER = Path("models/selfjudge-tiny")
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `start`, a model with random weights, and `pairs.jsonl`."""
+    folder = tmp_path_factory.mktemp("toy")
+    torch.manual_seed(0)
+    make_tiny_model("llama", TOKENIZER, 512, folder / "start")
+    problems, rng = list(islice(draw_problems(Split.TRAIN, 0), 12)), random.Random(0)
+    rows = [
+        {"prompt": problem.prompt, "chosen": problem.answer, "rejected": f"{problem.answer}{rng.randrange(10)}"}
+        for problem in problems
+    ]
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def config(toy: Path) -> JsftConfig:
+    """Twelve demonstrations and 24 judgments, eight a step, two epochs of four steps."""
+    source = [{"format": "preferences", "path": str(toy / "pairs.jsonl")}]
+    return JsftConfig.model_validate(
+        {
+            "start": {"path": str(toy / "start"), "architecture": "llama"},
+            "data": {"template": "ultrafeedback", "demonstrations": source, "pairs": source, "max_length": 512},
+            "optimisation": {"epochs": 2, "batch": 8, "micro_batch": 4, "learning_rate": 0.003},
+            "machine": {"checkpoint_every": 3, "log_every": 1},
+        }
+    )

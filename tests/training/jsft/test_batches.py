@@ -1,0 +1,56 @@
+"""Which examples make up a step, and what each target weighs."""
+
+import pytest
+import torch
+
+from training.data.jsft import JsftExample
+from training.jsft.batches import IGNORED, Collator, Schedule, StepSampler, Weighting, as_dataset
+
+DIALOGUE = JsftExample([5, 6, 7, 8, 9], [False, True, True, True, True], "dialogue")
+JUDGMENT = JsftExample([5, 6, 7, 3], [False, False, True, True], "judgment")
+EXPLAINED = JsftExample([5, 3, 7, 8, 9], [False, True, True, True, True], "judgment")
+
+
+def test_an_epoch_shows_every_example_once_and_the_next_in_another_order() -> None:
+    lengths = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
+    order = list(StepSampler(lengths, Schedule.of(10, 5, epochs=2, limit=None), seed=0))
+    assert sorted(order[:10]) == sorted(order[10:]) == list(range(10))
+    assert order[:10] != order[10:]
+    assert order != list(StepSampler(lengths, Schedule.of(10, 5, epochs=2, limit=None), seed=1))
+
+
+def test_a_step_goes_from_long_to_short_and_what_fills_no_batch_is_left_out() -> None:
+    lengths = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
+    sampler = StepSampler(lengths, Schedule.of(10, 4, epochs=1, limit=None), seed=0)
+    order = list(sampler)
+    assert len(order) == len(sampler) == 8
+    for step in (order[:4], order[4:]):
+        assert [lengths[index] for index in step] == sorted((lengths[index] for index in step), reverse=True)
+
+
+def test_the_number_of_steps_is_that_of_the_epochs_or_the_limit() -> None:
+    assert Schedule.of(10, 4, epochs=3, limit=None).steps == 6
+    assert Schedule.of(10, 4, epochs=3, limit=5).steps == 5
+    assert Schedule.of(10, 4, epochs=3, limit=9).steps == 6
+    with pytest.raises(ValueError, match="10 examples do not fill a batch of 16"):
+        Schedule.of(10, 16, epochs=1, limit=None)
+
+
+@pytest.mark.parametrize(
+    ("weighting", "expected"),
+    [
+        ("tokens", [[0, 1, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 1, 1]]),
+        ("examples", [[0, 1 / 4, 1 / 4, 1 / 4, 1 / 4], [0, 0, 1 / 2, 1 / 2, 0], [0, 1 / 2, 1 / 6, 1 / 6, 1 / 6]]),
+    ],
+)
+def test_targets_weigh_alike_or_their_examples_do(weighting: Weighting, expected: list[list[float]]) -> None:
+    batch = Collator(pad_id=1, weighting=weighting)(list(as_dataset([DIALOGUE, JUDGMENT, EXPLAINED])))
+    torch.testing.assert_close(batch["weights"], torch.tensor(expected, dtype=torch.float32))
+
+
+def test_rows_are_padded_on_the_right_and_only_targets_are_labels() -> None:
+    batch = Collator(pad_id=1, weighting="tokens")(list(as_dataset([DIALOGUE, JUDGMENT])))
+    assert batch["input_ids"].tolist() == [[5, 6, 7, 8, 9], [5, 6, 7, 3, 1]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]]
+    assert batch["labels"].tolist() == [[IGNORED, 6, 7, 8, 9], [IGNORED, IGNORED, 7, 3, IGNORED]]
+    assert batch["choices"].tolist() == [[False] * 5, [False, False, True, False, False]]

@@ -1,0 +1,168 @@
+"""The whole stage on a toy model: what it learns, what it writes, and that nothing can make it come out otherwise."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from selfjudge import Chat, SafeTokenizer
+from training.jsft.batches import Collator, as_dataset
+from training.jsft.config import JsftConfig, Lora
+from training.jsft.stage import load_examples, run_jsft
+from training.run.checkpoint import latest_checkpoint
+from training.run.config import ConfigError
+from training.run.metrics import read_metrics
+
+SCRIPT = Path(__file__).with_name("interrupted.py")
+
+
+def with_optimisation(config: JsftConfig, **changes: object) -> JsftConfig:
+    return config.model_copy(update={"optimisation": config.optimisation.model_copy(update=changes)})
+
+
+def weights(model: Path) -> dict[str, Tensor]:
+    found: dict[str, Tensor] = load_file(model / "model.safetensors")
+    return found
+
+
+def assert_equal(first: Path, second: Path) -> None:
+    """Bit for bit."""
+    one, other = weights(first), weights(second)
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def in_a_process(config: JsftConfig, folder: Path, place: str, launcher: Sequence[str] = ()) -> int:
+    command = [sys.executable, *launcher, str(SCRIPT), config.model_dump_json(exclude_unset=True), str(folder), place]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
+    print(done.stdout, done.stderr)
+    return done.returncode
+
+
+def test_it_learns_and_leaves_a_model_folder_and_metrics(config: JsftConfig, tmp_path: Path) -> None:
+    model = run_jsft(with_optimisation(config, epochs=8, weighting="examples"), tmp_path / "run")
+    metrics = read_metrics(tmp_path / "run")
+    assert [line["step"] for line in metrics] == list(range(1, 33))
+    assert metrics[-1]["loss"] < 0.7 * metrics[0]["loss"]
+    assert {"judgment/loss", "judgment/right", "text/loss", "text/right", "learning_rate"} <= metrics[0].keys()
+    assert AutoTokenizer.from_pretrained(model).chat_template
+    assert AutoModelForCausalLM.from_pretrained(model).dtype == torch.float32
+    assert not (tmp_path / "run" / "trained").exists()
+
+
+@pytest.mark.parametrize("weighting", ["tokens", "examples"])
+def test_the_first_loss_is_the_weighted_mean_over_the_step(config: JsftConfig, tmp_path: Path, weighting: str) -> None:
+    """Computed anew, one example at a time, over a step of all 36 examples: accumulation changes nothing."""
+    config = with_optimisation(config, batch=36, micro_batch=6, steps=1, weighting=weighting)
+    run_jsft(config, tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(config.start.path)
+    model = AutoModelForCausalLM.from_pretrained(config.start.path, dtype=torch.float32)
+    examples = load_examples(config.data, Chat(SafeTokenizer(tokenizer)), config.seed)
+    total = weight = 0.0
+    for example in examples:
+        batch = Collator(tokenizer.pad_token_id, config.optimisation.weighting)(list(as_dataset([example])))
+        with torch.no_grad():
+            logprobs = model(batch["input_ids"]).logits[0, :-1].log_softmax(-1)
+        losses = -logprobs.gather(1, batch["input_ids"][0, 1:, None])[:, 0]
+        total += float((losses * batch["weights"][0, 1:]).sum())
+        weight += float(batch["weights"].sum())
+    assert read_metrics(tmp_path)[0]["loss"] == pytest.approx(total / weight, rel=1e-5)
+
+
+def test_an_adapter_is_merged_into_the_weights(config: JsftConfig, tmp_path: Path) -> None:
+    config = config.model_copy(update={"lora": Lora(rank=4, dropout=0.1)})
+    model = run_jsft(config, tmp_path)
+    checkpoint = latest_checkpoint(tmp_path)
+    assert checkpoint is not None
+    start = AutoModelForCausalLM.from_pretrained(config.start.path, dtype=torch.float32)
+    ids = torch.arange(10, 30)[None]
+    before = start(ids).logits
+    adapted = PeftModel.from_pretrained(start, checkpoint.path / f"checkpoint-{checkpoint.step}").eval()(ids).logits
+    merged = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)(ids).logits
+    torch.testing.assert_close(merged, adapted, atol=1e-5, rtol=1e-4)
+    assert (merged - before).abs().max() > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("place", "left_at"), [("step", 3), ("checkpoint", 3), ("model", 8)])
+def test_killed_anywhere_it_resumes_to_the_same_weights(
+    config: JsftConfig, tmp_path: Path, place: str, left_at: int
+) -> None:
+    """Adapters with dropout, so that the state of the random numbers matters too."""
+    config = config.model_copy(update={"lora": Lora(rank=4, dropout=0.1)})
+    assert in_a_process(config, tmp_path / "killed", place) == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "model").exists()
+    checkpoint = latest_checkpoint(tmp_path / "killed")
+    assert checkpoint is not None
+    assert checkpoint.step == left_at
+    resumed, whole = run_jsft(config, tmp_path / "killed"), run_jsft(config, tmp_path / "whole")
+    assert_equal(resumed, whole)
+    logged = [[(line["step"], line["loss"]) for line in read_metrics(tmp_path / run)] for run in ("killed", "whole")]
+    assert logged[0] == logged[1]
+
+
+@pytest.mark.slow
+def test_full_fine_tuning_resumes_to_the_same_weights(config: JsftConfig, tmp_path: Path) -> None:
+    assert in_a_process(config, tmp_path / "killed", "step") == -signal.SIGKILL
+    assert_equal(run_jsft(config, tmp_path / "killed"), run_jsft(config, tmp_path / "whole"))
+
+
+@pytest.mark.slow
+def test_two_processes_give_what_one_gives(config: JsftConfig, tmp_path: Path) -> None:
+    launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"]
+    launch += ["--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"]
+    assert in_a_process(config, tmp_path / "two", "never", launch) == 0
+    one, two = weights(run_jsft(config, tmp_path / "one")), weights(tmp_path / "two" / "model")
+    for name, values in one.items():
+        torch.testing.assert_close(two[name], values, atol=1e-5, rtol=1e-4)
+    start = weights(Path(config.start.path))
+    assert any((one[name] - start[name]).abs().max() > 1e-2 for name in one)
+    for line, other in zip(read_metrics(tmp_path / "one"), read_metrics(tmp_path / "two"), strict=True):
+        assert other["loss"] == pytest.approx(line["loss"], rel=1e-4)
+        assert other["judgment/loss"] == pytest.approx(line["judgment/loss"], rel=1e-4)
+
+
+def test_what_was_finished_is_not_done_again(config: JsftConfig, tmp_path: Path) -> None:
+    config = with_optimisation(config, steps=1)
+    model = run_jsft(config, tmp_path)
+    written = (model / "model.safetensors").stat().st_mtime_ns
+    assert run_jsft(config, tmp_path) == model
+    assert (model / "model.safetensors").stat().st_mtime_ns == written
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(config: JsftConfig, tmp_path: Path) -> None:
+    with pytest.raises(FloatingPointError, match=r"lower optimisation\.learning_rate"):
+        run_jsft(with_optimisation(config, learning_rate=1e30, warm_up=0.0), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"start": {"path": "no/such/model", "architecture": "llama"}}, r"start\.path 'no/such/model'"),
+        ({"start": {"path": "models/selfjudge-tiny", "architecture": "qwen2"}}, "is 'llama'"),
+        ({"data": {"template": "pear"}}, r"data\.template is 'pear'; there are hh-helpful, ultrafeedback"),
+        ({"optimisation": {"batch": 7}}, "batch is 7, which is no multiple of micro_batch 4 times 1 processes"),
+        ({"optimisation": {"batch": 64}}, "36 examples do not fill a batch of 64"),
+    ],
+)
+def test_a_mistake_says_what_would_do(
+    config: JsftConfig,
+    tmp_path: Path,
+    changes: dict[str, dict[str, object]],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    content = config.model_dump(exclude_unset=True)
+    for section, values in changes.items():
+        content[section] |= values
+    with pytest.raises(ConfigError, match=said):
+        run_jsft(JsftConfig.model_validate(content), tmp_path)

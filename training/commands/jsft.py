@@ -1,0 +1,48 @@
+"""`selfjudge-train jsft`: one model that answers and judges."""
+
+import argparse
+from pathlib import Path
+
+NAME = "jsft"
+HELP = "fine-tune a model to answer and to judge (JSFT)"
+DESCRIPTION = (
+    "Judge-augmented supervised fine-tuning (section 3.1) on demonstrations and preference pairs. Configurations that "
+    "ship: hh, ultrafeedback, ultrafeedback-pr (7B models, the paper's hyper-parameters) and jsft-tiny (the model that "
+    "ships). Your own preference file: jsft start.path=MODEL start.architecture=llama "
+    "data.pairs='[{format: preferences, path: FILE}]' data.demonstrations='[{format: preferences, path: FILE}]'. "
+    "An interrupted run goes on from its last checkpoint. Writes model/, config.yaml, metrics.jsonl and TensorBoard's "
+    "events. Several processes: accelerate launch --no_python selfjudge-train jsft ..., with --config_file "
+    "training/recipes/accelerate/fsdp.yaml to share out one model."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("--config", default="jsft-tiny", help="YAML file, or the name of one that ships")
+    parser.add_argument("--output", type=Path, default=Path("build", "jsft"), help="folder of the run")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="check the configuration and the data and take one step with a tiny model of the same architecture and "
+        "random weights; nothing is fetched from the hub (its data sets are replaced by generated rows), nothing kept",
+    )
+    parser.add_argument(
+        "--tokenizer", type=Path, default=Path("models", "selfjudge-tiny"), help="tokenizer folder for the dry run"
+    )
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="replaces a value of the configuration")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Trains it."""
+    from training.jsft.config import JsftConfig  # noqa: PLC0415
+    from training.jsft.dry_run import dry_run  # noqa: PLC0415
+    from training.jsft.stage import run_jsft  # noqa: PLC0415
+    from training.run.config import load_config, recipe_path  # noqa: PLC0415
+
+    config = load_config(JsftConfig, recipe_path(options.config), options.overrides)
+    if options.dry_run:
+        dry_run(config, options.tokenizer)
+        print("the dry run passed")
+        return 0
+    print(f"model in {run_jsft(config, options.output)}")
+    return 0

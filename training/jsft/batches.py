@@ -1,0 +1,123 @@
+"""From JSFT examples to batches: which examples make up each step, their tensors, and the weight of every target.
+
+Leaves out packing (an example would see its neighbours) and the loss itself.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple, TypedDict
+
+import torch
+from datasets import Dataset, Features, List, Value  # type: ignore[import-untyped]  # it ships no py.typed
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Sampler
+from typing_extensions import override
+
+from training.data.jsft import JsftExample
+
+IGNORED = -100
+"""Label of tokens that are no targets."""
+
+Weighting = Literal["tokens", "examples"]
+
+
+class Row(TypedDict):
+    """One example, as the data set holds it."""
+
+    input_ids: list[int]
+    loss_mask: list[bool]
+    judgment: bool
+
+
+def as_dataset(examples: Sequence[JsftExample]) -> Dataset:
+    """The examples in Arrow's memory, which processes share and which holds a token in five bytes."""
+    features = Features(
+        {"input_ids": List(Value("int32")), "loss_mask": List(Value("bool")), "judgment": Value("bool")}
+    )
+    columns = {
+        "input_ids": [example.input_ids for example in examples],
+        "loss_mask": [example.loss_mask for example in examples],
+        "judgment": [example.kind == "judgment" for example in examples],
+    }
+    return Dataset.from_dict(columns, features=features)
+
+
+class Schedule(NamedTuple):
+    """How a run divides its examples."""
+
+    batch: int
+    """Examples of an optimizer step."""
+    steps: int
+    """Of the whole run."""
+
+    @classmethod
+    def of(cls, examples: int, batch: int, epochs: int, limit: int | None) -> "Schedule":
+        """Raises ValueError where the examples do not fill one batch."""
+        if examples < batch:
+            raise ValueError(
+                f"{examples} examples do not fill a batch of {batch}; give more data, or lower optimisation.batch"
+            )
+        steps = epochs * (examples // batch)
+        return cls(batch, steps if limit is None else min(steps, limit))
+
+
+class StepSampler(Sampler[int]):
+    """Indices of the whole run's examples, step after step, each epoch in an order of its own.
+
+    The examples of a step are sorted by length, longest first, so that micro-batches are padded little and memory runs
+    out at once if ever; which examples a step has does not depend on how many processes share it. All epochs are one
+    sequence, since to resume is then to skip.
+    """
+
+    def __init__(self, lengths: Sequence[int], schedule: Schedule, seed: int) -> None:
+        self._lengths, self._schedule, self._seed = lengths, schedule, seed
+
+    def __len__(self) -> int:
+        return self._schedule.batch * self._schedule.steps
+
+    @override
+    def __iter__(self) -> Iterator[int]:
+        batch, per_epoch = self._schedule.batch, len(self._lengths) // self._schedule.batch
+        order: list[int] = []
+        for step in range(self._schedule.steps):
+            epoch, place = divmod(step, per_epoch)
+            if place == 0:
+                order = list(range(len(self._lengths)))
+                random.Random(f"{self._seed}:{epoch}").shuffle(order)
+            chosen = order[place * batch : (place + 1) * batch]
+            yield from sorted(chosen, key=lambda index: -self._lengths[index])
+
+
+class Collator:
+    """Makes the tensors of a micro-batch, all of shape [examples, tokens of the longest], padded on the right."""
+
+    def __init__(self, pad_id: int, weighting: Weighting) -> None:
+        self._pad_id, self._weighting = pad_id, weighting
+
+    def __call__(self, rows: Sequence[Row]) -> dict[str, Tensor]:
+        """Ids, attention mask and labels as models take them; `weights` of labels, and where `choices` (A, B) are."""
+        ids = [torch.tensor(row["input_ids"]) for row in rows]
+        masks = [torch.tensor(row["loss_mask"]) for row in rows]
+        choices = [_choice(mask) & row["judgment"] for row, mask in zip(rows, masks, strict=True)]
+        weights = [self._weights(mask, choice) for mask, choice in zip(masks, choices, strict=True)]
+        labels = [torch.where(mask, example, IGNORED) for example, mask in zip(ids, masks, strict=True)]
+        return {
+            "input_ids": pad_sequence(ids, batch_first=True, padding_value=self._pad_id),
+            "attention_mask": pad_sequence([torch.ones_like(example) for example in ids], batch_first=True),
+            "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
+            "weights": pad_sequence(weights, batch_first=True),
+            "choices": pad_sequence(choices, batch_first=True),
+        }
+
+    def _weights(self, mask: Tensor, choice: Tensor) -> Tensor:
+        if self._weighting == "tokens":
+            return mask.float()
+        rest = mask & ~choice
+        parts = [part for part in (choice, rest) if part.any()]
+        return torch.stack([part / (part.sum() * len(parts)) for part in parts]).sum(0)
+
+
+def _choice(mask: Tensor) -> Tensor:
+    """True at the first target."""
+    return mask & (mask.cumsum(0) == 1)

@@ -1,0 +1,87 @@
+"""A recipe tried out in seconds: its configuration, its data and one step, on a tiny model of its architecture.
+
+Everything runs as it would, from the loaders to the model folder, but for what a laptop has not: the weights are random
+and few, data sets of the hub give way to generated rows of the same format, and a CPU computes in float32. What it
+can't show is whether the real model and data sets can be had, and whether they fit into memory.
+"""
+
+import tempfile
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from training.data.checkable.rows import checkable_rows, write_rows
+from training.data.source import Source
+from training.jsft.config import JsftConfig
+from training.jsft.stage import run_jsft
+from training.run.config import ConfigError, Section
+from training.run.processes import processes
+
+ROWS = 32
+"""Read or generated per source."""
+
+MICRO_BATCHES = 2
+"""Accumulated in the one step."""
+
+
+def dry_run(config: JsftConfig, tokenizer: Path) -> None:
+    """Take one step and write the model, in a temporary folder. Raises what `stage.run_jsft` raises."""
+    if processes().num_processes > 1:
+        raise ConfigError("a dry run takes one process; start it without 'accelerate launch'")
+    with tempfile.TemporaryDirectory(prefix="selfjudge-dry-run-") as name:
+        folder = Path(name)
+        make_tiny_model(config.start.architecture, tokenizer, config.data.max_length, folder / "start")
+        run_jsft(reduced(config, folder), folder / "run")
+
+
+def reduced(config: JsftConfig, folder: Path) -> JsftConfig:
+    """The configuration with few rows, one small step, and the tiny model in `folder`."""
+    small = config.optimisation.micro_batch * MICRO_BATCHES
+    changes: dict[str, Section] = {
+        "start": config.start.model_copy(update={"path": str(folder / "start")}),
+        "data": config.data.model_copy(
+            update={
+                "demonstrations": tuple(_local(source, folder) for source in config.data.demonstrations),
+                "pairs": tuple(_local(source, folder) for source in config.data.pairs),
+            }
+        ),
+        "optimisation": config.optimisation.model_copy(update={"steps": 1, "batch": small}),
+    }
+    if not torch.cuda.is_available():
+        changes["machine"] = config.machine.model_copy(update={"precision": "float32"})
+    return config.model_copy(update=changes)
+
+
+def _local(source: Source, folder: Path) -> Source:
+    """The head of a local source; for one on the hub, generated rows of its format."""
+    if source.path is not None:
+        return source.model_copy(update={"limit": min(source.limit or ROWS, ROWS)})
+    path = folder / f"{source.format}.jsonl"
+    write_rows(checkable_rows(source.format, ROWS), path)
+    return Source(format=source.format, path=path)
+
+
+def make_tiny_model(architecture: str, tokenizer: Path, context: int, folder: Path) -> None:
+    """Write a model folder with random weights. Raises ConfigError for what Transformers or the disk doesn't have."""
+    if not (tokenizer / "tokenizer_config.json").is_file():
+        raise ConfigError(f"--tokenizer {tokenizer}: no tokenizer there (no tokenizer_config.json)")
+    tokens = AutoTokenizer.from_pretrained(tokenizer, local_files_only=True)
+    try:
+        shape = AutoConfig.for_model(
+            architecture,
+            vocab_size=len(tokens),
+            hidden_size=64,
+            intermediate_size=128,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=context,
+            bos_token_id=tokens.bos_token_id,
+            eos_token_id=tokens.eos_token_id,
+            pad_token_id=tokens.pad_token_id,
+        )
+    except ValueError as error:
+        raise ConfigError(f"start.architecture is {architecture!r}: no model type of Transformers") from error
+    AutoModelForCausalLM.from_config(shape).save_pretrained(folder)
+    tokens.save_pretrained(folder)
