@@ -30,7 +30,8 @@ _THROUGHPUT_HEAD = ["N", "clients", *_CONTENDERS, *_RATIOS, "same winner"]
 _JUDGING_TEXT = """## What the judge reads, and what that costs
 
 Prompt tokens of judge reads for one tournament of the server's, the share of them that came from the prefix cache, and
-the bare engine's time for judging over its time for sampling.
+the bare engine's time for judging over its time for sampling. The cache shares whole blocks, on a CPU of 32 tokens, and
+the shipped model's judge prompts are mostly shorter than one.
 """
 _JUDGING_HEAD = ["N", "clients", "matches judged", "judge tokens", "cached", "judging / sampling"]
 
