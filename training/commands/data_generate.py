@@ -25,7 +25,9 @@ def share(text: str) -> float:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("output", type=Path, help="file to write; its name ends in .jsonl or .jsonl.gz")
-    parser.add_argument("--format", choices=("hh", "ultrafeedback", "preferences"), default="ultrafeedback", help=" ")
+    parser.add_argument(
+        "--format", choices=("hh", "ultrafeedback", "preferences"), default="ultrafeedback", help="form of the rows"
+    )
     parser.add_argument("--rows", type=positive, default=2000, help="rows, each about another instruction")
     parser.add_argument("--split", choices=("train", "held-out"), default="train", help="side of the tasks' split")
     parser.add_argument("--seed", type=int, default=0, help="decides instructions, responses and pairs")

@@ -1,7 +1,7 @@
 """Rendered examples for people: what is a target of the loss stands out, control tokens are dimmed.
 
-With colours targets are green; without (a file, a pipe, NO_COLOR) they stand between the brackets below. Plain ANSI codes are
-enough for that.
+With colours targets are green; without (a file, a pipe, NO_COLOR) they stand between the brackets below. Plain ANSI
+codes are enough for that.
 """
 
 import os
@@ -16,11 +16,10 @@ TARGET, CONTROL, TITLE, RESET = "\x1b[1;32m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
 OPENING, CLOSING = "⟦", "⟧"
 
 # A text must not steer the terminal: control characters but line ends and tabs are shown as their pictures.
-_PICTURES = (
-    {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
-    | {0x7F: 0x2421}
-    | {code: 0xFFFD for code in range(0x80, 0xA0)}
-)
+_PICTURES = {
+    **{code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"},
+    **dict.fromkeys(range(0x7F, 0xA0), 0xFFFD),
+}
 
 
 def wants_colours(stream: TextIO) -> bool:
@@ -38,7 +37,7 @@ def rendered(chat: Chat, example: JsftExample, *, colours: bool) -> str:
 
 
 def _title(example: JsftExample) -> str:
-    parts = [example.kind]
+    parts: list[str] = [example.kind]
     if example.choice:
         parts += [f"better response at {example.choice}"]
     if example.principle:

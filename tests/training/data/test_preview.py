@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from selfjudge import load_templates
 from training.data.chat import load_chat
@@ -16,6 +17,9 @@ CHAT = load_chat(str(Path("models", "selfjudge-tiny")))
 
 
 class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    @override
     def isatty(self) -> bool:
         return True
 
