@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=positive, default=2000, help="rows, each about another instruction")
     parser.add_argument("--split", choices=("train", "held-out"), default="train", help="side of the tasks' split")
     parser.add_argument("--seed", type=int, default=0, help="decides instructions, responses and pairs")
-    parser.add_argument("--hedged", type=share, default=0.1, help="share of responses that say 'I guess' or the like")
+    parser.add_argument("--hedged", type=share, default=0.05, help="share of responses that say 'I guess' or the like")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--model", type=Path, default=Path("models", "selfjudge-tiny"), help="model that responds")
     source.add_argument("--edits", action="store_true", help="edit right answers instead of sampling: quick, unreal")

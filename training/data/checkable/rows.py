@@ -20,7 +20,7 @@ from training.data.ultrafeedback import UltraFeedbackRow, Wanted, pairs
 from training.tasks import Problem
 from training.tasks.split import Split, draw_problems
 
-HEDGED_SHARE = 0.1
+HEDGED_SHARE = 0.05
 
 CHUNK = 4096
 """Problems that get their responses at a time."""
