@@ -16,6 +16,8 @@ class OfflineConfig(Section):
 
     model: Path
     """Model folder: initial policy and reference."""
+    architecture: str = "llama"
+    """Its model type in Transformers; of this a dry run makes a tiny model with random weights."""
     seed: int = 0
     """Decides the order of the pairs, the fresh adapter, and which rejected responses are drawn."""
     pairs: Annotated[tuple[Source, ...], Field(min_length=1)]

@@ -6,7 +6,7 @@ from typing import Any
 from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
 from torch import nn
 from transformers import Trainer
-from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from trl.trainer.dpo_trainer import DPOTrainer
 from typing_extensions import override
 
@@ -23,13 +23,21 @@ _NAMES = {
 """TRL's figures that self-training has too, and what they are called there."""
 
 
+class _Bar(ProgressCallback):
+    """Transformers' progress bar, without a line of figures for each step."""
+
+    @override
+    def on_log(self, *arguments: Any, **options: Any) -> None: ...
+
+
 class OfflineTrainer(DPOTrainer):
     """One run, in a folder of its own; a data set's rows are `prompt_ids`, `chosen_ids` and `rejected_ids`."""
 
     def __init__(self, *, folder: RunFolder, **options: Any) -> None:  # noqa: ANN401  # DPOTrainer's own
         self._folder = folder
-        super().__init__(**options)
-        self.remove_callback(PrinterCallback)
+        super().__init__(callbacks=[_Bar()], **options)
+        for callback in (PrinterCallback, ProgressCallback):
+            self.remove_callback(callback)
 
     def run(self) -> None:
         """Train to the end, from the newest checkpoint where there is one."""

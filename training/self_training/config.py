@@ -113,6 +113,8 @@ class SelfTrainingConfig(Section):
 
     model: Path
     """Model folder that JSFT made: initial policy, reference and judge."""
+    architecture: str = "llama"
+    """Its model type in Transformers; of this a dry run makes a tiny model with random weights."""
     seed: int = 0
     max_tokens: PositiveInt = 2048
     """Longest sequence: a prompt with its response, or a judgment."""

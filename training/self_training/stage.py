@@ -3,6 +3,7 @@
 Also serves runs that differ from on-policy training in their source only (`training.arms.off_policy`).
 """
 
+import gc
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def self_train(config: SelfTrainingConfig, output: Path) -> Path:
     for number in range(1, config.iterations + 1):
         one = config.model_copy(update={"model": model, "iterations": 1, "seed": config.seed + number - 1})
         model = _train_on_policy(one, output / f"iteration-{number}")
+        gc.collect()  # modules refer to each other; the next iteration has no room for this one's
     return model
 
 

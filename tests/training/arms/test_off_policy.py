@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
 
 from training.arms.off_policy import train_off_policy
 from training.run.config import ConfigError, load_config
 from training.run.metrics import read_metrics
 from training.self_training.config import SelfTrainingConfig
-from training.self_training.stage import self_train
+from training.self_training.stage import Parts
 
 TOY = Path(__file__).parents[1] / "self_training" / "toy.yaml"
 
@@ -36,11 +37,10 @@ def test_the_buffer_is_met_again_and_a_lost_part_is_made_again(toy_folder: Path,
     assert weights == (tmp_path / "run" / "model" / "model.safetensors").read_bytes()
 
 
-def test_on_policy_samples_anew(toy_folder: Path, tmp_path: Path) -> None:
-    config = toy(toy_folder, "prompts.checkable=16", "optimisation.batch=16", "optimisation.epochs=2")
-    self_train(config, tmp_path)
-    first, second = read_metrics(tmp_path)
-    assert first["judge/position_consistency"] != second["judge/position_consistency"]
+def test_on_policy_samples_anew(toy_folder: Path) -> None:
+    source = Parts.make(toy(toy_folder), Accelerator()).on_policy
+    assert source.judged(range(4), seed=1) == source.judged(range(4), seed=1)
+    assert source.judged(range(4), seed=1) != source.judged(range(4), seed=2)
 
 
 def test_iterations_are_refused(toy_folder: Path, tmp_path: Path) -> None:

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from selfjudge import Chat, SafeTokenizer
+from tests.training.self_training.processes import run_in_two
 from training.arms.offline import train_offline
 from training.arms.offline_config import OfflineConfig
 from training.arms.pair_tokens import encode_pairs
@@ -63,14 +66,14 @@ def test_long_pairs_are_cut_or_counted(chat: Chat) -> None:
 @pytest.fixture
 def config(toy_folder: Path, tmp_path: Path) -> OfflineConfig:
     file = tmp_path / "pairs.jsonl"
-    rows = [{"prompt": f"Add {n} and 4.", "chosen": str(n + 4), "rejected": str(n + 5)} for n in range(10, 26)]
+    rows = [{"prompt": f"Add {n} and 4.", "chosen": "yes", "rejected": "no"} for n in range(10, 26)]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return OfflineConfig(
         model=toy_folder,
         pairs=(Source(format="preferences", path=file),),
         max_tokens=64,
         lora=Lora(dropout=0.1),
-        optimisation=Optimisation(epochs=2, batch=8, learning_rate=1e-2),
+        optimisation=Optimisation(epochs=3, batch=8, learning_rate=2e-2),
         machine=Machine(micro_batch=4, checkpoint_every=2),
     )
 
@@ -78,7 +81,7 @@ def config(toy_folder: Path, tmp_path: Path) -> OfflineConfig:
 def test_a_run_learns_the_pairs_and_leaves_a_model(config: OfflineConfig, tmp_path: Path) -> None:
     model = train_offline(config, tmp_path / "run")
     lines = read_metrics(tmp_path / "run")
-    assert [line["step"] for line in lines] == [1, 2, 3, 4]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
     assert lines[0]["loss"] == pytest.approx(0.6931, abs=1e-3), "the reference is not the bare model"
     assert lines[-1]["reward/margin"] > lines[0]["reward/margin"]
     start, end = (AutoModelForCausalLM.from_pretrained(path).state_dict() for path in (config.model, model))
@@ -106,6 +109,21 @@ def test_an_interrupted_run_ends_with_the_same_weights(
     resumed = train_offline(config, tmp_path / "run")
     name = "model.safetensors"
     assert (resumed / name).read_bytes() == (whole / name).read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # several processes that each load everything
+def test_two_processes_give_the_result_of_one(config: OfflineConfig, tmp_path: Path) -> None:
+    config = config.model_copy(update={"lora": Lora(dropout=0.0)})  # each process draws its own
+    recipe = tmp_path / "offline.yaml"
+    recipe.write_text(yaml.safe_dump(config.model_dump(mode="json")), encoding="utf-8")
+    run_in_two("offline", "--config", str(recipe), "--output", str(tmp_path / "two"))
+    train_offline(config, tmp_path / "one")
+    one, two = (load_file(tmp_path / run / "adapter" / "adapter_model.safetensors") for run in ("one", "two"))
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, atol=1e-4, rtol=1e-3)
+    for mine, theirs in zip(read_metrics(tmp_path / "one"), read_metrics(tmp_path / "two"), strict=True):
+        assert theirs["loss"] == pytest.approx(mine["loss"], abs=1e-4)
 
 
 @pytest.mark.parametrize(

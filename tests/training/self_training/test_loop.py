@@ -1,10 +1,8 @@
 """Whole runs on a toy model: what they leave, and that neither death nor company changes the result."""
 
-import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from tests.training.self_training.processes import ENVIRONMENT, run_alone, run_in_two
 from training.cli import main
 from training.run.config import ConfigError, load_config
 from training.run.metrics import read_metrics
@@ -23,9 +22,7 @@ from training.self_training.policy import parameters_in_memory
 from training.self_training.stage import self_train
 
 TOY = Path(__file__).with_name("toy.yaml")
-SCRIPTS = Path(sys.executable).parent
 STEPS = 6
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def toy(model: Path, *overrides: str) -> SelfTrainingConfig:
@@ -78,15 +75,14 @@ def test_what_is_finished_is_not_done_again_and_the_folder_is_its_own(finished: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # several processes that each load everything
 def test_killed_over_and_over_a_run_ends_with_the_same_weights(
     finished: Path, toy_folder: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
     for steps in (1, 3, 5):
-        program = [str(SCRIPTS / "selfjudge-train"), *command(toy_folder, folder)]
-        with subprocess.Popen(
-            program, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
+        run = program(*command(toy_folder, folder))
+        with subprocess.Popen(run, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             while len(steps_logged(folder)) < steps:
                 assert process.poll() is None, "the run ended before it was killed"
                 time.sleep(0.002)
@@ -106,14 +102,10 @@ def steps_logged(folder: Path) -> list[float]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # several processes that each load everything
 def test_two_processes_give_the_result_of_one(finished: Path, toy_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    launch = [str(SCRIPTS / "accelerate"), "launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"]
-    launch += ["--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0", "--no_python"]
-    program = [*launch, str(SCRIPTS / "selfjudge-train"), *command(toy_folder, folder)]
-    environment = {**ENVIRONMENT, "ACCELERATE_USE_CPU": "true"}  # gloo; accelerate's --cpu wants an MPI
-    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
+    run_in_two(*command(toy_folder, folder))
     one, two = (load_file(run / "adapter" / "adapter_model.safetensors") for run in (finished, folder))
     assert one.keys() == two.keys()
     for name, tensor in one.items():
@@ -128,7 +120,9 @@ def test_an_iteration_begins_with_what_the_one_before_made(toy_folder: Path, tmp
     assert self_train(config, tmp_path) == tmp_path / "iteration-2" / "model"
     second = yaml.safe_load((tmp_path / "iteration-2" / "config.yaml").read_text(encoding="utf-8"))
     assert second["model"] == str(tmp_path / "iteration-1" / "model")
-    assert read_metrics(tmp_path / "iteration-2")[0]["kl"] == pytest.approx(0, abs=1e-3)
+    first_steps = [read_metrics(tmp_path / f"iteration-{number}")[0] for number in (1, 2)]
+    assert [step["kl"] for step in first_steps] == pytest.approx([0, 0], abs=1e-3)
+    assert first_steps[0]["memory/bytes"] == first_steps[1]["memory/bytes"], "the first policy is still in memory"
 
 
 @pytest.mark.parametrize(
@@ -161,3 +155,18 @@ def test_parameters_are_counted_once_wherever_they_are() -> None:
     assert after.parameters - before.parameters == 125
     assert after.bytes - before.bytes == 450
     assert other is not None
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_engine_is_handed_each_adapter(toy_folder: Path, tmp_path: Path) -> None:
+    overrides = ["prompts.checkable=40", "rollouts={backend: vllm, adapter_every: 2, engine: {cache_gib: 0.1}}"]
+    run_alone(*command(toy_folder, tmp_path / "run"), *overrides)
+    assert [path.name for path in sorted((tmp_path / "run" / "adapters").iterdir())] == [
+        "step-00000002",
+        "step-00000004",
+    ]
+    lines = read_metrics(tmp_path / "run")
+    assert len(lines) == STEPS
+    assert all(abs(line["kl"]) < 1 for line in lines)
+    assert lines[0]["memory/parameters"] > 0
