@@ -72,7 +72,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, object]]:
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionError(f"{path}: cannot be read: {error}") from error
     if path.suffix == ".jsonl":
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 yield f"{path}:{number}", _parse(f"{path}:{number}", line)
         return

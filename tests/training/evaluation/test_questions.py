@@ -24,6 +24,12 @@ def test_alpaca_eval(tmp_path: Path) -> None:
     assert load_questions(listed(tmp_path / "alpaca_eval.json", row)) == [Question(("Why?",), "koala")]
 
 
+def test_a_line_separator_within_a_question_is_no_new_line(tmp_path: Path) -> None:
+    path = tmp_path / "question.jsonl"
+    path.write_text('{"instruction": "one\u2028two"}\n', encoding="utf-8")
+    assert load_questions(path) == [Question(("one\u2028two",))]
+
+
 def test_mt_bench(tmp_path: Path) -> None:
     row = {"question_id": 81, "category": "math", "turns": ["1 + 1?", "Twice that?"], "reference": ["2", "4"]}
     assert load_questions(lines(tmp_path / "question.jsonl", row)) == [Question(("1 + 1?", "Twice that?"), "math")]

@@ -1,0 +1,32 @@
+"""The commands that docs/evaluation.md shows are ones that the configuration accepts."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from training.evaluation.config import JudgeConfig, PolicyConfig
+from training.evaluation.judge_report import COLUMNS
+from training.run.config import load_config, recipe_path
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+COMMANDS = [shlex.split(block.replace("\\\n", " ")) for block in re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)]
+KINDS: dict[str, type[JudgeConfig | PolicyConfig]] = {"judge": JudgeConfig, "policy": PolicyConfig}
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=[words[2] for words in COMMANDS])
+def test_a_shown_command_is_accepted(words: list[str]) -> None:
+    program, evaluate, kind, *arguments = words
+    assert (program, evaluate, arguments[0]) == ("selfjudge-train", "evaluate", "--output")
+    config = load_config(KINDS[kind], recipe_path(f"evaluate-{kind}"), arguments[2:])
+    assert "path/to" in str(config)
+
+
+def test_both_are_shown() -> None:
+    assert {words[2] for words in COMMANDS} == set(KINDS)
+
+
+def test_every_figure_of_a_judge_is_explained() -> None:
+    explained = {cell.lower() for cell in re.findall(r"^\| ([^|]+) \|", DOCUMENT, re.MULTILINE)}
+    assert {column.lower() for column in COLUMNS[2:]} - {"ties"} <= explained
