@@ -13,7 +13,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from tests.training.self_training.processes import ENVIRONMENT, run_alone, run_in_two
+from tests.training.self_training.processes import ENVIRONMENT, program, run_alone, run_in_two
 from training.cli import main
 from training.run.config import ConfigError, load_config
 from training.run.metrics import read_metrics
