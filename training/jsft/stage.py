@@ -32,6 +32,7 @@ def run_jsft(config: JsftConfig, folder: Path) -> Path:
     Raises ConfigError and DataError, which say what to change, and FloatingPointError where the loss diverges.
     """
     if (folder / MODEL).exists():
+        _open(config, folder)
         return folder / MODEL
     ready = load_start(config.start, config.seed)
     examples = load_examples(config.data, Chat(SafeTokenizer(ready.tokenizer)), config.seed)
@@ -68,11 +69,14 @@ def train(config: JsftConfig, ready: Ready, examples: Sequence[JsftExample], fol
         schedule = Schedule.of(len(examples), how.batch, how.epochs, how.steps)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    run = RunFolder.open(folder, config, seed=config.seed, main=state.is_main_process)
+    arguments = _arguments(config, schedule.steps, state.num_processes, folder)
+    run = _open(
+        config, folder
+    )  # not before, since a folder that was opened belongs to its configuration, right or wrong
     trainer = JsftTrainer(
         ready.model,
         ready.tokenizer,
-        _arguments(config, schedule.steps, state.num_processes, folder),
+        arguments,
         as_dataset(examples),
         StepSampler([len(example.input_ids) for example in examples], schedule, config.seed),
         Collator(ready.tokenizer.pad_token_id, how.weighting),
@@ -92,6 +96,10 @@ def train(config: JsftConfig, ready: Ready, examples: Sequence[JsftExample], fol
         shutil.rmtree(trained)
     state.wait_for_everyone()
     return folder / MODEL
+
+
+def _open(config: JsftConfig, folder: Path) -> RunFolder:
+    return RunFolder.open(folder, config, seed=config.seed, main=processes().is_main_process)
 
 
 def _arguments(config: JsftConfig, steps: int, sharers: int, folder: Path) -> SFTConfig:

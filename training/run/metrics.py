@@ -1,7 +1,7 @@
 """Metrics of a run: a line of JSON a step for programs, and TensorBoard's events for people.
 
 Leaves out what is worth logging. A run that is resumed logs again what came after its last checkpoint, so those lines
-are dropped first: every step stands in the log once.
+are dropped before the first new one: every step stands in the log once.
 """
 
 import json
@@ -24,13 +24,15 @@ class MetricsLog:
         self._board: SummaryWriter | None = None
         checkpoint = latest_checkpoint(folder)
         self._resumed_at = checkpoint.step if checkpoint else 0
-        if not silent:
-            self._drop_after(self._resumed_at)
+        self._fresh = True
 
     def log(self, step: int, **values: float) -> None:
         """Append the values of ``step``; a name with a slash stands in TensorBoard's group before the slash."""
         if self._silent:
             return
+        if self._fresh:
+            self._drop_after(self._resumed_at)
+            self._fresh = False
         line = json.dumps({"step": step, "time": round(time.time(), 3), **values})
         with (self._folder / FILE).open("a", encoding="utf-8") as file:
             file.write(line + "\n")

@@ -6,11 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from selfjudge import CONTROL_TOKENS, Chat, SafeTokenizer, dialogue_example
 from training.jsft.config import JsftConfig, Lora, Start
-from training.jsft.model import load_start
+from training.jsft.model import load_start, write_model
 from training.jsft.stage import run_jsft
 
 
@@ -75,3 +75,13 @@ def test_its_control_tokens_are_trained_and_saved(
     user = tokenizer.convert_tokens_to_ids("<|user|>")
     assert moved[user] > 1e-3
     assert (moved[65] > 1e-4) == (lora is None)
+
+
+def test_weights_are_written_in_the_type_that_was_asked_for(toy: Path, tmp_path: Path) -> None:
+    ready = load_start(Start(path=str(toy / "start"), architecture="llama"), seed=0)
+    write_model(toy / "start", ready, None, "bfloat16", tmp_path)
+    written, before = load_file(tmp_path / "model.safetensors"), load_file(toy / "start" / "model.safetensors")
+    assert written.keys() == before.keys()
+    for name, values in written.items():
+        assert torch.equal(values, before[name].bfloat16())
+    assert AutoModelForCausalLM.from_pretrained(tmp_path).dtype == torch.bfloat16

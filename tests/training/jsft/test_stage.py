@@ -91,6 +91,17 @@ def test_an_adapter_is_merged_into_the_weights(config: JsftConfig, tmp_path: Pat
     assert (merged - before).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("lora", [None, Lora(rank=4, dropout=0.0)])
+def test_gradient_checkpointing_changes_nothing_but_memory(
+    config: JsftConfig, tmp_path: Path, lora: Lora | None
+) -> None:
+    config = with_optimisation(config, steps=2).model_copy(update={"lora": lora})
+    saving = config.model_copy(update={"machine": config.machine.model_copy(update={"gradient_checkpointing": True})})
+    plain, saved = weights(run_jsft(config, tmp_path / "plain")), weights(run_jsft(saving, tmp_path / "saving"))
+    for name, values in plain.items():
+        torch.testing.assert_close(saved[name], values, atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("place", "left_at"), [("step", 3), ("checkpoint", 3), ("model", 8)])
 def test_killed_anywhere_it_resumes_to_the_same_weights(
@@ -136,6 +147,14 @@ def test_what_was_finished_is_not_done_again(config: JsftConfig, tmp_path: Path)
     written = (model / "model.safetensors").stat().st_mtime_ns
     assert run_jsft(config, tmp_path) == model
     assert (model / "model.safetensors").stat().st_mtime_ns == written
+    with pytest.raises(ConfigError, match=r"optimisation\.learning_rate: 0\.003 there, 0\.004 now"):
+        run_jsft(with_optimisation(config, learning_rate=0.004), tmp_path)
+
+
+def test_a_mistake_that_is_seen_before_training_leaves_the_folder_to_others(config: JsftConfig, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no multiple"):
+        run_jsft(with_optimisation(config, batch=7), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(config: JsftConfig, tmp_path: Path) -> None:
