@@ -76,6 +76,8 @@ def sweep_curves(points: Sequence[Point], title: str) -> Figure:
         axes.set_xscale("log", base=2)
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.set(xlabel="N", title=name)
+        if not any(one.high for one in estimates):
+            axes.set_ylim(0, 1)  # all zero: no scale of its own
         axes.grid(alpha=0.3)
     figure.suptitle(title)
     return figure
