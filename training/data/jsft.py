@@ -110,11 +110,13 @@ def _judgments(encoder: JudgmentEncoder, pair: PreferencePair, max_tokens: int) 
         of_chosen, of_rejected = pair.rationale
         at_a, at_b = RationalePair(of_chosen, of_rejected), RationalePair(of_rejected, of_chosen)
     asked, chosen, rejected = pair.conversation, pair.chosen, pair.rejected
-    shortened = encoder.encode(asked, chosen, rejected).cut is not None
     orders: list[tuple[Choice, Example]] = [
         ("A", judgment_example(encoder, asked, chosen, rejected, "A", at_a)),
         ("B", judgment_example(encoder, asked, rejected, chosen, "B", at_b)),
     ]
+    # A prompt that was cut fills its room but for a few tokens: a short one need not be encoded again to know.
+    full = max(len(example.prompt_ids) for _, example in orders) > encoder.max_tokens / 2
+    shortened = full and encoder.encode(asked, chosen, rejected).cut is not None
     return [
         JsftExample(
             example.input_ids[:max_tokens],

@@ -37,4 +37,6 @@ class Loaded(NamedTuple, Generic[Record]):
         lines += [f"  {row.source}:{row.line}: {row.reason}" for row in self.malformed[:SHOWN]]
         if len(self.malformed) > SHOWN:
             lines.append(f"  and {len(self.malformed) - SHOWN:,} more")
-        return lines + [f"  left out {count:,} times: {reason}" for reason, count in self.left_out.most_common()]
+        return lines + [
+            f"  left out {count:,} times: {reason}" for reason, count in self.left_out.most_common() if count
+        ]

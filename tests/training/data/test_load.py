@@ -73,3 +73,17 @@ def test_a_template_with_principles_takes_ultrafeedback_only(tmp_path: Path) -> 
     source = Source(format="preferences", path=write(tmp_path / "p.jsonl", [plain("a")]))
     with pytest.raises(DataError, match="'ultrafeedback-principle' needs pairs under principles"):
         load_pairs([source], PRINCIPLED)
+
+
+def test_what_a_sound_row_does_not_give_is_counted(tmp_path: Path) -> None:
+    notes = {"honesty": {"Rating": "3", "Rationale": "Modest."}, "helpfulness": {"Rating": "2", "Rationale": "Meh."}}
+    row = {"instruction": "Do.", "completions": [{"response": text, "annotations": notes} for text in ("one", "other")]}
+    source = Source(format="ultrafeedback", path=write(tmp_path / "uf.jsonl", [row]))
+    loaded = load_pairs([source], TEMPLATES["ultrafeedback-principle-rationale"])
+    assert loaded.account("pairs") == [
+        "0 pairs from 1 rows, 0 of them malformed",
+        *(
+            f"  left out 1 times: no response is inferior under {principle!r}"
+            for principle in PRINCIPLED.principles or ()
+        ),
+    ]
