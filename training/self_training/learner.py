@@ -31,8 +31,9 @@ class Learned(NamedTuple):
     reward_accuracy: float
     """Share of pairs whose chosen response has the higher implicit reward."""
     kl: float
-    """Estimate of KL(policy, reference) per response, in nats: mean log-ratio of the responses learnt from, which are
-    the policy's samples (top-p and the skipping of ties make it an approximation)."""
+    """Mean log-ratio of the responses learnt from, in nats. On-policy, these are samples of the policy, and this is an
+    estimate of KL(policy, reference) per response, as good as top-p and the skipping of pairs let it be. From a buffer
+    they are the reference's samples, and it estimates -KL(reference, policy)."""
     gradient_norm: float
     """Before clipping."""
 
