@@ -1,7 +1,8 @@
 """`selfjudge-train jsft`: one model that answers and judges."""
 
 import argparse
-from pathlib import Path
+
+from training.commands.run_arguments import add_run_arguments
 
 NAME = "jsft"
 HELP = "fine-tune a model to answer and to judge (JSFT)"
@@ -18,18 +19,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--config", default="jsft-tiny", help="YAML file, or the name of one that ships")
-    parser.add_argument("--output", type=Path, default=Path("build", "jsft"), help="folder of the run")
-    parser.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="check the configuration and the data and take one step with a tiny model of the same architecture and "
-        "random weights; nothing is fetched from the hub (its data sets are replaced by generated rows), nothing kept",
-    )
-    parser.add_argument(
-        "--tokenizer", type=Path, default=Path("models", "selfjudge-tiny"), help="tokenizer folder for the dry run"
-    )
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="replaces a value of the configuration")
+    add_run_arguments(parser, config="jsft-tiny", output="jsft")
 
 
 def run(options: argparse.Namespace) -> int:
