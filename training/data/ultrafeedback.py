@@ -18,9 +18,12 @@ from training.data.comparative import is_comparative
 from training.data.loaded import MalformedRowError
 from training.data.records import Demonstration, PreferencePair, Rationale
 
+NOTHING_SAID = ("N/A", "None", "")
+"""What stands in the data set where there is no rating or no rationale."""
+
 
 def _none_if_unrated(value: object) -> object:
-    return None if value in ("N/A", "") else value
+    return None if value in NOTHING_SAID else value
 
 
 class Annotation(BaseModel):
@@ -34,7 +37,8 @@ class Annotation(BaseModel):
     @property
     def explanation(self) -> str:
         """Why it has this rating; empty where nobody says."""
-        return (self.rationale_for_rating or self.rationale or "").strip()
+        said = (self.rationale_for_rating or self.rationale or "").strip()
+        return "" if said in NOTHING_SAID else said
 
 
 class Completion(BaseModel):

@@ -77,6 +77,15 @@ def test_rationales_follow_their_responses_and_comparisons_are_out() -> None:
     assert left_out["rationale is missing or compares responses"] == 4
 
 
+@pytest.mark.parametrize("nothing", ["N/A", "None", "", None])
+def test_a_rationale_that_says_nothing_is_none(nothing: str | None) -> None:
+    empty = {"honesty": {"Rating": "5", "Rationale": nothing}}
+    asked = row({"response": "a", "annotations": empty}, completion("b", 1, 1, 1, 1))
+    left_out: Counter[str] = Counter()
+    assert pairs(asked, JM_PR, left_out) == []
+    assert left_out["rationale is missing or compares responses"] == 1
+
+
 def test_the_rationale_for_the_rating_comes_before_that_for_the_type() -> None:
     note = {"Rating": "3", "Rationale": "None", "Type": ["1"], "Rationale For Rating": "Partly right."}
     other = {"Rating": "5", "Rationale": "None", "Type": ["1"], "Rationale For Rating": "Right."}

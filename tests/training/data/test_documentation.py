@@ -1,0 +1,24 @@
+"""The rows that docs/training-data.md shows are what the loaders take."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from selfjudge import load_templates
+from training.data.load import load_demonstrations, load_pairs
+from training.data.source import Format, Source
+
+SHOWN = dict(re.findall(r"```json (\w+)\n(.*?)```", Path("docs", "training-data.md").read_text("utf-8"), re.DOTALL))
+
+
+@pytest.mark.parametrize("format_", get_args(Format))
+def test_rows_shown_are_taken(format_: Format, tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(SHOWN[format_], encoding="utf-8")
+    source = Source(format=format_, path=tmp_path / "rows.jsonl")
+    pairs = load_pairs([source], load_templates()["ultrafeedback"], strict=True).records
+    assert {(pair.chosen, pair.rejected) for pair in pairs} == {("The sky.", "Grass.")}
+    assert {pair.conversation[-1]["content"] for pair in pairs} == {"Name a blue thing."}
+    shown = load_demonstrations([source], strict=True).records
+    assert {demonstration.response for demonstration in shown} == {"The sky."}
