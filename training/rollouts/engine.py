@@ -100,14 +100,20 @@ class EngineRollOuts:
         from vllm.inputs.engine import tokens_input  # noqa: PLC0415
         from vllm.outputs import RequestOutput  # noqa: PLC0415
 
-        for place, (prompt, how) in enumerate(zip(prompts, params, strict=True)):
-            self._engine.add_request(str(place), tokens_input(prompt), how, lora_request=adapter)
+        names = [str(place) for place in range(len(prompts))]
         found: dict[str, list[CompletionOutput]] = {}
-        while self._engine.has_unfinished_requests():
-            for output in self._engine.step():
-                if isinstance(output, RequestOutput) and output.finished:
-                    found[output.request_id] = output.outputs
-        return [found[str(place)] for place in range(len(prompts))]
+        try:
+            for name, prompt, how in zip(names, prompts, params, strict=True):
+                self._engine.add_request(name, tokens_input(prompt), how, lora_request=adapter)
+            while self._engine.has_unfinished_requests():
+                for output in self._engine.step():
+                    if isinstance(output, RequestOutput) and output.finished:
+                        found[output.request_id] = output.outputs
+        except BaseException:
+            # What is left in the engine would come back among the answers of the next call.
+            self._engine.abort_request(names)
+            raise
+        return [found[name] for name in names]
 
 
 def _parameters(**options: Any) -> "SamplingParams":  # noqa: ANN401  vLLM's own

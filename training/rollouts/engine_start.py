@@ -5,6 +5,7 @@ vLLM is imported in here only when an engine is made, so that training works wit
 
 import os
 import random
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,11 +97,13 @@ def start_engine(model: Path, settings: EngineSettings) -> "LLMEngine":
 
 @contextmanager
 def _process_state_kept() -> Iterator[None]:
-    """An engine seeds every generator there is, and on a CPU turns PyTorch's setter of threads into a warning."""
+    """Starting an engine seeds every generator there is, and on a CPU disables PyTorch's setter of threads."""
     set_num_threads, of_python, of_numpy = torch.set_num_threads, random.getstate(), np.random.get_state()  # noqa: NPY002
     devices = list(range(torch.cuda.device_count()))
     try:
-        with torch.random.fork_rng(devices):
+        with torch.random.fork_rng(devices), warnings.catch_warnings():
+            # vLLM looks at every attribute of PyTorch, deprecated ones included.
+            warnings.simplefilter("ignore", FutureWarning)
             yield
     finally:
         torch.set_num_threads = set_num_threads

@@ -12,16 +12,36 @@ from torch import Tensor
 
 def multiply_by_runs() -> None:
     """Replace the multiplications of vLLM's `PunicaWrapperCPU`."""
+    from vllm.lora.punica_wrapper.punica_base import PunicaWrapperBase  # noqa: PLC0415
     from vllm.lora.punica_wrapper.punica_cpu import PunicaWrapperCPU  # noqa: PLC0415
 
+    def find_runs(self: Any, slots: Tensor) -> None:  # noqa: ANN401
+        PunicaWrapperBase._update_prefill_metadata(self, slots)
+        self.runs = _runs(slots)
+
+    PunicaWrapperCPU._update_prefill_metadata = find_runs  # type: ignore[method-assign]
     PunicaWrapperCPU._shrink_prefill = _shrink  # type: ignore[method-assign]
+    PunicaWrapperCPU._expand_prefill = _expand  # type: ignore[method-assign]
     PunicaWrapperCPU._expand_slice_prefill = _expand_slice  # type: ignore[method-assign]
 
 
+def _runs(slots: Tensor) -> list[tuple[slice, int]]:
+    """Runs of tokens that share an adapter, and the adapter's slot; tokens without one are in none."""
+    found, lengths = slots.unique_consecutive(return_counts=True)  # type: ignore[no-untyped-call]  # torch's
+    ends = lengths.cumsum(0)
+    runs = zip((ends - lengths).tolist(), ends.tolist(), found.tolist(), strict=True)
+    return [(slice(start, end), slot) for start, end, slot in runs if slot >= 0]
+
+
 def _shrink(self: Any, y: Tensor, x: Tensor, w_t_all: Tensor, scale: float) -> None:  # noqa: ANN401
-    """`y[rows] = scale * x[rows] A.T`, for each run of rows with an adapter; A is [slots, 1, rank, inputs]."""
-    for rows, slot in _runs(self):
+    """`y[rows] = scale * x[rows] A.T`, for each run of rows; A is [slots, 1, rank, inputs]."""
+    for rows, slot in self.runs:
         y[rows] = (x[rows] @ w_t_all[slot, 0].T).mul_(scale)
+
+
+def _expand(self: Any, y: Tensor, x: Tensor, w_t_all: Tensor, add_inputs: bool) -> None:  # noqa: ANN401
+    """`y[rows] += x[rows] B.T`, for each run of rows; B is [slots, 1, outputs, rank], its outputs perhaps padded."""
+    _expand_slice(self, y, x, w_t_all, 0, min(y.shape[1], w_t_all.shape[-2]), add_inputs)
 
 
 def _expand_slice(
@@ -33,20 +53,11 @@ def _expand_slice(
     y_slice_size: int,
     add_inputs: bool,
 ) -> None:
-    """`y[rows, columns] += x[rows] B.T`, for each run of rows with an adapter; B is [slots, 1, outputs, rank]."""
-    columns = slice(y_offset, y_offset + y_slice_size)
-    for rows, slot in _runs(self):
-        added = x[rows].to(y.dtype) @ w_t_all[slot, 0].T
-        y[rows, columns] = y[rows, columns] + added if add_inputs else added
-
-
-def _runs(wrapper: Any) -> list[tuple[slice, int]]:  # noqa: ANN401
-    """Runs of rows that share an adapter, and its slot; rows without adapter are in none."""
-    if wrapper.no_lora:
-        return []
-    starts, lengths, slots = (part.tolist() for part in wrapper.prefill_metadata[:3])
-    return [
-        (slice(start, start + length), slot)
-        for start, length, slot in zip(starts, lengths, slots, strict=True)
-        if slot >= 0
-    ]
+    """`y[rows, columns] += x[rows] B.T`, for each run of rows."""
+    for rows, slot in self.runs:
+        target = y[rows, y_offset : y_offset + y_slice_size]
+        added = x[rows].to(y.dtype) @ w_t_all[slot, 0, :y_slice_size].T
+        if add_inputs:
+            target += added
+        else:
+            target.copy_(added)

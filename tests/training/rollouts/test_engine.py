@@ -1,0 +1,193 @@
+"""The engine says what the other back end says, to 1e-4, with and without adapter, and leaves its process alone."""
+
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from peft import PeftModel
+
+from selfjudge import JudgmentEncoder
+from tests.training.rollouts.conftest import SHIPPED, load_shipped, randomised
+from training.data.records import Messages
+from training.rollouts.base import AdapterError, EngineMissingError, PromptError, RollOuts, Sampling
+from training.rollouts.engine import EngineRollOuts, _parameters
+from training.rollouts.engine_start import EngineSettings, _process_state_kept
+from training.rollouts.hugging_face import HuggingFaceRollOuts
+from training.rollouts.prompts import encode_prompts
+
+needs_engine = pytest.mark.slow
+GREEDY = Sampling(temperature=0, max_new_tokens=12)
+PLAIN = Sampling(temperature=1.0, top_p=0.9, max_new_tokens=12)
+
+
+def greedy(rollouts: RollOuts, conversations: list[Messages]) -> list[list[int]]:
+    groups = rollouts.sample(conversations, samples=1, sampling=GREEDY, seed=0)
+    return [group[0].token_ids for group in groups]
+
+
+@needs_engine
+def test_judge_probabilities_agree(
+    engine: EngineRollOuts,
+    hugging_face: HuggingFaceRollOuts,
+    make_adapter: Callable[[int], Path],
+    encoder: JudgmentEncoder,
+    judge_prompts: list[list[int]],
+) -> None:
+    engine.use_adapter(make_adapter(1))
+    ours, theirs = (each.read(judge_prompts, encoder.choice_tokens) for each in (engine, hugging_face))
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.preference == pytest.approx(other.preference, abs=1e-4)
+        assert one.label_mass == pytest.approx(other.label_mass, abs=1e-4)
+        assert [one.logprob_a, one.logprob_b] == pytest.approx([other.logprob_a, other.logprob_b], abs=1e-4)
+
+
+@needs_engine
+def test_samples_and_their_log_probabilities_agree(
+    engine: EngineRollOuts,
+    hugging_face: HuggingFaceRollOuts,
+    policy: PeftModel,
+    make_adapter: Callable[[int], Path],
+    conversations: list[Messages],
+) -> None:
+    engine.use_adapter(make_adapter(1))
+    generated = greedy(engine, conversations)
+    assert generated == greedy(hugging_face, conversations)
+    prompts = encode_prompts(engine.chat, conversations)
+    how = _parameters(max_tokens=GREEDY.max_new_tokens, temperature=0, logprobs=0, stop_token_ids=engine._ends)
+    outputs = engine._run(prompts, [how] * len(prompts), engine._adapter)
+    policy.eval()
+    for prompt, ids, [output] in zip(prompts, generated, outputs, strict=True):
+        with torch.no_grad():
+            logits = policy(input_ids=torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1]
+        expected = logits.log_softmax(-1)[range(len(ids)), ids].tolist()
+        found = [at[token].logprob for at, token in zip(output.logprobs or [], ids, strict=True)]
+        assert found == pytest.approx(expected, abs=1e-4)
+
+
+@needs_engine
+def test_adapters_are_exchanged_and_the_judge_has_none(
+    engine: EngineRollOuts,
+    make_adapter: Callable[[int], Path],
+    conversations: list[Messages],
+    encoder: JudgmentEncoder,
+    judge_prompts: list[list[int]],
+) -> None:
+    engine.use_adapter(None)
+    bare, judged = greedy(engine, conversations), engine.read(judge_prompts, encoder.choice_tokens)
+    found = []
+    for seed in (1, 2, 1):
+        engine.use_adapter(make_adapter(seed))
+        found.append(greedy(engine, conversations))
+        readings = engine.read(judge_prompts, encoder.choice_tokens)
+        assert [one.preference for one in readings] == pytest.approx([one.preference for one in judged], abs=1e-6)
+        assert len(engine._engine.list_loras()) == 1
+    assert found[0] == found[2] != found[1]
+    assert bare not in found
+    engine.use_adapter(None)
+    assert greedy(engine, conversations) == bare
+    assert not engine._engine.list_loras()
+
+
+@needs_engine
+def test_a_folder_that_was_rewritten_is_a_new_adapter(
+    engine: EngineRollOuts, tmp_path: Path, conversations: list[Messages]
+) -> None:
+    found = []
+    for seed in (1, 2):
+        randomised(load_shipped(), seed).save_pretrained(str(tmp_path))
+        engine.use_adapter(tmp_path)
+        found.append(greedy(engine, conversations))
+    assert found[0] != found[1]
+
+
+@needs_engine
+def test_requests_with_and_without_adapter_share_a_batch(
+    engine: EngineRollOuts,
+    make_adapter: Callable[[int], Path],
+    encoder: JudgmentEncoder,
+    judge_prompts: list[list[int]],
+) -> None:
+    engine.use_adapter(make_adapter(1))
+    how = _parameters(max_tokens=1, temperature=0, logprob_token_ids=list(encoder.choice_tokens))
+
+    def logprobs(adapted: list[bool]) -> list[float]:
+        core = engine._engine
+        core.reset_prefix_cache()
+        for place, (prompt, on) in enumerate(zip(judge_prompts, adapted, strict=True)):
+            from vllm.inputs.engine import tokens_input
+
+            core.add_request(str(place), tokens_input(prompt), how, lora_request=engine._adapter if on else None)
+        found = {}
+        while core.has_unfinished_requests():
+            found |= {int(one.request_id): one.outputs[0] for one in core.step()}
+        return [found[place].logprobs[0][encoder.choice_tokens.a].logprob for place in range(len(judge_prompts))]
+
+    mixed = [bool(place % 2) for place in range(len(judge_prompts))]
+    without, with_adapter = logprobs([False] * len(mixed)), logprobs([True] * len(mixed))
+    assert without != pytest.approx(with_adapter, abs=1e-2)
+    expected = [with_adapter[place] if on else without[place] for place, on in enumerate(mixed)]
+    assert logprobs(mixed) == pytest.approx(expected, abs=1e-4)
+
+
+@needs_engine
+def test_seeds_reproduce_whatever_stands_around(engine: EngineRollOuts, conversations: list[Messages]) -> None:
+    first, again, other = (engine.sample(conversations, samples=2, sampling=PLAIN, seed=seed) for seed in (3, 3, 4))
+    assert first == again != other
+    assert any(one.text != two.text for one, two in first)
+    assert engine.sample(conversations[:3], samples=2, sampling=PLAIN, seed=3) == first[:3]
+
+
+@needs_engine
+def test_the_nucleus_is_kept_to(engine: EngineRollOuts, conversations: list[Messages]) -> None:
+    narrow = engine.sample(conversations, samples=1, sampling=PLAIN._replace(top_p=1e-6), seed=0)
+    assert narrow == engine.sample(conversations, samples=1, sampling=GREEDY, seed=0)
+
+
+@needs_engine
+def test_a_bad_adapter_changes_nothing(
+    engine: EngineRollOuts, make_adapter: Callable[[int], Path], conversations: list[Messages], tmp_path: Path
+) -> None:
+    engine.use_adapter(make_adapter(1))
+    before = greedy(engine, conversations)
+    with pytest.raises(AdapterError, match=r"no adapter_config\.json"):
+        engine.use_adapter(tmp_path)
+    assert greedy(engine, conversations) == before
+
+
+@needs_engine
+def test_a_prompt_without_room_is_refused(engine: EngineRollOuts, encoder: JudgmentEncoder) -> None:
+    with pytest.raises(PromptError, match="prompt 0"):
+        engine.sample([[{"role": "user", "content": "abc " * 2000}]], samples=1, sampling=GREEDY, seed=0)
+    with pytest.raises(PromptError, match="prompt 0"):
+        engine.read([[5] * 1024], encoder.choice_tokens)
+
+
+@pytest.mark.parametrize(("lora_rank", "served"), [(1, 1), (2, 8), (8, 8), (9, 16), (300, 320), (512, 512)])
+def test_the_engine_is_started_for_the_next_higher_rank(lora_rank: int, served: int) -> None:
+    assert EngineSettings(lora_rank=lora_rank).max_rank == served
+
+
+def test_without_vllm_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vllm.engine.arg_utils", None)
+    with pytest.raises(EngineMissingError, match=r"requirements/cpu\.txt"):
+        EngineRollOuts(SHIPPED)
+
+
+def test_starting_an_engine_leaves_the_process_as_it_was() -> None:
+    def draws() -> list[float]:
+        return [random.random(), np.random.rand(), torch.rand(1).item()]  # noqa: NPY002, TID251
+
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    expected, threads = draws(), torch.set_num_threads
+    random.setstate(states[0])
+    np.random.set_state(states[1])  # noqa: NPY002
+    torch.set_rng_state(states[2])
+    with _process_state_kept():
+        draws()
+        torch.set_num_threads = print
+    assert draws() == expected
+    assert torch.set_num_threads is threads
