@@ -9,7 +9,7 @@ MODEL ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check model bench evaluate set-up set-up-train set-up-dev
+.PHONY: help serve test check model bench evaluate paper set-up set-up-train set-up-dev
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,6 +34,9 @@ bench: set-up-train ## Measure the server against the bare engine and against a 
 
 evaluate: set-up-train ## Measure the model that ships against truth on held-out prompts.
 	@$(BIN)/selfjudge-train evaluate truth
+
+paper: set-up-train ## Train the paper's comparisons in miniature, and report on its claims: an hour on two cores.
+	@$(BIN)/selfjudge-train paper
 
 set-up:
 	@$(PYTHON) scripts/set_up.py

@@ -4,9 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from training.commands import data, evaluate, jsft, model, off_policy, offline, self_train
+from training.commands import data, evaluate, jsft, model, off_policy, offline, paper, self_train
 
-COMMANDS = (jsft, self_train, offline, off_policy, evaluate, data, model)
+COMMANDS = (jsft, self_train, offline, off_policy, evaluate, data, model, paper)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,88 @@
+"""Figures, differences and verdicts, on values whose answers are known."""
+
+import math
+
+import numpy as np
+import pytest
+
+from training.evaluation.statistics import Estimate
+from training.paper.claims import Claim, Part
+from training.paper.figures import (
+    combination,
+    difference,
+    estimate,
+    exact,
+    judge_accuracy,
+    judge_consistency,
+    mean_score,
+    stacked,
+    win_rate,
+)
+from training.paper.measure import Judged
+from training.tasks import Problem
+
+PROBLEM = Problem("sort", "KDAZ", "Sort these letters: KDAZ", "ADKZ")
+
+
+def test_the_interval_of_independent_trials_has_the_width_of_theory() -> None:
+    values = stacked([[float(number % 4 == 0) for number in range(400)]])
+    found = estimate(values)
+    assert found.mean == 0.25
+    error = math.sqrt(0.25 * 0.75 / 400)
+    assert found.low == pytest.approx(0.25 - 1.96 * error, abs=0.008)
+    assert found.high == pytest.approx(0.25 + 1.96 * error, abs=0.008)
+
+
+def test_runs_that_differ_widen_the_interval() -> None:
+    same = estimate(stacked([[0.5] * 100] * 3))
+    assert (same.low, same.high) == (0.5, 0.5)
+    apart = estimate(stacked([[share] * 100 for share in (0.4, 0.5, 0.6)]))
+    assert apart.low == pytest.approx(0.4)
+    assert apart.high == pytest.approx(0.6)
+
+
+def test_a_difference_on_the_same_instructions_is_paired() -> None:
+    hardness = np.random.default_rng(0).random((1, 200))
+    found = difference(hardness + 0.1, hardness)
+    assert found.mean == pytest.approx(0.1)
+    assert found.low == pytest.approx(0.1)
+    assert found.high == pytest.approx(0.1)
+    assert difference(hardness, hardness + 0.1).mean == pytest.approx(-0.1)
+
+
+def test_gains_of_gains() -> None:
+    levels = [stacked([[level] * 50]) for level in (0.2, 0.5, 0.6)]
+    first_less_last = combination([(1.0, levels[1]), (-1.0, levels[0]), (-1.0, levels[2]), (1.0, levels[1])])
+    assert first_less_last.mean == pytest.approx(0.3 - 0.1)
+
+
+def test_pairs_of_one_prompt_count_as_one() -> None:
+    judged = Judged(points=[1, 0, 0.5, 1], consistent=[True, False, True, True], prompts=["b", "b", "a", "c"])
+    assert judge_accuracy(judged) == [0.5, 0.5, 1.0]
+    assert judge_consistency(judged) == [1.0, 0.5, 1.0]
+
+
+def test_answers_win_by_their_ratings() -> None:
+    answers = [["ADKZ", "ADKZ", "ADKX", "I guess ADKX"]]
+    assert win_rate([PROBLEM], answers, [["ADKX"]]) == [(1 + 1 + 0.5 + 1) / 4]
+    assert win_rate([PROBLEM], [["ADKX"]], [["ADKZ"]]) == [0.0]
+    assert win_rate([PROBLEM], [["ADKZ", "ADKX"]], [["ADKZ", "ADKX"]]) == [0.5]
+    assert mean_score([PROBLEM], answers, exact) == [0.5]
+
+
+def effect(low: float, high: float) -> Part:
+    return Part("", Estimate((low + high) / 2, low, high, 10))
+
+
+@pytest.mark.parametrize(
+    ("parts", "verdict"),
+    [
+        ([effect(0.1, 0.2), effect(0.01, 0.3)], "holds"),
+        ([effect(0.1, 0.2), effect(-0.01, 0.3)], "holds in part"),
+        ([effect(-0.1, 0.2)], "not shown"),
+        ([effect(-0.2, -0.1)], "does not hold"),
+        ([effect(-0.2, -0.1), effect(0.1, 0.2)], "does not hold as a whole"),
+    ],
+)
+def test_a_claim_holds_where_all_intervals_lie_above_0(parts: list[Part], verdict: str) -> None:
+    assert Claim("", parts).verdict == verdict

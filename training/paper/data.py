@@ -1,0 +1,65 @@
+"""Rows in UltraFeedback's form: weak checkpoints respond, programs rate and explain (`training.data.checkable`).
+
+One response of each checkpoint to an instruction, at temperature 1, as UltraFeedback has four models' completions.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from selfjudge import Chat, SafeTokenizer
+from training.data.checkable.responses import Responder, Response
+from training.data.checkable.rows import checkable_rows, write_rows
+from training.data.source import Source
+from training.paper.base import checkpoint
+from training.paper.recipe import PaperRecipe
+from training.self_training.seeds import derived_seed
+from training.tasks import Problem
+from training.tasks.split import Split
+from training.tiny.model import load_model
+from training.tiny.sample import sample_answers
+
+TRAIN, TEST = "train.jsonl", "test.jsonl"
+"""What the stage leaves in its folder."""
+
+
+def make_data(recipe: PaperRecipe, base: Path, folder: Path) -> None:
+    """Write training rows, and test rows about held-out instructions."""
+    responder = _responder([checkpoint(base, step) for step in recipe.data.responders])
+    parts = [(TRAIN, Split.TRAIN, recipe.data.rows), (TEST, Split.HELD_OUT, recipe.data.test_rows)]
+    for name, split, count in parts:
+        rows = checkable_rows(
+            "ultrafeedback",
+            count,
+            seed=derived_seed(recipe.seed, name),
+            split=split,
+            responder=responder,
+            hedged=recipe.data.hedged,
+        )
+        write_rows(rows, folder / name)
+
+
+def source(data: Path, name: str, limit: int | None = None) -> Source:
+    """One of the files in the folder of the stage."""
+    return Source(format="ultrafeedback", path=data / name, limit=limit)
+
+
+def _responder(checkpoints: Sequence[Path]) -> Responder:
+    loaded = [load_model(path) for path in checkpoints]
+
+    def respond(problems: Sequence[Problem], seed: int) -> list[list[Response]]:
+        prompts = [problem.prompt for problem in problems]
+        made: list[list[Response]] = [[] for _ in problems]
+        for path, (model, tokenizer) in zip(checkpoints, loaded, strict=True):
+            drawn = sample_answers(
+                model,
+                Chat(SafeTokenizer(tokenizer)),
+                prompts,
+                samples=1,
+                temperature=1.0,
+                seed=derived_seed(seed, path.name),
+            )
+            for responses, [text] in zip(made, drawn, strict=True):
+                responses.append(Response(text, path.name))
+        return made
+
+    return respond

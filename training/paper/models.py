@@ -1,0 +1,113 @@
+"""The models that are compared: which stage trains each, with which configuration.
+
+The four of tables 2 and 5 differ in their judgment template, and in whether there are demonstrations; the three arms of
+table 4 in where their pairs come from. All else is equal.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from training.arms.off_policy import train_off_policy
+from training.arms.offline import train_offline
+from training.arms.offline_config import OfflineConfig
+from training.jsft.config import Data, JsftConfig, Start
+from training.jsft.config import Machine as JsftMachine
+from training.jsft.stage import run_jsft
+from training.paper.data import TRAIN, source
+from training.paper.recipe import PaperRecipe
+from training.self_training.config import Judgments, Machine, Prompts, SelfTrainingConfig
+from training.self_training.stage import self_train
+
+MAX_TOKENS = 256
+"""Longest sequence; a judgment with rationales has about 100."""
+
+CHECKPOINT_EVERY = 50
+"""Steps."""
+
+
+class Variant(NamedTuple):
+    """A model of tables 2 and 5."""
+
+    template: str
+    demonstrations: bool
+
+
+VARIANTS = {
+    "jm-pr": Variant("ultrafeedback-principle-rationale", demonstrations=True),
+    "jm": Variant("ultrafeedback", demonstrations=True),
+    "jm-p": Variant("ultrafeedback-principle", demonstrations=True),
+    "judge-only": Variant("ultrafeedback", demonstrations=False),
+}
+
+ARMS = ("offline", "off-policy", "on-policy")
+
+
+def train_variant(recipe: PaperRecipe, name: str, seed: int, base: Path, data: Path, folder: Path) -> None:
+    """JSFT of one variant; as many judgments without demonstrations as with them."""
+    variant, rows = VARIANTS[name], (source(data, TRAIN),)
+    steps = recipe.jsft.steps if variant.demonstrations else recipe.jsft.steps_without
+    config = JsftConfig(
+        seed=seed,
+        start=Start(path=str(base), architecture="llama"),
+        data=Data(
+            demonstrations=rows if variant.demonstrations else (),
+            pairs=rows,
+            template=variant.template,
+            max_length=MAX_TOKENS,
+        ),
+        # So many epochs that the steps end the run, however few rows there are.
+        optimisation=recipe.jsft.optimisation.model_copy(update={"steps": steps, "epochs": steps}),
+        machine=JsftMachine(checkpoint_every=CHECKPOINT_EVERY),
+    )
+    run_jsft(config, folder)
+
+
+def train_arm(recipe: PaperRecipe, arm: str, seed: int, model: Path, data: Path, folder: Path) -> None:
+    """One arm of table 4: equally many steps on pairs of equally many prompts."""
+    plan = recipe.self_training
+    if arm == "offline":
+        config = OfflineConfig(
+            model=model,
+            seed=seed,
+            pairs=(source(data, TRAIN, plan.prompts),),
+            max_tokens=MAX_TOKENS,
+            lora=plan.lora,
+            objective=plan.objective,
+            optimisation=plan.optimisation,
+            machine=_machine(plan.optimisation.batch),
+        )
+        train_offline(config, folder)
+        return
+    train = train_off_policy if arm == "off-policy" else self_train
+    train(_self_training(recipe, seed, model, data, VARIANTS["jm"].template), folder)
+
+
+def iterate(recipe: PaperRecipe, seed: int, model: Path, data: Path, folder: Path) -> None:
+    """Self-training of JM-PR several times in a row (section 5.3)."""
+    config = _self_training(recipe, seed, model, data, VARIANTS["jm-pr"].template)
+    self_train(config.model_copy(update={"iterations": recipe.self_training.iterations}), folder)
+
+
+def iteration(folder: Path, number: int) -> Path:
+    """The model of one iteration, counted from 1, in the folder of the stage."""
+    return folder / f"iteration-{number}" / "model"
+
+
+def _self_training(recipe: PaperRecipe, seed: int, model: Path, data: Path, template: str) -> SelfTrainingConfig:
+    plan = recipe.self_training
+    return SelfTrainingConfig(
+        model=model,
+        seed=seed,
+        max_tokens=MAX_TOKENS,
+        prompts=Prompts(sources=(source(data, TRAIN, plan.prompts),)),
+        lora=plan.lora,
+        decoding=plan.decoding,
+        judge=Judgments(template=template),
+        objective=plan.objective,
+        optimisation=plan.optimisation,
+        machine=_machine(plan.optimisation.batch),
+    )
+
+
+def _machine(batch: int) -> Machine:
+    return Machine(micro_batch=batch, checkpoint_every=CHECKPOINT_EVERY)
