@@ -30,6 +30,10 @@ class Agreement(NamedTuple):
     label_mass: Estimate
     cut: Estimate
     """Share of pairs whose texts were cut to fit the judge's context."""
+    picks_shorter: Estimate
+    """Share of pairs whose shorter response wins, a tie or equal lengths counting half."""
+    chosen_shorter: Estimate
+    """Share of pairs whose chosen response is the shorter one: the accuracy of preferring what is short."""
 
 
 class JudgeEvaluation(NamedTuple):
@@ -90,7 +94,19 @@ def _agreement(rows: Sequence[_Judged]) -> Agreement:
         ties=share([float(one.winner == "tie") for one in judgments]),
         label_mass=share([one.label_mass for one in judgments]),
         cut=share([float(one.cut) for one in judgments]),
+        picks_shorter=share([_picks_shorter(row) for row in rows]),
+        chosen_shorter=share([_chosen_shorter(row.pair) for row in rows]),
     )
+
+
+def _chosen_shorter(pair: PreferencePair) -> float:
+    lead = len(pair.rejected) - len(pair.chosen)
+    return 0.5 if lead == 0 else float(lead > 0)
+
+
+def _picks_shorter(row: _Judged) -> float:
+    shorter, points = _chosen_shorter(row.pair), row.judgment.points
+    return shorter * points + (1 - shorter) * (1 - points)
 
 
 def _flips(judgment: Judgment) -> bool:

@@ -8,14 +8,16 @@ from training.evaluation.plots import by_category, reliability_diagram
 from training.evaluation.report import Plot, Report, Table
 
 COLUMNS = (
-    "set", "pairs", "accuracy", "position consistency", "flip rate", "P(A)", "ties", "label mass", "cut"
+    "set", "pairs", "accuracy", "position consistency", "flip rate", "P(A)", "ties", "label mass", "cut",
+    "picks shorter", "chosen is shorter",
 )  # fmt: skip
 
 NOTE = (
     "Accuracy: share of pairs whose chosen response wins, a tie counting half. Position consistency: share with the "
     "same winner in both orders; flip rate: share whose winner changes with the order. P(A): preference for place A, "
     "1/2 without position bias. Label mass: how much of the judge's answer was a choice. Cut: share of pairs whose "
-    "texts were cut to fit the judge's context."
+    "texts were cut to fit the judge's context. Picks shorter: how often the judge takes the shorter response; chosen "
+    "is shorter: how often that is right, the score of a judge that sees only length."
 )
 CALIBRATION_NOTE = (
     "ECE: expected calibration error over ten bins of confidence, above 0 by chance alone on small sets. "
@@ -54,13 +56,15 @@ def judge_report(judge: str, sets: Mapping[str, JudgeEvaluation], setting: Mappi
 
 
 def _sentence(name: str, figures: Agreement) -> str:
-    low, high = figures.accuracy.low, figures.accuracy.high
-    sentence = (
-        f"{name}: {figures.accuracy.mean:.1%} of {figures.pairs:,} pairs are judged right ({low:.1%} to {high:.1%})"
+    accuracy, shorter = figures.accuracy, figures.chosen_shorter.mean
+    chance = "better than chance" if accuracy.low > 0.5 else "no better than chance as far as this set can tell"
+    if accuracy.high < 0.5:
+        chance = "worse than chance"
+    return (
+        f"{name}: {accuracy.mean:.1%} of {figures.pairs:,} pairs are judged right ({accuracy.low:.1%} to "
+        f"{accuracy.high:.1%}), {chance}; always taking the {'shorter' if shorter >= 0.5 else 'longer'} response "
+        f"would be right in {max(shorter, 1 - shorter):.1%}."
     )
-    if low <= 0.5 <= high:
-        return f"{sentence}, which this set can't tell from chance."
-    return f"{sentence}, {'better' if low > 0.5 else 'worse'} than chance."
 
 
 def _row(name: str, figures: Agreement) -> tuple[object, ...]:

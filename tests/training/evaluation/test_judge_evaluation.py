@@ -68,6 +68,15 @@ def test_each_pair_is_judged_under_its_principle_and_keeps_its_place() -> None:
     assert {name: one.accuracy.mean for name, one in result.by_category.items()} == {"": 0.5, "other": 1.0}
 
 
+def test_a_taste_for_short_answers_is_shown_beside_what_it_is_worth() -> None:
+    pairs = [pair("x", "aa", "b"), pair("y", "aa", "b"), pair("z", "a", "bb"), pair("w", "a", "b")]
+    short = evaluate_judge(Preferring(lambda text: -len(text)), pairs).overall
+    assert short.picks_shorter.mean == pytest.approx(3.5 / 4)
+    assert short.accuracy.mean == short.chosen_shorter.mean == pytest.approx(1.5 / 4)
+    long = evaluate_judge(Preferring(len), pairs).overall
+    assert long.picks_shorter.mean == pytest.approx(0.5 / 4)
+
+
 def test_one_category_has_no_table_of_its_own() -> None:
     assert evaluate_judge(Preferring(len), [pair("x", "aa", "b")]).by_category == {}
 

@@ -81,6 +81,7 @@ def test_the_page_is_whole_and_fetches_nothing(files: list[Path]) -> None:
     assert "url(" not in html
     text = "".join(page.texts)
     assert "66.7% of 30 pairs are judged right" in text
+    assert "always taking the longer response would be right in 66.7%" in text
     assert "long <b>" in text  # data are text, not markup
     assert "judge.kind" in text
     assert page.rows == 2 + 2 + 3  # three tables with their headers
@@ -106,7 +107,7 @@ def test_equal_results_give_equal_files(tmp_path: Path) -> None:
 
 def test_chance_is_called_chance(tmp_path: Path) -> None:
     even = evaluate_judge(Preferring(lambda text: 0.0), pairs())
-    assert "can't tell from chance" in judge_report("undecided", {"x": even}, {}).summary[0]
+    assert "no better than chance" in judge_report("undecided", {"x": even}, {}).summary[0]
     worse = evaluate_judge(Preferring(lambda text: -len(text)), [one for one in pairs() if one.category != "short"])
     assert "worse than chance" in judge_report("contrary", {"x": worse}, {}).summary[0]
 

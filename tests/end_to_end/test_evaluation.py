@@ -1,0 +1,36 @@
+"""Evaluation by a running server is evaluation by the folder it serves."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.serving import Server
+from training.cli import main
+
+OPTIONS = ("held_out.questions=12", "held_out.samples=3")
+
+
+def test_a_server_judges_and_answers_as_its_folder_does(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVER_KEY", server.key)
+    at = f"{{kind: server, at: '{server.url}/v1', model: {server.model}, key_variable: SERVER_KEY}}"
+
+    def figures(command: str, name: str, *overrides: str) -> dict[str, Any]:
+        assert main(["evaluate", command, "--output", str(tmp_path / name), *overrides]) == 0
+        results: dict[str, Any] = json.loads((tmp_path / name / "report.json").read_text(encoding="utf-8"))["results"]
+        return results
+
+    by_folder = figures("judge", "folder", *OPTIONS)["Held-out instructions"]
+    by_server = figures("judge", "server", *OPTIONS, f"judge={at}")["Held-out instructions"]
+    assert by_server["overall"]["pairs"] == by_folder["overall"]["pairs"]
+    for name in ("accuracy", "place_a", "label_mass"):
+        assert by_server["overall"][name] == pytest.approx(by_folder["overall"][name], abs=1e-3)
+    assert by_server["calibration"]["brier"] == pytest.approx(by_folder["calibration"]["brier"], abs=1e-3)
+
+    sizes = ("held_out=12", "sweep.sizes=[1, 4]", "sweep.groups=1")
+    answered = figures("policy", "policy", *sizes, f"policy={at}")
+    assert answered["answers"]["questions"] == 12
+    assert [point["n"] for point in answered["sweep"]] == [1, 4]
