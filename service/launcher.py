@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+import service.early  # noqa: F401
 from selfjudge import SelfJudgeError
 from service.settings import Settings
 
@@ -26,17 +27,17 @@ if TYPE_CHECKING:
 
 SHIPPED_MODEL: Final = Path(__file__).resolve().parent.parent / "models" / "selfjudge-tiny"
 
-# What vLLM and torch say while they start is for their developers; errors come through.
+# What vLLM and torch say while they start is for their developers; errors come through (vLLM's level: early.py).
 _EVERYWHERE: Final = {
     "TORCH_CPP_LOG_LEVEL": "ERROR",
-    "VLLM_LOGGING_LEVEL": "ERROR",
+    "PYTHONWARNINGS": "ignore::FutureWarning",
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
     "VLLM_NO_USAGE_STATS": "1",
 }
 # Compiling takes longer than it saves on a CPU and needs a compiler; model and scheduler share the engine's process.
 _ON_CPU: Final = {"TORCH_COMPILE_DISABLE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
-# Threads that wait for each other slow a model of a few MB down; a progress bar is gone before it is read.
-_FOR_SHIPPED_MODEL: Final = {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+# Threads that wait for each other slow a model of a few MB down.
+_FOR_SHIPPED_MODEL: Final = {"OMP_NUM_THREADS": "1"}
 _SHIPPED_MODEL_CACHE_BYTES: Final = 2**30
 
 # bfloat16 dies with an illegal instruction on some virtual machines; small cache blocks keep more of a judge prompt.
@@ -143,6 +144,8 @@ def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:
         args.served_model_name = args.served_model_name or [SHIPPED_MODEL.name]
         # Without a figure of its own vLLM claims nearly all memory, and refuses to start where that isn't free.
         args.kv_cache_memory_bytes = args.kv_cache_memory_bytes or _SHIPPED_MODEL_CACHE_BYTES
+        # The progress bar would be gone before it is read.
+        args.use_tqdm_on_load = False
     validate_parsed_serve_args(args)
     try:
         _hand_over(args)

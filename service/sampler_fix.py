@@ -2,8 +2,8 @@
 
 Where one row of a batch names token ids and another asks for its top k, vLLM 0.32's sampler answers every row with
 named ids only (vLLM pull request 51789), so a user's list comes back with nothing but the sampled token. The fix names
-the top k of the rows that name none. It is loaded in the engine's process through vLLM's documented entry point
-`vllm.general_plugins`, costs nothing in steps that do not mix the two, and changes nothing else.
+the top k of the rows that name none. It is loaded in the engine's process by way of engine_plugin.py, costs nothing in
+steps that do not mix the two, and changes nothing else.
 """
 
 import dataclasses

@@ -1,6 +1,16 @@
-"""What holds for every test: property tests get no deadline, since a busy machine is slow, not wrong."""
+"""What holds for every test."""
 
+import pytest
 from hypothesis import settings
 
+from service.early import imports_are_done
+
+# A busy machine is slow, not wrong.
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _garbage_is_collected() -> None:
+    """Test modules import the launcher, which puts collecting off until vLLM calls our plugin."""
+    imports_are_done()

@@ -1,0 +1,10 @@
+"""The plugin that vLLM runs once in each of its processes (`vllm.general_plugins`), after its imports."""
+
+from service.early import imports_are_done
+from service.sampler_fix import keep_top_logprobs
+
+
+def prepare_process() -> None:
+    """Ends the time of imports, and mends the sampler."""
+    imports_are_done()
+    keep_top_logprobs()
