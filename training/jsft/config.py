@@ -67,10 +67,12 @@ class Optimisation(Section):
     clip: PositiveFloat = 1.0
     """Largest norm of the gradient."""
     weighting: Literal["tokens", "examples"] = "tokens"
-    """What counts alike. `tokens` is the paper's: the mean over all targets of a batch, of which a choice token is one
-    beside the hundreds of a dialogue: small models that we trained so judged no better than chance. `examples`: each
-    example weighs the same, its own targets sharing that weight; the choice token has half of its judgment's, whether
-    a rationale follows or only the end of the turn."""
+    """What counts alike. `tokens` is the paper's: the mean over all targets of a batch. A choice token is one target
+    beside all those of the dialogues, and the longer these are the less it counts: small models that had never judged
+    stayed at chance in our trials, while the shipped model, trained further on its own short dialogues, learned as much
+    either way (0.92 of choices right against 0.91 after 93 steps). `examples`: each example weighs the same, its own
+    targets sharing that weight; the choice token has half of its judgment's, whether a rationale follows or only the
+    end of the turn."""
 
 
 class Lora(Section):
