@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from selfjudge import SelfJudgeError
 from training.commands import data, evaluate, jsft, model, off_policy, offline, paper, self_train
 
 COMMANDS = (jsft, self_train, offline, off_policy, evaluate, data, model, paper)
@@ -14,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, FileNotFoundError, SelfJudgeError) as error:
         print(f"selfjudge-train {options.command}: {error}", file=sys.stderr)
         return 2
 

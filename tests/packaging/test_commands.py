@@ -10,7 +10,7 @@ import pytest
 
 from tests.packaging.project import ROOT
 
-TARGETS = {"help", "serve", "test", "check", "model", "bench", "evaluate"}
+TARGETS = {"help", "serve", "test", "check", "model", "bench", "evaluate", "paper"}
 
 
 def output(*command: str | Path) -> str:

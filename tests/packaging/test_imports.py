@@ -32,7 +32,8 @@ def imported(package: str) -> set[str]:
     [
         ("selfjudge", [], set()),
         ("service", EXTRAS["cpu"], VLLM_BRINGS),
-        ("training", EXTRAS["train"], PYDANTIC_BRINGS),
+        # Roll-outs by vLLM are for who has it; they import it inside functions and say what to install.
+        ("training", [*EXTRAS["train"], *EXTRAS["cpu"]], PYDANTIC_BRINGS),
     ],
     ids=["selfjudge", "service", "training"],
 )
