@@ -6,7 +6,7 @@ from typing import Any
 from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
 from torch import nn
 from transformers import Trainer
-from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from transformers.trainer_callback import ProgressCallback
 from trl.trainer.dpo_trainer import DPOTrainer
 from typing_extensions import override
 
@@ -35,9 +35,9 @@ class OfflineTrainer(DPOTrainer):
 
     def __init__(self, *, folder: RunFolder, **options: Any) -> None:  # noqa: ANN401  # DPOTrainer's own
         self._folder = folder
-        super().__init__(callbacks=[_Bar()], **options)
-        for callback in (PrinterCallback, ProgressCallback):
-            self.remove_callback(callback)
+        super().__init__(**options)
+        self.remove_callback(ProgressCallback)
+        self.add_callback(_Bar())
 
     def run(self) -> None:
         """Train to the end, from the newest checkpoint where there is one."""

@@ -13,6 +13,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from tests.training.self_training.conftest import SHIPPED
 from tests.training.self_training.processes import ENVIRONMENT, program, run_alone, run_in_two
 from training.cli import main
 from training.run.config import ConfigError, load_config
@@ -109,7 +110,10 @@ def test_two_processes_give_the_result_of_one(finished: Path, toy_folder: Path, 
     one, two = (load_file(run / "adapter" / "adapter_model.safetensors") for run in (finished, folder))
     assert one.keys() == two.keys()
     for name, tensor in one.items():
-        torch.testing.assert_close(two[name], tensor, atol=1e-5, rtol=1e-4)
+        # Sums of gradients round differently; where a gradient is all but 0, AdamW makes much of that.
+        difference = (two[name] - tensor).abs()
+        assert difference.mean() < 1e-6
+        assert difference.max() < 1e-3
     for mine, theirs in zip(read_metrics(finished), read_metrics(folder), strict=True):
         for name in ("loss", "kl", "pairs", "sampled/tokens", "judge/position_consistency"):
             assert theirs[name] == pytest.approx(mine[name], abs=1e-4)
@@ -159,14 +163,14 @@ def test_parameters_are_counted_once_wherever_they_are() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_the_engine_is_handed_each_adapter(toy_folder: Path, tmp_path: Path) -> None:
+def test_the_engine_is_handed_each_adapter(tmp_path: Path) -> None:
     overrides = ["prompts.checkable=40", "rollouts={backend: vllm, adapter_every: 2, engine: {cache_gib: 0.1}}"]
-    run_alone(*command(toy_folder, tmp_path / "run"), *overrides)
+    run_alone(*command(SHIPPED, tmp_path / "run"), *overrides)
     assert [path.name for path in sorted((tmp_path / "run" / "adapters").iterdir())] == [
         "step-00000002",
         "step-00000004",
     ]
     lines = read_metrics(tmp_path / "run")
     assert len(lines) == STEPS
-    assert all(abs(line["kl"]) < 1 for line in lines)
-    assert lines[0]["memory/parameters"] > 0
+    assert [line["kl"] for line in lines[:1]] == pytest.approx([0.0], abs=1e-4)
+    assert len({line["sampled/tokens"] for line in lines}) > 1
