@@ -1,4 +1,4 @@
-"""Roll-outs by a vLLM engine in this process: a second copy of the weights, for a multiple of the speed of `generate`.
+"""Roll-outs by a vLLM engine in this process: a second copy of the weights, paged and continuously batched.
 
 One engine samples with the newest adapter and judges without it. It reads model and adapters from folders and shares
 nothing with a model that trains beside it. Leaves out several devices and processes: under `accelerate launch`, use
@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoTokenizer
 
 from selfjudge import Chat, ChoiceTokens, Reading, SafeTokenizer
 from training.data.records import Messages
-from training.rollouts.adapter import expected_shapes, read_adapter, require_fit, require_servable
+from training.rollouts.adapter import Shapes, expected_shapes, read_adapter, require_fit, require_servable
 from training.rollouts.base import AdapterError, Sample, Sampling
 from training.rollouts.engine_start import EngineSettings, start_engine
 from training.rollouts.prompts import encode_prompts, end_ids, make_samples, require_room
@@ -40,6 +40,8 @@ class EngineRollOuts:
         self._ends = end_ids(self.chat)
         self._adapter: LoRARequest | None = None
         self._adapter_ids = count(1)
+        # Adapters of one training run are configured alike; what they consist of is worked out once.
+        self._fitting: tuple[dict[str, Any], Shapes] | None = None
 
     def sample(
         self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
@@ -82,7 +84,10 @@ class EngineRollOuts:
 
         adapter = read_adapter(path)
         require_servable(adapter, self._max_rank)
-        require_fit(adapter, expected_shapes(self._config, adapter.config))
+        kind = adapter.config.to_dict()  # type: ignore[no-untyped-call]  # PEFT leaves it untyped
+        if self._fitting is None or self._fitting[0] != kind:
+            self._fitting = kind, expected_shapes(self._config, adapter.config)
+        require_fit(adapter, self._fitting[1])
         # The engine's prefix cache goes by the name, its weights by the id: both are new, even if the folder is not.
         number = next(self._adapter_ids)
         request = LoRARequest(f"{path}#{number}", number, str(path.resolve()))

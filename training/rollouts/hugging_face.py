@@ -1,7 +1,7 @@
 """Roll-outs by Hugging Face `generate`, on the very module that the loop trains: one copy of the weights, no exchange.
 
 The adapter is on while it samples and off while it judges. The module comes back as it was: modes, adapter state and
-generation settings. Slower than the engine (`docs/results/rollouts.md`), but needs nothing beside the trainer.
+generation settings. `docs/results/rollouts.md` measures it against the engine.
 """
 
 from collections.abc import Callable, Iterator, Sequence

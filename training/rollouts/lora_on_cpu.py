@@ -19,7 +19,7 @@ def multiply_by_runs() -> None:
         PunicaWrapperBase._update_prefill_metadata(self, slots)
         self.runs = _runs(slots)
 
-    PunicaWrapperCPU._update_prefill_metadata = find_runs  # type: ignore[method-assign]
+    PunicaWrapperCPU._update_prefill_metadata = find_runs  # type: ignore[method-assign, assignment]
     PunicaWrapperCPU._shrink_prefill = _shrink  # type: ignore[method-assign]
     PunicaWrapperCPU._expand_prefill = _expand  # type: ignore[method-assign]
     PunicaWrapperCPU._expand_slice_prefill = _expand_slice  # type: ignore[method-assign]

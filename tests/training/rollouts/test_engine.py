@@ -14,7 +14,7 @@ from selfjudge import JudgmentEncoder
 from tests.training.rollouts.conftest import SHIPPED, load_shipped, randomised
 from training.data.records import Messages
 from training.rollouts.base import AdapterError, EngineMissingError, PromptError, RollOuts, Sampling
-from training.rollouts.engine import EngineRollOuts, _parameters
+from training.rollouts.engine import EngineRollOuts, _parameters, _reading
 from training.rollouts.engine_start import EngineSettings, _process_state_kept
 from training.rollouts.hugging_face import HuggingFaceRollOuts
 from training.rollouts.prompts import encode_prompts
@@ -64,7 +64,7 @@ def test_samples_and_their_log_probabilities_agree(
         with torch.no_grad():
             logits = policy(input_ids=torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1]
         expected = logits.log_softmax(-1)[range(len(ids)), ids].tolist()
-        found = [at[token].logprob for at, token in zip(output.logprobs or [], ids, strict=True)]
+        found = [(at or {})[token].logprob for at, token in zip(output.logprobs or [], ids, strict=True)]
         assert found == pytest.approx(expected, abs=1e-4)
 
 
@@ -114,17 +114,20 @@ def test_requests_with_and_without_adapter_share_a_batch(
     engine.use_adapter(make_adapter(1))
     how = _parameters(max_tokens=1, temperature=0, logprob_token_ids=list(encoder.choice_tokens))
 
+    from vllm.inputs.engine import tokens_input
+    from vllm.outputs import RequestOutput
+
     def logprobs(adapted: list[bool]) -> list[float]:
         core = engine._engine
         core.reset_prefix_cache()
         for place, (prompt, on) in enumerate(zip(judge_prompts, adapted, strict=True)):
-            from vllm.inputs.engine import tokens_input
-
             core.add_request(str(place), tokens_input(prompt), how, lora_request=engine._adapter if on else None)
-        found = {}
+        found: dict[int, float] = {}
         while core.has_unfinished_requests():
-            found |= {int(one.request_id): one.outputs[0] for one in core.step()}
-        return [found[place].logprobs[0][encoder.choice_tokens.a].logprob for place in range(len(judge_prompts))]
+            for one in core.step():
+                assert isinstance(one, RequestOutput)
+                found[int(one.request_id)] = _reading(one.outputs[0], encoder.choice_tokens).logprob_a
+        return [found[place] for place in range(len(judge_prompts))]
 
     mixed = [bool(place % 2) for place in range(len(judge_prompts))]
     without, with_adapter = logprobs([False] * len(mixed)), logprobs([True] * len(mixed))
@@ -188,6 +191,6 @@ def test_starting_an_engine_leaves_the_process_as_it_was() -> None:
     torch.set_rng_state(states[2])
     with _process_state_kept():
         draws()
-        torch.set_num_threads = print
+        torch.set_num_threads = lambda nthreads: None
     assert draws() == expected
     assert torch.set_num_threads is threads

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
 from peft import PeftModel
-from transformers import PreTrainedTokenizerBase
+from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
 from selfjudge import JudgmentEncoder
 from tests.training.rollouts.conftest import load_shipped, randomised
@@ -121,10 +122,11 @@ def test_the_trainer_sees_nothing_of_it(
     judge_prompts: list[list[int]],
 ) -> None:
     policy.train()
-    policy.base_model.model.model.layers[1].eval()
+    base = cast("LlamaForCausalLM", policy.get_base_model())
+    base.model.layers[1].eval()
     modes = {name: module.training for name, module in policy.named_modules()}
     trained = {name for name, parameter in policy.named_parameters() if parameter.requires_grad}
-    settings = policy.base_model.model.generation_config
+    settings = base.generation_config
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
@@ -133,7 +135,7 @@ def test_the_trainer_sees_nothing_of_it(
     assert torch.rand(1) == expected
     assert {name: module.training for name, module in policy.named_modules()} == modes
     assert {name for name, parameter in policy.named_parameters() if parameter.requires_grad} == trained
-    assert policy.base_model.model.generation_config is settings
+    assert base.generation_config is settings
     policy(input_ids=torch.tensor(judge_prompts[:1])).logits.sum().backward()
     assert all(parameter.grad is not None for parameter in policy.parameters() if parameter.requires_grad)
 

@@ -7,11 +7,11 @@ import pytest
 
 from selfjudge import Chat, ChoiceTokens, Comparison, JudgmentEncoder, Reading, load_templates
 from training.data.records import Messages
-from training.rollouts.base import RollOuts, Sample, Sampling
+from training.rollouts.base import Sample, Sampling
 from training.rollouts.judge import Judge
 
 
-class LikesZz(RollOuts):
+class LikesZz:
     """Prefers the response that says "zz", whatever its place, and leans to place A."""
 
     def __init__(self, chat: Chat) -> None:
@@ -23,12 +23,13 @@ class LikesZz(RollOuts):
         return [[Sample("", [], finished=True)] * samples for _ in conversations]
 
     def read(self, prompts: Sequence[list[int]], choice: ChoiceTokens) -> list[Reading]:
-        return [self._reading(self.chat.tokens.source.decode(prompt)) for prompt in prompts]
+        return [self._reading(str(self.chat.tokens.source.decode(prompt))) for prompt in prompts]
 
     def use_adapter(self, path: Path | None) -> None:
         pass
 
-    def _reading(self, prompt: str) -> Reading:
+    @staticmethod
+    def _reading(prompt: str) -> Reading:
         before_b, _, behind = prompt.rpartition("Response B:")
         lean = 0.5 + 2.0 * ("zz" in before_b) - 2.0 * ("zz" in behind)
         return Reading(-5.0 + lean, -5.0)
