@@ -16,7 +16,6 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from training.rollouts.base import EngineMissingError
-from training.rollouts.lora_on_cpu import multiply_by_runs
 from training.run.config import Section
 
 if TYPE_CHECKING:
@@ -59,6 +58,9 @@ def start_engine(model: Path, settings: EngineSettings) -> "LLMEngine":
 
     The process's random numbers and PyTorch's threads stay as they were.
     """
+    # The plugin that comes with this package mends vLLM's LoRA on CPUs; where plugins are named, so must it be.
+    if (named := os.environ.get("VLLM_PLUGINS")) is not None:
+        os.environ["VLLM_PLUGINS"] = f"{named},selfjudge"
     # The scheduler shares our process: nothing is copied between two, and on a CPU PyTorch's threads are ours.
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     for name, value in _QUIET.items():
@@ -73,8 +75,6 @@ def start_engine(model: Path, settings: EngineSettings) -> "LLMEngine":
             "list requirements/cpu.txt on a CPU; or choose the Hugging Face back end, which needs nothing"
         ) from error
     on_cpu = current_platform.is_cpu()
-    if on_cpu:
-        multiply_by_runs()
     options: dict[str, Any] = dict(_ON_CPU if on_cpu else _ON_GPU)
     if settings.dtype is not None:
         options["dtype"] = settings.dtype

@@ -1,19 +1,20 @@
 """LoRA in vLLM's CPU build, corrected and made fast.
 
 vLLM 0.32's CPU path copies an adapter's matrices once for every token of a batch, and gives tokens that ask for no
-adapter those of its last slot whenever a token beside them asks for one. Here rows that share an adapter are multiplied
-at once, and rows without one are left alone. GPUs have kernels of their own and need none of this.
+adapter those of its last slot whenever a token beside them asks for one: a judge that is to read without an adapter
+would read with that of the samples beside it. Here rows that share an adapter are multiplied at once, and rows without
+one are left alone. Loaded by way of engine_plugin.py; GPUs have kernels of their own and need none of this.
 """
 
 from typing import Any
 
 from torch import Tensor
+from vllm.lora.punica_wrapper.punica_base import PunicaWrapperBase
+from vllm.lora.punica_wrapper.punica_cpu import PunicaWrapperCPU
 
 
 def multiply_by_runs() -> None:
-    """Replace the multiplications of vLLM's `PunicaWrapperCPU`."""
-    from vllm.lora.punica_wrapper.punica_base import PunicaWrapperBase  # noqa: PLC0415
-    from vllm.lora.punica_wrapper.punica_cpu import PunicaWrapperCPU  # noqa: PLC0415
+    """Replaces the multiplications of vLLM's `PunicaWrapperCPU`; vLLM calls this once in each of its processes."""
 
     def find_runs(self: Any, slots: Tensor) -> None:  # noqa: ANN401
         PunicaWrapperBase._update_prefill_metadata(self, slots)
