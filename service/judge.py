@@ -37,12 +37,16 @@ _RATIONALE_OPENING_TOKENS = 64
 
 
 class Panel(NamedTuple):
-    """A template under one principle or several, ready to encode; `lora` is the adapter that judges, None the base."""
+    """A template under one principle or several, ready to encode; `lora` is the adapter that judges, None the base.
+
+    With a `cache_salt`, prefixes are shared only with requests that bear the same, as vLLM has it.
+    """
 
     template: str
     principles: tuple[str, ...]
     encoders: tuple[JudgmentEncoder, ...]
     lora: LoRARequest | None
+    cache_salt: str | None = None
 
 
 class Judged(NamedTuple):
@@ -154,7 +158,11 @@ class Judge:
         started = time.monotonic()
         prompts = [encoder.encode(*comparison) for encoder in panel.encoders]
         reads = await self._reader.read(
-            [prompt for both, encoder in zip(prompts, panel.encoders, strict=True) for prompt in _both(both, encoder)],
+            [
+                prompt
+                for both, encoder in zip(prompts, panel.encoders, strict=True)
+                for prompt in _both(both, encoder, panel.cache_salt)
+            ],
             panel.lora,
         )
         principles = panel.principles or (None,)
@@ -182,9 +190,9 @@ class Judge:
         return Rationale(text.strip(), tokens)
 
 
-def _both(prompts: JudgmentPrompts, encoder: JudgmentEncoder) -> Sequence[ChoicePrompt]:
+def _both(prompts: JudgmentPrompts, encoder: JudgmentEncoder, cache_salt: str | None) -> Sequence[ChoicePrompt]:
     a, b = encoder.choice_tokens
-    return ChoicePrompt(prompts.first_at_a, a, b), ChoicePrompt(prompts.first_at_b, a, b)
+    return [ChoicePrompt(ids, a, b, cache_salt) for ids in (prompts.first_at_a, prompts.first_at_b)]
 
 
 def _observe(judged: Judged, seconds: float) -> None:

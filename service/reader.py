@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from vllm import SamplingParams
 from vllm.engine.protocol import EngineClient
-from vllm.inputs.engine import tokens_input
+from vllm.inputs.engine import TokensInput, tokens_input
 from vllm.lora.request import LoRARequest
 from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind
@@ -24,11 +24,15 @@ JUDGE_PRIORITY = -(2**63)
 
 
 class ChoicePrompt(NamedTuple):
-    """What to read: a prompt that ends right before the choice token, and the ids of `A` and `B` there."""
+    """What to read: a prompt that ends right before the choice token, and the ids of `A` and `B` there.
+
+    Its prefixes are shared only with prompts of the same `cache_salt`.
+    """
 
     token_ids: Sequence[int]
     token_a: int
     token_b: int
+    cache_salt: str | None = None
 
 
 class Read(NamedTuple):
@@ -79,7 +83,7 @@ class EngineReader:
         params = SamplingParams(
             max_tokens=max_tokens, temperature=0, stop=list(stop), output_kind=RequestOutputKind.FINAL_ONLY
         )
-        output = await self._generate(token_ids, params, lora, priority=0)
+        output = await self._generate(tokens_input(list(token_ids)), params, lora, priority=0)
         completion = output.outputs[0]
         return Continuation(completion.text, len(completion.token_ids))
 
@@ -91,7 +95,9 @@ class EngineReader:
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
-        output = await self._generate(prompt.token_ids, params, lora, self._priority)
+        # Not a `TokensPrompt`: the engine takes that for raw text and sends it through a thread.
+        tokens = tokens_input(list(prompt.token_ids), cache_salt=prompt.cache_salt)
+        output = await self._generate(tokens, params, lora, self._priority)
         logprobs = output.outputs[0].logprobs
         if not logprobs:
             raise RuntimeError("the engine returned no log-probabilities for a judge read")
@@ -100,10 +106,8 @@ class EngineReader:
         return Read(reading, len(prompt.token_ids), output.num_cached_tokens or 0)
 
     async def _generate(
-        self, token_ids: Sequence[int], params: SamplingParams, lora: LoRARequest | None, priority: int
+        self, prompt: TokensInput, params: SamplingParams, lora: LoRARequest | None, priority: int
     ) -> RequestOutput:
-        # Not a `TokensPrompt`: the engine takes that for raw text and sends it through a thread.
-        prompt = tokens_input(list(token_ids))
         last: RequestOutput | None = None
         async for output in self._engine.generate(
             prompt, params, f"judge-{uuid4().hex}", lora_request=lora, priority=priority

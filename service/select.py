@@ -72,7 +72,7 @@ def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: 
         raise InvalidFieldError("use_beam_search", "must be off with best_of_n: candidates are samples", True)
     options = request.self_rejection or SelfRejection()
     try:
-        panel = state.judge.panel(options, lora)
+        panel = state.judge.panel(options, lora)._replace(cache_salt=request.cache_salt)
     except ApiError as error:
         raise error.inside("self_rejection") from error
     conversation: list[Message] = [dict(message) for message in request.messages]

@@ -207,6 +207,12 @@ async def test_no_body_makes_the_server_fail(change: dict[str, Any]) -> None:
         assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
 
 
+async def test_judge_reads_bear_the_requests_cache_salt() -> None:
+    world = make_world()
+    await post(world, BODY | {"cache_salt": "pepper"})
+    assert {prompt.cache_salt for prompt in world.reader.prompts} == {"pepper"}
+
+
 @pytest.mark.parametrize("header", ["4", " 4 "])
 async def test_the_header_asks_for_selection_too(header: str) -> None:
     answer = await post(make_world(), {"messages": QUESTION}, {"X-Best-Of-N": header})

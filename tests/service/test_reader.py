@@ -28,6 +28,7 @@ class Asked:
     request_id: str
     lora: LoRARequest | None
     priority: int
+    cache_salt: str | None
 
 
 @dataclass
@@ -55,7 +56,7 @@ class FakeEngine:
         priority: int = 0,
     ) -> AsyncGenerator[RequestOutput, None]:
         ids = prompt["prompt_token_ids"]
-        self.asked.append(Asked(ids, sampling_params, request_id, lora_request, priority))
+        self.asked.append(Asked(ids, sampling_params, request_id, lora_request, priority, prompt.get("cache_salt")))
         self.running += 1
         try:
             # A longer prompt takes longer, so that answers arrive out of order.
@@ -85,6 +86,12 @@ async def test_reads_come_back_in_order_with_their_cost() -> None:
     assert [read.reading.logprob_a for read in reads] == [-0.9, -0.3, -0.6]
     assert {read.reading.logprob_b for read in reads} == {-5.0}
     assert [(read.prompt_tokens, read.cached_tokens) for read in reads] == [(3, 2)] * 3
+
+
+async def test_a_salted_prompt_shares_its_prefix_with_nobody_elses() -> None:
+    engine = FakeEngine()
+    await EngineReader(as_engine(engine)).read([prompt(1)._replace(cache_salt="pepper"), prompt(2)], None)
+    assert [asked.cache_salt for asked in engine.asked] == ["pepper", None]
 
 
 async def test_a_read_is_a_prefill_and_a_gather_ahead_of_samples() -> None:
