@@ -100,7 +100,7 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
 
 
 def _hub_rows(source: Source) -> Iterator[Row]:
-    return _data_set(source.name, path=source.hub, data_dir=source.folder, split=source.split)
+    return _data_set(source.name, path=source.hub, data_dir=source.folder, split=source.hub_split)
 
 
 def _data_set(name: str, **how: object) -> Iterator[Row]:

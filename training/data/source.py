@@ -37,8 +37,8 @@ class Source(Section):
     """Name of a data set as `datasets.load_dataset` takes it, like `Anthropic/hh-rlhf`."""
     folder: str | None = None
     """Folder within the hub's data set, like `helpful-base`."""
-    split: str = "train"
-    """Split of the hub's data set."""
+    split: str | None = None
+    """Split of the hub's data set; none: `train`."""
     part: Part = Part.ALL
     """Section 4.1 holds out a tenth of UltraFeedback's prompts; here `held-out` is that tenth, `train` the rest."""
     limit: PositiveInt | None = None
@@ -47,12 +47,17 @@ class Source(Section):
     @property
     def name(self) -> str:
         """What messages call it."""
-        return str(self.path) if self.path else "/".join(filter(None, (self.hub, self.folder, self.split)))
+        return str(self.path) if self.path else "/".join(filter(None, (self.hub, self.folder, self.hub_split)))
+
+    @property
+    def hub_split(self) -> str:
+        """Split of the hub's data set, said or not."""
+        return self.split or "train"
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if (self.path is None) == (self.hub is None):
             raise ValueError("give exactly one of 'path' (a local file) and 'hub' (a name on the hub)")
-        if self.path and (self.folder or "split" in self.model_fields_set):
+        if self.path and (self.folder or self.split):
             raise ValueError("'folder' and 'split' belong to a source on the hub; a 'path' has neither")
         return self

@@ -41,7 +41,7 @@ def assert_equal(first: Path, second: Path) -> None:
 
 
 def in_a_process(config: JsftConfig, folder: Path, place: str, launcher: Sequence[str] = ()) -> int:
-    command = [sys.executable, *launcher, str(SCRIPT), config.model_dump_json(exclude_unset=True), str(folder), place]
+    command = [sys.executable, *launcher, str(SCRIPT), config.model_dump_json(), str(folder), place]
     done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
     print(done.stdout, done.stderr)
     return done.returncode
