@@ -11,11 +11,11 @@ from accelerate import PartialState  # type: ignore[import-untyped]  # it ships 
 from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
 from trl.trainer.dpo_config import DPOConfig
 
-from selfjudge import Chat, SafeTokenizer, load_templates
+from selfjudge import Chat, SafeTokenizer
 from training.arms.offline_config import OfflineConfig
 from training.arms.offline_trainer import OfflineTrainer
 from training.arms.pair_tokens import encode_pairs
-from training.data.load import load_pairs
+from training.data.load import load_overall_pairs
 from training.jsft.model import adapter_config
 from training.run.config import ConfigError
 from training.run.folder import RunFolder
@@ -55,8 +55,7 @@ def train_offline(config: OfflineConfig, output: Path) -> Path:
 
 
 def _load(config: OfflineConfig, chat: Chat) -> list[Preference]:
-    # Any template without principles asks for pairs on the whole, which is all that is wanted of it here.
-    loaded = load_pairs(config.pairs, load_templates()["ultrafeedback"], seed=config.seed)
+    loaded = load_overall_pairs(config.pairs, seed=config.seed)
     encoded = encode_pairs(chat, loaded.records, system=config.system, max_tokens=config.max_tokens)
     if PartialState().is_main_process:
         print(*loaded.account("pairs"), f"{encoded.too_long:,} left out as too long", sep="\n")

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from selfjudge import JudgmentTemplate
+from selfjudge import JudgmentTemplate, load_templates
 from training.data import hh, preferences, ultrafeedback
 from training.data.loaded import Loaded, Malformed, MalformedRowError
 from training.data.records import Demonstration, Messages, PreferencePair
@@ -39,6 +39,12 @@ def load_pairs(
     for source in sources:
         loaded = _load(source, _pair_reader(source, template, seed, loaded.left_out), loaded, strict=strict)
     return loaded
+
+
+def load_overall_pairs(sources: Sequence[Source], *, seed: int = 0) -> Loaded[PreferencePair]:
+    """Pairs on the whole, as a policy learns from them or answers their prompts. Raises DataError as `load_pairs`."""
+    # Which template hardly matters: only one with principles asks for other pairs.
+    return load_pairs(sources, load_templates()["ultrafeedback"], seed=seed)
 
 
 def load_demonstrations(sources: Sequence[Source], *, strict: bool = False) -> Loaded[Demonstration]:

@@ -21,13 +21,13 @@ class Prompts(Section):
     """What is sampled to: the prompts of data sets, or checkable instructions of the training split."""
 
     sources: tuple[Source, ...] = ()
-    """Data sets whose conversations are answered anew; the paper takes those of the preference pairs (A.1)."""
+    """Data sets the conversations of whose preference pairs are answered anew (A.1)."""
     checkable: PositiveInt | None = None
     """So many checkable instructions instead."""
     tasks: Annotated[tuple[Literal[tuple(TASKS)], ...], Field(min_length=1)] = tuple(TASKS)  # type: ignore[valid-type]  # the names are those of TASKS
     """Kinds of checkable instructions, in turn."""
     system: str | None = None
-    """Message put before conversations without a system message: the one JSFT put before its demonstrations."""
+    """Message put before conversations without a system message: the default one of JSFT (table 11)."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from selfjudge import Chat
 from training.data.jsft import with_system
-from training.data.load import load_demonstrations
+from training.data.load import load_overall_pairs
 from training.data.records import Messages
 from training.rollouts.prompts import encode_prompts
 from training.run.config import ConfigError
@@ -55,8 +55,9 @@ def gather_prompts(chat: Chat, config: Prompts, *, longest: int, seed: int) -> G
         conversations: list[Messages] = [[{"role": "user", "content": problem.prompt}] for problem in drawn]
         answers: list[str | None] = [problem.answer for problem in drawn]
     else:
-        loaded = load_demonstrations(config.sources)
-        account = loaded.account("prompts")
+        # Not the demonstrations': those of UltraFeedback carry system messages of their own (A.5).
+        loaded = load_overall_pairs(config.sources)
+        account = loaded.account("pairs")
         conversations = list({json.dumps(each.conversation): each.conversation for each in loaded.records}.values())
         answers = [None] * len(conversations)
     conversations = [with_system(conversation, config.system) for conversation in conversations]

@@ -68,7 +68,23 @@ def test_prompts_of_a_data_set_get_the_system_message_and_no_answer(chat: Chat, 
     assert [prompt.conversation[-1]["content"] for prompt in gathered.prompts] == ["Add 3 and 4.", "Add 5 and 4."]
     assert all(prompt.conversation[0] == {"role": "system", "content": "Be right."} for prompt in gathered.prompts)
     assert all(prompt.answer is None for prompt in gathered.prompts)
-    assert gathered.account == ["3 prompts from 3 rows, 0 of them malformed"]
+    assert gathered.account == ["3 pairs from 3 rows, 0 of them malformed"]
+
+
+def test_prompts_of_ultrafeedback_are_answered_under_the_default_system_message(chat: Chat, tmp_path: Path) -> None:
+    def completion(response: str, rating: str) -> dict[str, object]:
+        notes = {"honesty": {"Rating": rating, "Rationale": "So."}}
+        return {"response": response, "custom_system_prompt": "Be brief.", "annotations": notes}
+
+    file = tmp_path / "rows.jsonl"
+    row = {"instruction": "Add 3 and 4.", "completions": [completion("7", "5"), completion("8", "1")]}
+    file.write_text(json.dumps(row), encoding="utf-8")
+    config = Prompts(sources=(Source(format="ultrafeedback", path=file),), system="Be right.")
+    [prompt] = gather_prompts(chat, config, longest=200, seed=0).prompts
+    assert prompt.conversation == [
+        {"role": "system", "content": "Be right."},
+        {"role": "user", "content": "Add 3 and 4."},
+    ]
 
 
 def test_either_data_sets_or_checkable_instructions() -> None:
