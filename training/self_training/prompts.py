@@ -26,10 +26,14 @@ ATTEMPTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One conversation, as text and as what the policy reads."""
+    """One conversation, as the judge and as the policy see it."""
 
     conversation: Messages
+    """As the data set has it: judgments of JSFT show no default system message beside the judge's own (A.5)."""
+    asked: Messages
+    """With the default system message, as the policy answers it."""
     ids: list[int]
+    """Of this."""
     answer: str | None = None
     """The one right answer, for figures only: nothing learns from it. None where no program knows."""
 
@@ -60,12 +64,13 @@ def gather_prompts(chat: Chat, config: Prompts, *, longest: int, seed: int) -> G
         account = loaded.account("pairs")
         conversations = list({json.dumps(each.conversation): each.conversation for each in loaded.records}.values())
         answers = [None] * len(conversations)
-    conversations = [with_system(conversation, config.system) for conversation in conversations]
-    encoded = encode_prompts(chat, conversations)
-    prompts = [Prompt(*row) for row in zip(conversations, encoded, answers, strict=True) if len(row[1]) <= longest]
+    asked = [with_system(conversation, config.system) for conversation in conversations]
+    encoded = encode_prompts(chat, asked)
+    every = [Prompt(*row) for row in zip(conversations, asked, encoded, answers, strict=True)]
+    prompts = [prompt for prompt in every if len(prompt.ids) <= longest]
     if not prompts:
-        raise ConfigError(f"prompts: none of {len(encoded)} has room in {longest} tokens; see max_tokens")
-    return Gathered(prompts, len(encoded) - len(prompts), account)
+        raise ConfigError(f"prompts: none of {len(every)} has room in {longest} tokens; see max_tokens")
+    return Gathered(prompts, len(every) - len(prompts), account)
 
 
 def _distinct_problems(count: int, tasks: tuple[str, ...], seed: int) -> list[Problem]:

@@ -34,7 +34,7 @@ class OnPolicy:
         """As `Source.judged`."""
         prompts = [self._prompts[index] for index in indices]
         samples = self._rollouts.sample(
-            [prompt.conversation for prompt in prompts], samples=2, sampling=self._sampling, seed=seed
+            [prompt.asked for prompt in prompts], samples=2, sampling=self._sampling, seed=seed
         )
         return judge_samples(self._judge, prompts, samples, self._least_margin)
 

@@ -1,13 +1,15 @@
 """What becomes of two samples: chosen and rejected, or skipped for a reason that is counted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from transformers import PreTrainedTokenizerBase
+from typing_extensions import override
 
-from selfjudge import Chat, JudgmentEncoder, SafeTokenizer, load_templates
+from selfjudge import Chat, ChoiceTokens, JudgmentEncoder, Reading, SafeTokenizer, load_templates
 from tests.training.self_training.fakes import ScriptedRollOuts
-from training.rollouts.base import Sampling
+from training.data.records import Messages
+from training.rollouts.base import Sample, Sampling
 from training.rollouts.judge import Judge
 from training.self_training.metrics import figures_of
 from training.self_training.preferences import Judged
@@ -38,7 +40,8 @@ def judged(
 ) -> tuple[list[Judged], ScriptedRollOuts]:
     rollouts = ScriptedRollOuts(chat, SCRIPT, lean)
     encoder = JudgmentEncoder(chat, load_templates()["ultrafeedback"], max_tokens=500)
-    prompts = [Prompt([{"role": "user", "content": name}], [5, 6], "good") for name in names]
+    asked = [[{"role": "user", "content": name}] for name in names]
+    prompts = [Prompt(one, one, [5, 6], "good") for one in asked]
     source = OnPolicy(rollouts, Judge(rollouts, [encoder]), prompts, Sampling(), least_margin)
     return source.judged(range(len(names)), seed=0), rollouts
 
@@ -94,3 +97,35 @@ def test_everything_skipped_is_counted(chat: Chat) -> None:
     assert figures["sampled/exact_match"] == pytest.approx(0.4)
     assert figures["judge/position_consistency"] == 1.0
     assert "loss" not in figures
+
+
+class Listening(ScriptedRollOuts):
+    """Remembers what it was asked, as text."""
+
+    def __init__(self, chat: Chat) -> None:
+        super().__init__(chat, SCRIPT, by_quality)
+        self.answered: list[str] = []
+        self.read_text: list[str] = []
+
+    @override
+    def sample(
+        self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
+    ) -> list[list[Sample]]:
+        self.answered += [str(conversation) for conversation in conversations]
+        return super().sample(conversations, samples=samples, sampling=sampling, seed=seed)
+
+    @override
+    def read(self, prompts: Sequence[list[int]], choice: ChoiceTokens) -> list[Reading]:
+        self.read_text += [str(self.chat.tokens.source.decode(prompt)) for prompt in prompts]
+        return super().read(prompts, choice)
+
+
+def test_the_default_system_message_is_for_the_policy_and_not_for_the_judge(chat: Chat) -> None:
+    rollouts, template = Listening(chat), load_templates()["ultrafeedback-principle"]
+    encoders = [JudgmentEncoder(chat, template, principle, max_tokens=500) for principle in template.principles or ()]
+    conversation = [{"role": "user", "content": "first"}]
+    prompt = Prompt(conversation, [{"role": "system", "content": "Be right."}, *conversation], [5, 6])
+    OnPolicy(rollouts, Judge(rollouts, encoders), [prompt], Sampling(), 0.0).judged([0], seed=0)
+    assert all("Be right." in text for text in rollouts.answered)
+    assert len(rollouts.read_text) == 2 * len(encoders)
+    assert not any("Be right." in text for text in rollouts.read_text)

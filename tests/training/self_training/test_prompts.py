@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from selfjudge import Chat, SafeTokenizer
 from training.data.source import Source
+from training.rollouts.prompts import encode_prompts
 from training.run.config import ConfigError
 from training.self_training.config import Prompts
 from training.self_training.prompts import batch_of_step, gather_prompts
@@ -66,7 +67,7 @@ def test_prompts_of_a_data_set_get_the_system_message_and_no_answer(chat: Chat, 
     config = Prompts(sources=(Source(format="preferences", path=file),), system="Be right.")
     gathered = gather_prompts(chat, config, longest=200, seed=0)
     assert [prompt.conversation[-1]["content"] for prompt in gathered.prompts] == ["Add 3 and 4.", "Add 5 and 4."]
-    assert all(prompt.conversation[0] == {"role": "system", "content": "Be right."} for prompt in gathered.prompts)
+    assert all(prompt.asked[0] == {"role": "system", "content": "Be right."} for prompt in gathered.prompts)
     assert all(prompt.answer is None for prompt in gathered.prompts)
     assert gathered.account == ["3 pairs from 3 rows, 0 of them malformed"]
 
@@ -81,10 +82,9 @@ def test_prompts_of_ultrafeedback_are_answered_under_the_default_system_message(
     file.write_text(json.dumps(row), encoding="utf-8")
     config = Prompts(sources=(Source(format="ultrafeedback", path=file),), system="Be right.")
     [prompt] = gather_prompts(chat, config, longest=200, seed=0).prompts
-    assert prompt.conversation == [
-        {"role": "system", "content": "Be right."},
-        {"role": "user", "content": "Add 3 and 4."},
-    ]
+    assert prompt.conversation == [{"role": "user", "content": "Add 3 and 4."}], "the judge has a message of its own"
+    assert prompt.asked == [{"role": "system", "content": "Be right."}, *prompt.conversation]
+    assert prompt.ids == encode_prompts(chat, [prompt.asked])[0]
 
 
 def test_either_data_sets_or_checkable_instructions() -> None:
