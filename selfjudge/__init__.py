@@ -10,6 +10,7 @@ from selfjudge.contest import Contest, Match, Reason, Record
 from selfjudge.conversation import Conversation, Message, message_text
 from selfjudge.dialogue import CONTROL_TOKENS, DIALOGUE_TEMPLATE
 from selfjudge.errors import (
+    AdapterError,
     BudgetError,
     ChatTemplateError,
     ChoiceTokenError,
@@ -32,6 +33,7 @@ from selfjudge.verdict import Orders, PrincipleVerdict, Reading, Verdict, Winner
 __all__ = [
     "CONTROL_TOKENS",
     "DIALOGUE_TEMPLATE",
+    "AdapterError",
     "BudgetError",
     "Chat",
     "ChatTemplateError",

@@ -9,11 +9,33 @@
     │   └── ChoiceTokenError      `A` or `B` is not one token after the template's ending
     ├── BudgetError               the judgment template alone is longer than the prompt may be
     ├── ReadingError              logprobs that are no logprobs (NaN, positive)
-    └── TournamentError           a call that the state of the tournament does not allow
+    ├── TournamentError           a call that the state of the tournament does not allow
+    └── AdapterError              an adapter, or a version of one in a store, that can't be used; says why in a word
 
 All of them say what was wrong, where, and what would be accepted. They know nothing of HTTP: the service maps
 them to status codes in one place.
 """
+
+from typing import Literal
+
+AdapterFault = Literal[
+    "name",
+    "unknown",
+    "files",
+    "manifest",
+    "checksum",
+    "base",
+    "config",
+    "unsupported",
+    "rank",
+    "keys",
+    "shapes",
+    "dtype",
+    "values",
+    "engine",
+    "probe",
+]
+"""What is wrong with an adapter, in a word: for status codes and metrics."""
 
 
 class SelfJudgeError(Exception):
@@ -54,3 +76,11 @@ class ReadingError(SelfJudgeError):
 
 class TournamentError(SelfJudgeError):
     """A call that the state of the tournament does not allow."""
+
+
+class AdapterError(SelfJudgeError):
+    """An adapter can't be used; ``reason`` says in a word what the message says at length."""
+
+    def __init__(self, reason: AdapterFault, message: str) -> None:
+        super().__init__(message)
+        self.reason: AdapterFault = reason

@@ -1,0 +1,93 @@
+"""Whether a folder holds an adapter that a model can use, asked before a store, a trainer or an engine takes it in.
+
+vLLM takes weights that are not numbers, for another model, or of another rank than their configuration says, without
+a word. Asks what files alone can answer: what the adapter makes the model say, a probe of the engine has to find out.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from selfjudge.adapters.base import Shapes
+from selfjudge.adapters.config import CONFIG, ENGINE_RANKS, AdapterConfig, read_config
+from selfjudge.adapters.modules import LoraModule, pair_up, require_all
+from selfjudge.adapters.tensors import Tensor, read_header
+from selfjudge.errors import AdapterError
+
+WEIGHTS: Final = "adapter_model.safetensors"
+
+FILES: Final = (CONFIG, WEIGHTS)
+"""What an adapter consists of."""
+
+LARGEST: Final = 65504.0
+"""Largest magnitude of a weight: beyond it, float16, in which vLLM may serve an adapter, has only infinity."""
+
+_DTYPES: Final = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+"""Types of weights, and what NumPy reads them as."""
+
+
+def check_adapter(folder: Path, shapes: Shapes, max_rank: int | None = None) -> AdapterConfig:
+    """Read an adapter and hold it against the shapes of its base model's weights; returns its configuration.
+
+    `max_rank` is what the engine was started for; None: whatever vLLM can be started for. Raises AdapterError:
+    `files`, `config` and `unsupported` as `read_config` does; `rank`; `keys` where tensors are strange or missing;
+    `shapes`; `dtype`; `values` where one is not finite, or too large for float16.
+    """
+    config = read_config(folder)
+    _require_rank(folder, config, ENGINE_RANKS[-1] if max_rank is None else max_rank)
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise AdapterError(
+            "files", f"{folder} holds no adapter: it has no {WEIGHTS}, which PEFT's save_pretrained writes"
+        )
+    tensors = read_header(path)
+    modules = pair_up(path, tensors, shapes)
+    require_all(path, modules, config, shapes)
+    for module in modules:
+        _require_shapes(path, module, config, shapes[module.weight])
+    _require_values(path, tensors)
+    return config
+
+
+def _require_rank(folder: Path, config: AdapterConfig, max_rank: int) -> None:
+    if (rank := config.largest_rank) > max_rank:
+        at_least = next((each for each in ENGINE_RANKS if each >= rank), None)
+        advice = f"start it with --max-lora-rank {at_least}" if at_least else f"vLLM has at most {ENGINE_RANKS[-1]}"
+        raise AdapterError(
+            "rank", f"{folder}: rank {rank} is more than the {max_rank} that the engine was started for; {advice}"
+        )
+
+
+def _require_shapes(path: Path, module: LoraModule, config: AdapterConfig, shape: tuple[int, ...]) -> None:
+    if len(shape) != 2:
+        raise AdapterError("keys", f"{path}: {module.name} is no matrix in the base model, but has shape {list(shape)}")
+    # Embeddings, and layers that PEFT calls fan_in_fan_out, keep their weights as [inputs, outputs].
+    inputs, outputs = shape if module.embedding or config.fan_in_fan_out else shape[::-1]
+    rank = config.rank_of(module.name)
+    for tensor, wanted in ((module.a, (rank, inputs)), (module.b, (outputs, rank))):
+        if tensor.shape != wanted:
+            wrong_rank = sorted(tensor.shape)[-1:] == sorted(wanted)[-1:] and len(tensor.shape) == len(wanted)
+            raise AdapterError(
+                "rank" if wrong_rank else "shapes",
+                f"{path}: a tensor of {module.name} has shape {list(tensor.shape)}, but base model and {CONFIG} ask "
+                f"for {list(wanted)}",
+            )
+
+
+def _require_values(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        if tensor.dtype not in _DTYPES:
+            raise AdapterError(
+                "dtype", f"{path}: {name} is of type {tensor.dtype}; accepted are {', '.join(sorted(_DTYPES))}"
+            )
+        kind = np.dtype(_DTYPES[tensor.dtype])
+        values = np.fromfile(path, kind, (tensor.end - tensor.start) // kind.itemsize, offset=tensor.start)
+        if tensor.dtype == "BF16":  # the upper half of a float32
+            values = (values.astype(np.uint32) << 16).view(np.float32)
+        if not bool((np.abs(values) <= LARGEST).all()):  # false for NaN too
+            raise AdapterError(
+                "values",
+                f"{path}: {name} has values that are not finite, or beyond {LARGEST:,.0f}; has the training diverged?",
+            )
