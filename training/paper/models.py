@@ -1,4 +1,4 @@
-"""The models that are compared: which stage trains each, with which configuration.
+"""The models that are compared, and the self-training of them: which stage, with which configuration.
 
 The four of tables 2 and 5 differ in their judgment template, and in whether there are demonstrations; the three arms of
 table 4 in where their pairs come from. All else is equal.
@@ -10,9 +10,6 @@ from typing import NamedTuple
 from training.arms.off_policy import train_off_policy
 from training.arms.offline import train_offline
 from training.arms.offline_config import OfflineConfig
-from training.jsft.config import Data, JsftConfig, Start
-from training.jsft.config import Machine as JsftMachine
-from training.jsft.stage import run_jsft
 from training.paper.data import TRAIN, source
 from training.paper.recipe import PaperRecipe
 from training.self_training.config import Judgments, Machine, Prompts, SelfTrainingConfig
@@ -40,26 +37,6 @@ VARIANTS = {
 }
 
 ARMS = ("offline", "off-policy", "on-policy")
-
-
-def train_variant(recipe: PaperRecipe, name: str, seed: int, base: Path, data: Path, folder: Path) -> None:
-    """JSFT of one variant; as many judgments without demonstrations as with them."""
-    variant, rows = VARIANTS[name], (source(data, TRAIN),)
-    steps = recipe.jsft.steps if variant.demonstrations else recipe.jsft.steps_without
-    config = JsftConfig(
-        seed=seed,
-        start=Start(path=str(base), architecture="llama"),
-        data=Data(
-            demonstrations=rows if variant.demonstrations else (),
-            pairs=rows,
-            template=variant.template,
-            max_length=MAX_TOKENS,
-        ),
-        # So many epochs that the steps end the run, however few rows there are.
-        optimisation=recipe.jsft.optimisation.model_copy(update={"steps": steps, "epochs": steps}),
-        machine=JsftMachine(checkpoint_every=CHECKPOINT_EVERY),
-    )
-    run_jsft(config, folder)
 
 
 def train_arm(recipe: PaperRecipe, arm: str, seed: int, model: Path, data: Path, folder: Path) -> None:

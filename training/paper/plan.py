@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from training.paper.base import MODEL, make_base
 from training.paper.data import make_data
+from training.paper.jsft import train_variant
 from training.paper.measure import Wanted, measure
-from training.paper.models import ARMS, VARIANTS, iterate, iteration, train_arm, train_variant
+from training.paper.models import ARMS, VARIANTS, iterate, iteration, train_arm
 from training.paper.recipe import PaperRecipe
 from training.paper.stages import Stage
 
-PRELOAD = ("training.paper.models", "training.paper.measure", "training.paper.base")
+PRELOAD = ("training.paper.models", "training.paper.measure", "training.paper.jsft")
 """Modules that bring in all libraries that stages need."""
 
 

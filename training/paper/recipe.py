@@ -8,7 +8,6 @@ from typing import Annotated, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from training.jsft.config import Lora
-from training.jsft.config import Optimisation as JsftOptimisation
 from training.run.config import Section
 from training.self_training.config import Decoding, Objective, Optimisation
 from training.tiny import model as tiny_model
@@ -54,8 +53,10 @@ class Jsft(Section):
     """Each trains every model once; self-training begins with those of the first."""
     steps: Annotated[int, Field(ge=3)]
     """Of a model with demonstrations."""
-    optimisation: JsftOptimisation
-    """Its `steps` and `epochs` follow from the steps above."""
+    batch: PositiveInt
+    """Examples per step."""
+    rate: Share
+    """Factor on the peak learning rates at which a cosine to 0 begins."""
 
     @property
     def steps_without(self) -> int:

@@ -18,7 +18,7 @@ from training.paper.measure import Judged, questions, read_measured
 from training.paper.models import ARMS, VARIANTS
 from training.paper.plan import measured, plan_stages, subjects
 from training.paper.recipe import PaperRecipe
-from training.paper.stages import seconds_of
+from training.paper.stages import Times, busy_seconds, times_of
 from training.run.metrics import read_metrics
 
 
@@ -82,8 +82,10 @@ class Results(NamedTuple):
     iterations: list[Iteration]
     memory: Memory
     claims: list[Claim]
-    seconds: dict[str, float]
-    """Of each stage; they run several at a time."""
+    times: dict[str, Times]
+    """Of each stage."""
+    seconds: float
+    """Of the run, less pauses between attempts."""
 
 
 def compute(recipe: PaperRecipe, root: Path) -> Results:
@@ -108,6 +110,8 @@ class _Run:
 
     def results(self) -> Results:
         sizes = self._recipe.evaluation.sizes
+        stages = [stage.name for stage in plan_stages(self._recipe, self._root, 1)]
+        times = {name: times_of(self._root, name) for name in stages}
         policies = {name: runs for name, runs in self._variants.items() if VARIANTS[name].demonstrations}
         return Results(
             judges={name: self._judge(runs) for name, runs in self._variants.items()},
@@ -119,9 +123,8 @@ class _Run:
             ],
             memory=self._memory(),
             claims=self._claims(),
-            seconds={
-                stage.name: seconds_of(self._root, stage.name) for stage in plan_stages(self._recipe, self._root, 1)
-            },
+            times=times,
+            seconds=busy_seconds(times.values()),
         )
 
     def _claims(self) -> list[Claim]:

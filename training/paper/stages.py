@@ -7,21 +7,23 @@ they are forked from a server that has the libraries imported. Knows nothing of 
 
 import json
 import os
+import resource
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from training.run.files import put_in_place
 
-SECONDS = "seconds.json"
-"""What every stage leaves in its folder beside its own: how long it took, killed attempts left out."""
+TIMES = "times.json"
+"""What every stage leaves in its folder beside its own."""
 
 SHOWN_LINES = 15
 """Of the log of a stage that failed."""
@@ -29,6 +31,16 @@ SHOWN_LINES = 15
 
 class StageError(ValueError):
     """A stage failed; the message has the end of its log."""
+
+
+class Times(NamedTuple):
+    """How long a stage took, in seconds; attempts that were killed are left out."""
+
+    began: float
+    """Since 1970."""
+    seconds: float
+    processor: float
+    """Of all processes of the stage."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +83,19 @@ def run_stages(stages: Sequence[Stage], root: Path, workers: int, preload: Seque
                 _kill(process)
 
 
-def seconds_of(root: Path, stage: str) -> float:
-    """How long a stage took, in seconds."""
-    return float(json.loads((root / stage / SECONDS).read_text(encoding="utf-8"))["seconds"])
+def times_of(root: Path, stage: str) -> Times:
+    """How long a finished stage took."""
+    return Times(**json.loads((root / stage / TIMES).read_text(encoding="utf-8")))
+
+
+def busy_seconds(times: Iterable[Times]) -> float:
+    """How long at least one of some stages was running."""
+    total, until = 0.0, 0.0
+    for one in sorted(times):
+        end = one.began + one.seconds
+        total += max(0.0, end - max(one.began, until))
+        until = max(until, end)
+    return total
 
 
 def _startable(
@@ -127,10 +149,17 @@ def _run(stage: Stage, root: Path) -> None:
     torch.set_num_threads(1)
     partial = root / f"{stage.name}.partial"
     partial.mkdir(exist_ok=True)
-    began = time.monotonic()
+    began, clock = time.time(), time.monotonic()
     stage.work(partial)
-    (partial / SECONDS).write_text(json.dumps({"seconds": time.monotonic() - began}) + "\n", encoding="utf-8")
+    times = Times(began, time.monotonic() - clock, _processor_seconds())
+    (partial / TIMES).write_text(json.dumps(times._asdict()) + "\n", encoding="utf-8")
     put_in_place(partial, root / stage.name)
+
+
+def _processor_seconds() -> float:
+    """Of this process and those that it has started and seen end."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def _die_with_parent() -> None:

@@ -14,6 +14,7 @@ import pytest
 from training.cli import main
 from training.paper.plan import plan_stages
 from training.paper.recipe import PaperRecipe
+from training.paper.stages import TIMES
 from training.run.config import ConfigError, load_config, recipe_path
 
 TOY = Path(__file__).with_name("toy-recipe.yaml")
@@ -66,15 +67,15 @@ def wait_until(true: Callable[[], bool], seconds: float) -> None:
 def test_a_killed_run_goes_on_and_reports(tmp_path: Path, recipe: PaperRecipe) -> None:
     work, out = tmp_path / "work", tmp_path / "out"
     killed = run(tmp_path)
-    wait_until((work / "jm-0.partial" / "config.yaml").is_file, 400)
+    wait_until((work / "offline-0.partial" / "config.yaml").is_file, 400)
     others = started_by(killed.pid)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     assert others
     # A second run would write to the same folders as what the first has left behind.
     wait_until(lambda: not any(is_running(pid) for pid in others), 20)
-    done = {path.name: path.stat().st_ino for path in work.iterdir() if (path / "seconds.json").is_file()}
-    assert {"base", "data"} <= done.keys()
+    done = {path.name: path.stat().st_ino for path in work.iterdir() if (path / TIMES).is_file()}
+    assert {"base", "data", "jm-0"} <= done.keys()
     assert not out.exists()
 
     again = run(tmp_path)
@@ -124,7 +125,7 @@ def test_our_recipe_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("jsft.stepz=3", r"'jsft\.stepz': unknown key; accepted are optimisation, seeds, steps"),
+        ("jsft.stepz=3", r"'jsft\.stepz': unknown key; accepted are batch, rate, seeds, steps"),
         ("pretraining.stepz=3", r"'pretraining\.stepz': unknown key; accepted are batch, checkpoints"),
         ("data.responders=[2, 3]", r"'data\.responders' \[3\] should be among"),
         ("self_training.prompts=25", r"should be at most 'data\.rows' \(24\)"),

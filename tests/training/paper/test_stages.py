@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from training.paper.stages import Stage, StageError, run_stages, seconds_of
+from training.paper.stages import Stage, StageError, Times, busy_seconds, run_stages, times_of
 
 PRELOAD = ["torch"]
 """Imported once for all stages of these tests."""
@@ -54,7 +54,14 @@ def test_stages_run_side_by_side_but_after_their_needs(tmp_path: Path) -> None:
     assert max(left[1], right[1]) < last[0]
     processes = {(tmp_path / stage.name / "text").read_text(encoding="utf-8").split()[2] for stage in stages}
     assert len(processes) == 4
-    assert seconds_of(tmp_path, "left") >= 0.6
+    left_times = times_of(tmp_path, "left")
+    assert left_times.seconds >= 0.6
+    assert 0 < left_times.processor < left_times.seconds
+
+
+def test_seconds_of_stages_side_by_side_count_once() -> None:
+    times = [Times(100.0, 10.0, 1.0), Times(104.0, 3.0, 1.0), Times(108.0, 4.0, 1.0), Times(200.0, 5.0, 1.0)]
+    assert busy_seconds(times) == 12.0 + 5.0
 
 
 def test_a_stage_that_uses_all_cores_is_alone(tmp_path: Path) -> None:
@@ -77,7 +84,6 @@ def test_a_failure_says_what_happened_and_stops_the_rest(tmp_path: Path) -> None
     assert time.monotonic() - began < 50
     assert not (tmp_path / "bad").exists()
     assert not (tmp_path / "slow").exists()
-    assert (tmp_path / "slow.partial").is_dir()
 
 
 def test_a_stage_goes_on_from_what_it_left(tmp_path: Path) -> None:

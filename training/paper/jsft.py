@@ -1,0 +1,66 @@
+"""JSFT of the variants: the JSFT set of `training.data`, trained by the loop that makes the shipped model (`tiny`).
+
+Not by the JSFT stage, whose AdamW is for models that can do something: from a base as small as this one, it judged at
+chance after 160 steps of 128 examples (rate 1e-3). Muon learns it sooner, and each token of padding saved is saved in
+every model here. An example's targets share one weight between them, and the choice has half of its judgment's, as
+with the stage's weighting by examples.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from selfjudge import Chat, SafeTokenizer, load_templates
+from training.data.jsft import JsftExample, jsft_examples
+from training.data.load import load_demonstrations, load_pairs
+from training.paper.data import TRAIN, source
+from training.paper.models import MAX_TOKENS, VARIANTS
+from training.paper.recipe import PaperRecipe
+from training.self_training.seeds import derived_seed
+from training.tiny.documents import Document
+from training.tiny.jsft import CHOICE_WEIGHT
+from training.tiny.model import load_model, save_model
+from training.tiny.schedule import cosine
+from training.tiny.trainer import Trainer
+
+
+def train_variant(recipe: PaperRecipe, name: str, seed: int, base: Path, data: Path, folder: Path) -> None:
+    """Train one variant on one core, and write its model; as many judgments without demonstrations as with them."""
+    variant, plan, rows = VARIANTS[name], recipe.jsft, (source(data, TRAIN),)
+    template = load_templates()[variant.template]
+    model, tokenizer = load_model(base)
+    made = jsft_examples(
+        Chat(SafeTokenizer(tokenizer)),
+        template,
+        load_demonstrations(rows).records if variant.demonstrations else [],
+        load_pairs(rows, template, seed=seed).records,
+        max_tokens=MAX_TOKENS,
+    )
+    steps = plan.steps if variant.demonstrations else plan.steps_without
+    Trainer(model, tokenizer.pad_token_id, recipe.rates, None, workers=1).train(
+        _batches(made.examples, plan.batch, derived_seed(seed, "batches")), steps, cosine(plan.rate, steps), name
+    )
+    save_model(model, tokenizer, folder / "model")
+
+
+def _batches(examples: Sequence[JsftExample], size: int, seed: int) -> Iterator[Sequence[Document]]:
+    """Epoch after epoch without end, each in an order of its own; what fills no batch goes into the next epoch's."""
+    rng, waiting = random.Random(seed), list[Document]()
+    documents = [_document(example) for example in examples]
+    while True:
+        waiting += rng.sample(documents, len(documents))
+        while len(waiting) >= size:
+            yield waiting[:size]
+            waiting = waiting[size:]
+
+
+def _document(example: JsftExample) -> Document:
+    """With its weights: 1 for a dialogue; for a judgment 1 for the choice, the first target, and 1 for what follows."""
+    targets = [place for place, is_target in enumerate(example.loss_mask) if is_target]
+    weights = [0.0] * len(example.input_ids)
+    if example.kind == "judgment":
+        weights[targets[0]] = CHOICE_WEIGHT / 2
+        targets = targets[1:]
+    for place in targets:
+        weights[place] = 1 / len(targets)
+    return Document(example.input_ids, weights)
