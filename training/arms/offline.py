@@ -4,11 +4,12 @@ The adapter is made by TRL over merged weights, so that the reference is the pol
 DPOTrainer would bring a copy of the adapter along as the reference.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from accelerate import PartialState  # type: ignore[import-untyped]  # it ships no py.typed
 from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
+from torch.utils.data import SequentialSampler
 from trl.trainer.dpo_config import DPOConfig
 
 from selfjudge import Chat, SafeTokenizer
@@ -19,9 +20,11 @@ from training.data.load import load_overall_pairs
 from training.jsft.model import adapter_config
 from training.run.config import ConfigError
 from training.run.folder import RunFolder
+from training.run.processes import on_cpu, processes
 from training.self_training.losses import Loss
 from training.self_training.policy import load_base, load_tokenizer, save_adapter, save_merged
 from training.self_training.preferences import Preference
+from training.self_training.prompts import batch_of_step
 from training.self_training.stage import ADAPTER, MODEL, is_finished
 
 _LOSSES = {Loss.DPO: "sigmoid", Loss.IPO: "ipo", Loss.HINGE: "hinge"}
@@ -29,17 +32,20 @@ _LOSSES = {Loss.DPO: "sigmoid", Loss.IPO: "ipo", Loss.HINGE: "hinge"}
 
 def train_offline(config: OfflineConfig, output: Path) -> Path:
     """Train, and return the model folder; goes on where it was interrupted. Raises ConfigError and DataError."""
-    state = PartialState()
+    state = processes()
     with state.main_process_first():
         folder = RunFolder.open(output, config, seed=config.seed, main=state.is_main_process)
     if is_finished(output):
         return output / MODEL
     tokenizer = load_tokenizer(config.model)
     pairs = _load(config, Chat(SafeTokenizer(tokenizer)))
+    steps = _steps(config, len(pairs))
+    rows = _in_order(pairs, config.optimisation.batch, steps, config.seed)
     trainer = OfflineTrainer(
         model=load_base(config.model, config.machine),
-        args=_arguments(config, len(pairs), state.num_processes, output),
-        train_dataset=Dataset.from_list([_row(pair) for pair in pairs]),
+        args=_arguments(config, steps, state.num_processes, output),
+        train_dataset=rows,
+        sampler=SequentialSampler(rows),
         processing_class=tokenizer,
         peft_config=adapter_config(config.lora, []),
         folder=folder,
@@ -57,33 +63,53 @@ def train_offline(config: OfflineConfig, output: Path) -> Path:
 def _load(config: OfflineConfig, chat: Chat) -> list[Preference]:
     loaded = load_overall_pairs(config.pairs, seed=config.seed)
     encoded = encode_pairs(chat, loaded.records, system=config.system, max_tokens=config.max_tokens)
-    if PartialState().is_main_process:
+    if processes().is_main_process:
         print(*loaded.account("pairs"), f"{encoded.too_long:,} left out as too long", sep="\n")
     return encoded.preferences
+
+
+def _steps(config: OfflineConfig, pairs: int) -> int:
+    how = config.optimisation
+    steps = int(how.epochs * pairs) // how.batch
+    if not steps:
+        raise ConfigError(f"optimisation.batch is {how.batch}, but {pairs} pairs x {how.epochs:g} epochs are fewer")
+    return steps
+
+
+def _in_order(pairs: Sequence[Preference], batch: int, steps: int, seed: int) -> Dataset:
+    """The pairs of all steps, in the order in which self-training takes prompts; of each step the longest first.
+
+    So the pairs of a step are the same however many processes share them, and micro-batches are padded little.
+    """
+    lengths = [len(pair.prompt) + max(len(pair.chosen), len(pair.rejected)) for pair in pairs]
+    order = [
+        index
+        for step in range(steps)
+        for index in sorted(batch_of_step(len(pairs), batch, step, seed), key=lambda index: -lengths[index])
+    ]
+    return Dataset.from_list([_row(pair) for pair in pairs]).select(order)
 
 
 def _row(pair: Preference) -> dict[str, list[int]]:
     return {"prompt_ids": pair.prompt, "chosen_ids": pair.chosen, "rejected_ids": pair.rejected}
 
 
-def _arguments(config: OfflineConfig, pairs: int, processes: int, output: Path) -> DPOConfig:
+def _arguments(config: OfflineConfig, steps: int, sharers: int, output: Path) -> DPOConfig:
     how, machine = config.optimisation, config.machine
-    if how.batch % (machine.micro_batch * processes):
+    if how.batch % (machine.micro_batch * sharers):
         raise ConfigError(
             f"optimisation.batch is {how.batch}, which is no multiple of machine.micro_batch {machine.micro_batch} "
-            f"times {processes} processes"
+            f"times {sharers} processes"
         )
-    steps = int(how.epochs * pairs) // how.batch
-    if not steps:
-        raise ConfigError(f"optimisation.batch is {how.batch}, but {pairs} pairs x {how.epochs:g} epochs are fewer")
     if config.objective.label_smoothing:
         raise ConfigError("objective.label_smoothing should be 0 offline: TRL smooths none of these losses")
     return DPOConfig(
         output_dir=str(output),
+        use_cpu=on_cpu(),
         seed=config.seed,
         max_steps=steps,
         per_device_train_batch_size=machine.micro_batch,
-        gradient_accumulation_steps=how.batch // (machine.micro_batch * processes),
+        gradient_accumulation_steps=how.batch // (machine.micro_batch * sharers),
         learning_rate=how.learning_rate,
         lr_scheduler_type="constant_with_warmup",
         warmup_steps=round(how.warm_up * steps),
@@ -102,6 +128,5 @@ def _arguments(config: OfflineConfig, pairs: int, processes: int, output: Path) 
         logging_nan_inf_filter=False,
         report_to="none",
         remove_unused_columns=False,
-        dataloader_drop_last=True,
         dataloader_pin_memory=torch.cuda.is_available(),
     )

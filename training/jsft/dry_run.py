@@ -6,20 +6,18 @@ can't show is whether the real model and data sets can be had, and whether they 
 """
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from training.data.checkable.rows import checkable_rows, write_rows
-from training.data.source import Source
+from training.data.trial import few
 from training.jsft.config import JsftConfig
 from training.jsft.stage import run_jsft
 from training.run.config import ConfigError, Section
 from training.run.processes import processes
-
-ROWS = 32
-"""Read or generated per source."""
 
 MICRO_BATCHES = 2
 """Accumulated in the one step."""
@@ -27,12 +25,18 @@ MICRO_BATCHES = 2
 
 def dry_run(config: JsftConfig, tokenizer: Path) -> None:
     """Take one step and write the model, in a temporary folder. Raises what `stage.run_jsft` raises."""
+    with trial_folder(config.start.architecture, tokenizer, config.data.max_length) as folder:
+        run_jsft(reduced(config, folder), folder / "run")
+
+
+@contextmanager
+def trial_folder(architecture: str, tokenizer: Path, context: int) -> Iterator[Path]:
+    """A temporary folder with a tiny model in ``start``. Raises ConfigError as `make_tiny_model`, or in company."""
     if processes().num_processes > 1:
         raise ConfigError("a dry run takes one process; start it without 'accelerate launch'")
     with tempfile.TemporaryDirectory(prefix="selfjudge-dry-run-") as name:
-        folder = Path(name)
-        make_tiny_model(config.start.architecture, tokenizer, config.data.max_length, folder / "start")
-        run_jsft(reduced(config, folder), folder / "run")
+        make_tiny_model(architecture, tokenizer, context, Path(name, "start"))
+        yield Path(name)
 
 
 def reduced(config: JsftConfig, folder: Path) -> JsftConfig:
@@ -42,8 +46,8 @@ def reduced(config: JsftConfig, folder: Path) -> JsftConfig:
         "start": config.start.model_copy(update={"path": str(folder / "start")}),
         "data": config.data.model_copy(
             update={
-                "demonstrations": tuple(_local(source, folder) for source in config.data.demonstrations),
-                "pairs": tuple(_local(source, folder) for source in config.data.pairs),
+                "demonstrations": few(config.data.demonstrations, folder),
+                "pairs": few(config.data.pairs, folder),
             }
         ),
         "optimisation": config.optimisation.model_copy(update={"steps": 1, "batch": small}),
@@ -51,15 +55,6 @@ def reduced(config: JsftConfig, folder: Path) -> JsftConfig:
     if not torch.cuda.is_available():
         changes["machine"] = config.machine.model_copy(update={"precision": "float32"})
     return config.model_copy(update=changes)
-
-
-def _local(source: Source, folder: Path) -> Source:
-    """The head of a local source; for one on the hub, generated rows of its format."""
-    if source.path is not None:
-        return source.model_copy(update={"limit": min(source.limit or ROWS, ROWS)})
-    path = folder / f"{source.format}.jsonl"
-    write_rows(checkable_rows(source.format, ROWS), path)
-    return Source(format=source.format, path=path)
 
 
 def make_tiny_model(architecture: str, tokenizer: Path, context: int, folder: Path) -> None:

@@ -4,33 +4,30 @@ As JSFT's dry run, and with the same limits: weights are random and few, data se
 of the same format, responses are short, a CPU computes in float32, and Hugging Face does the roll-outs.
 """
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from accelerate import PartialState  # type: ignore[import-untyped]  # it ships no py.typed
 
-from training.data.checkable.rows import checkable_rows, write_rows
-from training.data.source import Source
-from training.jsft.dry_run import ROWS, make_tiny_model
+from training.data.trial import ROWS, few
+from training.jsft.dry_run import trial_folder
 from training.self_training.config import Machine, Optimisation, SelfTrainingConfig
 
 NEW_TOKENS = 16
 """Longest response."""
 
+BATCH = 2
+"""Prompts, or pairs, of the one step."""
+
 
 def dry_run(config: SelfTrainingConfig, tokenizer: Path, train: Callable[[SelfTrainingConfig, Path], Path]) -> None:
     """Have ``train`` take one step in a temporary folder. Raises what it raises, and ConfigError."""
-    with tempfile.TemporaryDirectory(prefix="selfjudge-dry-run-") as name:
-        folder = Path(name)
-        make_tiny_model(config.architecture, tokenizer, config.max_tokens, folder / "start")
+    with trial_folder(config.architecture, tokenizer, config.max_tokens) as folder:
         train(reduced(config, folder), folder / "run")
 
 
 def reduced(config: SelfTrainingConfig, folder: Path) -> SelfTrainingConfig:
     """The configuration with few prompts, one small step, and the tiny model in ``folder``."""
-    batch = 2 * PartialState().num_processes
     prompts = {"sources": few(config.prompts.sources, folder)} if config.prompts.sources else {"checkable": ROWS}
     return config.model_copy(
         update={
@@ -38,29 +35,16 @@ def reduced(config: SelfTrainingConfig, folder: Path) -> SelfTrainingConfig:
             "prompts": config.prompts.model_copy(update=prompts),
             "decoding": config.decoding.model_copy(update={"max_new_tokens": NEW_TOKENS}),
             "rollouts": config.rollouts.model_copy(update={"backend": "huggingface", "prompts_per_call": 2}),
-            "optimisation": one_step(config.optimisation, batch),
+            "optimisation": one_step(config.optimisation),
             "machine": here(config.machine, micro_batch=1),
             "iterations": 1,
         }
     )
 
 
-def few(sources: tuple[Source, ...], folder: Path) -> tuple[Source, ...]:
-    """The heads of local sources; for those on the hub, generated rows of their formats."""
-    return tuple(_few(source, folder) for source in sources)
-
-
-def _few(source: Source, folder: Path) -> Source:
-    if source.path is not None:
-        return source.model_copy(update={"limit": min(source.limit or ROWS, ROWS)})
-    path = folder / f"{source.format}.jsonl"
-    write_rows(checkable_rows(source.format, ROWS), path)
-    return Source(format=source.format, path=path)
-
-
-def one_step(optimisation: Optimisation, batch: int) -> Optimisation:
+def one_step(optimisation: Optimisation) -> Optimisation:
     """With so few epochs of the rows that one batch is all."""
-    return optimisation.model_copy(update={"batch": batch, "epochs": batch / ROWS})
+    return optimisation.model_copy(update={"batch": BATCH, "epochs": BATCH / ROWS})
 
 
 def here(machine: Machine, *, micro_batch: int) -> Machine:

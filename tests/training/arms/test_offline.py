@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from selfjudge import Chat, SafeTokenizer
+from tests.training.self_training.processes import run_in_two
 from training.arms.offline import train_offline
 from training.arms.offline_config import OfflineConfig
 from training.arms.pair_tokens import encode_pairs
@@ -103,12 +105,29 @@ def test_an_interrupted_run_ends_with_the_same_weights(
         return commit_checkpoint(folder, step)
 
     with monkeypatch.context() as patch:
-        patch.setattr("training.arms.offline_trainer.commit_checkpoint", die_at_step_four)
+        patch.setattr("training.run.trainer.commit_checkpoint", die_at_step_four)
         with pytest.raises(InterruptedError):
             train_offline(config, tmp_path / "run")
     resumed = train_offline(config, tmp_path / "run")
     name = "model.safetensors"
     assert (resumed / name).read_bytes() == (whole / name).read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # several processes that each load everything
+def test_two_processes_give_the_result_of_one(config: OfflineConfig, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    train_offline(config, one)
+    said = run_in_two("offline", "--config", str(one / "config.yaml"), "--output", str(two))
+    assert said.count("left out as too long") == 1, "each process took itself for alone"
+    weights = [load_file(run / "adapter" / "adapter_model.safetensors") for run in (one, two)]
+    for name, tensor in weights[0].items():
+        # Sums of gradients round differently; where a gradient is all but 0, AdamW makes much of that.
+        difference = (weights[1][name] - tensor).abs()
+        assert difference.mean() < 1e-6
+        assert difference.max() < 1e-3
+    for mine, theirs in zip(read_metrics(one), read_metrics(two), strict=True):
+        assert theirs["loss"] == pytest.approx(mine["loss"], abs=1e-5)
 
 
 @pytest.mark.parametrize(

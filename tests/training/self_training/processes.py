@@ -19,14 +19,15 @@ def run_alone(*arguments: str) -> None:
     _run(program(*arguments), {**ENVIRONMENT, "TORCH_COMPILE_DISABLE": "1"})
 
 
-def run_in_two(*arguments: str) -> None:
-    """Likewise, as two processes on the CPU that `accelerate launch` starts."""
+def run_in_two(*arguments: str) -> str:
+    """Likewise, as two processes on the CPU that `accelerate launch` starts; returns what both wrote to stdout."""
     launch = [str(SCRIPTS / "accelerate"), "launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"]
     launch += ["--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0", "--no_python"]
-    # Processes talk by gloo; accelerate's option --cpu would want an MPI.
-    _run([*launch, *program(*arguments)], {**ENVIRONMENT, "ACCELERATE_USE_CPU": "true"})
+    # Nothing says that this is a CPU, where accelerate's option --cpu would want an MPI.
+    return _run([*launch, *program(*arguments)], ENVIRONMENT)
 
 
-def _run(command: list[str], environment: dict[str, str]) -> None:
+def _run(command: list[str], environment: dict[str, str]) -> str:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    return done.stdout
