@@ -6,12 +6,12 @@ roll-outs, so that an interrupted run samples only what is missing.
 
 from pathlib import Path
 
-from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
 from pydantic import TypeAdapter
 from tqdm import tqdm
 
 from training.run.config import ConfigError
 from training.run.files import write_whole
+from training.run.processes import make_accelerator
 from training.self_training.config import SelfTrainingConfig
 from training.self_training.preferences import Judged
 from training.self_training.seeds import derived_seed
@@ -28,7 +28,7 @@ def train_off_policy(config: SelfTrainingConfig, output: Path) -> Path:
     """
     if config.iterations > 1:
         raise ConfigError(f"iterations: should be 1 off-policy, not {config.iterations}; run the command on its result")
-    accelerator = Accelerator()
+    accelerator = make_accelerator()
     folder = open_folder(config, output, accelerator)
     if is_finished(output):
         return output / MODEL

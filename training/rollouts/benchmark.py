@@ -19,11 +19,11 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
 from tqdm import tqdm
 
 from training.commands.arguments import positive
 from training.run.config import load_config, recipe_path
+from training.run.processes import make_accelerator
 from training.self_training.config import SelfTrainingConfig
 from training.self_training.exchange import AdapterExchange
 from training.self_training.learner import Learner
@@ -55,7 +55,7 @@ class Contender:
     def __init__(self, config: SelfTrainingConfig, backend: str, folder: Path, steps: int) -> None:
         own = config.rollouts.model_copy(update={"backend": backend})
         config = config.model_copy(update={"rollouts": own})
-        accelerator = Accelerator()
+        accelerator = make_accelerator()
         self._parts, self._batch = Parts.make(config, accelerator), config.optimisation.batch
         self._learner = Learner(
             self._parts.policy,

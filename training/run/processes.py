@@ -1,7 +1,7 @@
 """The processes that `accelerate launch` started for one run, or the only one."""
 
 import torch
-from accelerate import PartialState  # type: ignore[import-untyped]  # it ships no py.typed
+from accelerate import Accelerator, PartialState  # type: ignore[import-untyped]  # it ships no py.typed
 
 
 def on_cpu() -> bool:
@@ -12,3 +12,8 @@ def on_cpu() -> bool:
 def processes() -> PartialState:
     """This process among the others: `is_main_process`, `num_processes`, `wait_for_everyone()`."""
     return PartialState(cpu=on_cpu())
+
+
+def make_accelerator() -> Accelerator:
+    """The same, with the device and the exchange of tensors."""
+    return Accelerator(cpu=on_cpu())

@@ -17,6 +17,7 @@ from training.rollouts.hugging_face import HuggingFaceRollOuts
 from training.rollouts.judge import Judge
 from training.run.config import ConfigError
 from training.run.folder import RunFolder
+from training.run.processes import make_accelerator
 from training.self_training.config import SelfTrainingConfig
 from training.self_training.exchange import AdapterExchange
 from training.self_training.learner import Learner
@@ -46,7 +47,7 @@ def self_train(config: SelfTrainingConfig, output: Path) -> Path:
 
 
 def _train_on_policy(config: SelfTrainingConfig, output: Path) -> Path:
-    accelerator = Accelerator()
+    accelerator = make_accelerator()
     folder = open_folder(config, output, accelerator)
     if is_finished(output):
         return output / MODEL

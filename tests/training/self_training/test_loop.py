@@ -106,7 +106,8 @@ def steps_logged(folder: Path) -> list[float]:
 @pytest.mark.timeout(900)  # several processes that each load everything
 def test_two_processes_give_the_result_of_one(finished: Path, toy_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    run_in_two(*command(toy_folder, folder))
+    said = run_in_two(*command(toy_folder, folder))
+    assert said.count("40 prompts;") == 1, "each process took itself for alone"
     one, two = (load_file(run / "adapter" / "adapter_model.safetensors") for run in (finished, folder))
     assert one.keys() == two.keys()
     for name, tensor in one.items():
