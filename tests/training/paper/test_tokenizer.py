@@ -32,7 +32,6 @@ def test_judgments_of_all_templates_cost_alike(
 ) -> None:
     chat = Chat(SafeTokenizer(tokenizer))
     encoder = JudgmentEncoder(chat, load_templates()[name], principle, max_tokens=1000)
-    assert encoder.skeleton_tokens < 15
     at_a, at_b, cut = encoder.encode("Sort these letters: KDAZ", "ADKZ", "AKDZ")
     assert len(at_a) == len(at_b) < 30
     assert cut is None
