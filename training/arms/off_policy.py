@@ -4,6 +4,7 @@ All else is as on-policy, configuration included. The buffer lies in the run's f
 roll-outs, so that an interrupted run samples only what is missing.
 """
 
+from contextlib import closing
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -33,7 +34,8 @@ def train_off_policy(config: SelfTrainingConfig, output: Path) -> Path:
     if is_finished(output):
         return output / MODEL
     parts = Parts.make(config, accelerator)
-    buffer = Buffer(fill_buffer(config, parts, output / "buffer"))
+    with closing(parts):  # nothing is sampled afterwards
+        buffer = Buffer(fill_buffer(config, parts, output / "buffer"))
     return train(config, parts, folder, buffer, exchange=None)
 
 

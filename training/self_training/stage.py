@@ -4,6 +4,7 @@ Also serves runs that differ from on-policy training in their source only (`trai
 """
 
 import gc
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,13 +52,13 @@ def _train_on_policy(config: SelfTrainingConfig, output: Path) -> Path:
     folder = open_folder(config, output, accelerator)
     if is_finished(output):
         return output / MODEL
-    parts = Parts.make(config, accelerator)
-    exchange = None
-    if config.rollouts.backend == "vllm":
-        exchange = AdapterExchange(
-            parts.policy, parts.rollouts, output / "adapters", accelerator, every=config.rollouts.adapter_every
-        )
-    return train(config, parts, folder, parts.on_policy, exchange)
+    with closing(Parts.make(config, accelerator)) as parts:
+        exchange = None
+        if config.rollouts.backend == "vllm":
+            exchange = AdapterExchange(
+                parts.policy, parts.rollouts, output / "adapters", accelerator, every=config.rollouts.adapter_every
+            )
+        return train(config, parts, folder, parts.on_policy, exchange)
 
 
 def open_folder(config: SelfTrainingConfig, output: Path, accelerator: Accelerator) -> RunFolder:
@@ -100,6 +101,11 @@ class Parts:
         judge = Judge(rollouts, _encoders(config, chat))
         on_policy = OnPolicy(rollouts, judge, gathered.prompts, config.decoding.sampling, config.judge.least_margin)
         return cls(accelerator, policy, rollouts, gathered.prompts, on_policy)
+
+    def close(self) -> None:
+        """Give back an engine's memory; nothing can be sampled or judged afterwards. The policy stays."""
+        if isinstance(self.rollouts, EngineRollOuts):
+            self.rollouts.close()
 
 
 def train(

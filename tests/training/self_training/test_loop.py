@@ -175,3 +175,15 @@ def test_the_engine_is_handed_each_adapter(tmp_path: Path) -> None:
     assert len(lines) == STEPS
     assert [line["kl"] for line in lines[:1]] == pytest.approx([0.0], abs=1e-4)
     assert len({line["sampled/tokens"] for line in lines}) > 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_each_iteration_gives_its_engine_back(tmp_path: Path) -> None:
+    overrides = ["iterations=2", "prompts.checkable=8", "optimisation.epochs=2", "machine.micro_batch=8"]
+    overrides += ["rollouts={backend: vllm, engine: {cache_gib: 0.1}}"]
+    run_alone(*command(SHIPPED, tmp_path / "run"), *overrides)
+    first, second = (read_metrics(tmp_path / "run" / f"iteration-{number}") for number in (1, 2))
+    assert [len(first), len(second)] == [2, 2]
+    assert second[0]["kl"] == pytest.approx(0.0, abs=1e-4), "the second engine samples from the first one's start"
+    assert first[0]["memory/bytes"] == second[0]["memory/bytes"], "the first engine is still in memory"
