@@ -1,4 +1,4 @@
-"""API keys for every route, ours and vLLM's, except the probes and metrics.
+"""API keys for every route, ours and vLLM's, except the probes and metrics; admin keys for routes that ask for them.
 
 vLLM's own check covers only four path prefixes; this one refuses by default, so a route added tomorrow is guarded too.
 """
@@ -10,9 +10,41 @@ from collections.abc import Iterable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.errors import UnauthorizedError, api_error_response
+from service.errors import ForbiddenError, UnauthorizedError, api_error_response
 
 OPEN_PATHS = frozenset({"/health", "/ready", "/metrics"})
+
+
+class Keys:
+    """Keys that a request may bear one of; only their digests are kept."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._digests = [_digest(key) for key in keys]
+
+    def __bool__(self) -> bool:
+        """Whether there is a key at all."""
+        return bool(self._digests)
+
+    def open(self, headers: Headers) -> bool:
+        """Whether a request with these headers bears one of them."""
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        digest = _digest(key)
+        # Every key is compared, so that timing tells nothing about which one was close.
+        matches = [secrets.compare_digest(digest, known) for known in self._digests]
+        return scheme.lower() == "bearer" and any(matches)
+
+
+def require_admin(keys: Keys, headers: Headers) -> None:
+    """Lets a request pass that bears an admin key.
+
+    Raises:
+        ForbiddenError: if the server has none.
+        UnauthorizedError: if the request bears none of them.
+    """
+    if not keys:
+        raise ForbiddenError("this route needs an admin key, and the server has none: set SELFJUDGE_ADMIN_KEYS")
+    if not keys.open(headers):
+        raise UnauthorizedError("an admin key is needed: send it as 'Authorization: Bearer <key>'")
 
 
 class ApiKeyMiddleware:
@@ -25,12 +57,12 @@ class ApiKeyMiddleware:
 
     def __init__(self, app: ASGIApp, keys: Iterable[str]) -> None:
         self.app = app
-        self._digests = [_digest(key) for key in keys]
+        self._keys = Keys(keys)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's entry point."""
         guarded = scope["type"] in ("http", "websocket") and not self._is_open(scope)
-        if not guarded or self._has_key(Headers(scope=scope)):
+        if not guarded or self._keys.open(Headers(scope=scope)):
             await self.app(scope, receive, send)
             return
         if scope["type"] == "websocket":
@@ -43,13 +75,6 @@ class ApiKeyMiddleware:
     def _is_open(scope: Scope) -> bool:
         path: str = scope["path"]
         return path.removeprefix(scope.get("root_path", "")) in OPEN_PATHS
-
-    def _has_key(self, headers: Headers) -> bool:
-        scheme, _, key = headers.get("authorization", "").partition(" ")
-        digest = _digest(key)
-        # Every key is compared, so that timing tells nothing about which one was close.
-        matches = [secrets.compare_digest(digest, known) for known in self._digests]
-        return scheme.lower() == "bearer" and any(matches)
 
 
 def _digest(key: str) -> bytes:

@@ -24,6 +24,7 @@ from service.metrics import CLIENT_CLOSED_REQUEST, Counting, outcome_of
 from service.protocol import ChatRequest
 from service.route import Route, counting_of
 from service.select import Plan, plan, select, wanted_best_of_n
+from service.served import resolve_model
 from service.state import SelfJudgeState, state_of
 
 ROUTE = "/v1/chat/completions"
@@ -49,6 +50,7 @@ async def chat_completions(
     # Negative priorities are the judge's: a client must not get ahead of it.
     body.priority = max(body.priority, 0)
     best_of_n = wanted_best_of_n(body, x_best_of_n, state)
+    body.model = resolve_model(request, body.model, body.user)
     if best_of_n == 1:
         plain: Response | None = await create_chat_completion(body, request)
         return plain or Response(status_code=CLIENT_CLOSED_REQUEST)

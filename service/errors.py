@@ -3,9 +3,13 @@
     ApiError                      any refusal, with status, message and the field it is about
     +-- InvalidFieldError    400  a field of the request is wrong; names it and says what would be accepted
     +-- UnauthorizedError    401  no or a wrong API key
+    +-- ForbiddenError       403  the route is closed on this server
     +-- UnknownModelError    404  no such model is served
+    +-- UnknownVersionError  404  the store has no such version of a policy
     +-- DeadlineError        408  deadline_ms passed before a single candidate was finished
+    +-- ConflictError        409  what is served, or the state of the store, doesn't allow it
     +-- BodyTooLargeError    413  the request body is larger than the server reads
+    +-- RefusedVersionError  422  a version of a policy can't be served
     +-- SampleError               one candidate could not be sampled (sampling.py)
 
 vLLM's own errors (unknown model, prompt longer than the context, dead engine) keep vLLM's handlers, which answer in the
@@ -72,11 +76,32 @@ class UnauthorizedError(ApiError):
         return {"WWW-Authenticate": "Bearer"}
 
 
+class ForbiddenError(ApiError):
+    """The route is closed on this server."""
+
+    status = HTTPStatus.FORBIDDEN
+    type = "PermissionDeniedError"
+
+
 class UnknownModelError(ApiError):
     """No such model is served."""
 
     status = HTTPStatus.NOT_FOUND
     type = "NotFoundError"
+
+
+class UnknownVersionError(ApiError):
+    """The store has no such version of a policy."""
+
+    status = HTTPStatus.NOT_FOUND
+    type = "NotFoundError"
+
+
+class ConflictError(ApiError):
+    """What is served, or the state of the store, doesn't allow it."""
+
+    status = HTTPStatus.CONFLICT
+    type = "ConflictError"
 
 
 class DeadlineError(ApiError):
@@ -97,6 +122,13 @@ class BodyTooLargeError(ApiError):
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     type = "RequestTooLarge"
+
+
+class RefusedVersionError(ApiError):
+    """A version of a policy can't be served."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    type = "RefusedVersion"
 
 
 def api_error_response(error: ApiError) -> Response:

@@ -16,6 +16,7 @@ from service.judge import Judge, Judged, Panel, Rationale
 from service.metrics import CLIENT_CLOSED_REQUEST
 from service.protocol import ChatTurn, Comparison, JudgeRequest
 from service.route import Route
+from service.served import resolve_model
 from service.state import state_of
 from service.tasks import run_together
 
@@ -26,6 +27,7 @@ router = APIRouter(route_class=Route)
 @router.post("/v1/judge", dependencies=[Depends(validate_json_request)], responses={400: {"model": ErrorResponse}})
 async def judge(body: JudgeRequest, request: Request) -> Response:
     """Compares pairs of responses in both orders, under each principle, with a rationale where asked."""
+    body.model = resolve_model(request, body.model)
     answer: Response | None = await _judge(body, request)
     return answer or Response(status_code=CLIENT_CLOSED_REQUEST)
 

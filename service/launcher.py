@@ -10,11 +10,11 @@ import os
 import sys
 import time
 import warnings
-from argparse import Namespace
+from argparse import BooleanOptionalAction, Namespace
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -54,6 +54,9 @@ _OWN_FLAGS: Final = {
     "max_body_mib": float,
     "heartbeat_seconds": float,
     "rationale_max_tokens": int,
+    "adapters_dir": Path,
+    "adapters_watch": bool,
+    "adapters_poll_seconds": float,
 }
 
 
@@ -136,6 +139,8 @@ def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:
         enable_prompt_tokens_details=True,
         disable_uvicorn_access_log=True,
         uvicorn_log_level="warning",
+        # Only LoRA, where it is on, makes use of it: active version, the one before, canaries.
+        max_loras=4,
         **(_CPU_OPTIONS if on_cpu else {}),
     )
     args: Namespace = parser.parse_args(list(argv))
@@ -160,11 +165,9 @@ def _add_own_flags(parser: "FlexibleArgumentParser") -> None:
     )
     for name, kind in _OWN_FLAGS.items():
         field = Settings.model_fields[name]
+        how: dict[str, Any] = {"action": BooleanOptionalAction} if kind is bool else {"type": kind}
         group.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=kind,
-            default=None,
-            help=f"{field.description} Default: {field.default}.",
+            f"--{name.replace('_', '-')}", default=None, help=f"{field.description} Default: {field.default}.", **how
         )
 
 
@@ -179,9 +182,9 @@ def _hand_over(args: Namespace) -> None:
         # Ours guards every route, vLLM's only some, and with an answer of another shape: one guard is enough.
         os.environ["SELFJUDGE_API_KEYS"] = ",".join(keys)
         args.api_key = None
+    args.enable_lora = args.enable_lora or Settings().adapters_dir is not None
     own_plugins = [name for name in os.environ.get("VLLM_PLUGINS", "").split(",") if name]
     os.environ["VLLM_PLUGINS"] = ",".join(dict.fromkeys([*own_plugins, "selfjudge"]))
-    Settings()
 
 
 def _set_defaults(variables: Mapping[str, str]) -> None:

@@ -55,6 +55,13 @@ TOURNAMENT_SECONDS = Histogram(
     "selfjudge_tournament_seconds", "From a request's start to its winner.", buckets=_SECONDS
 )
 
+ADAPTER_LOADS = Counter(
+    "selfjudge_adapter_loads",
+    "Versions of adapters brought into the engine or refused, by outcome (ok, or why it was refused).",
+    ["outcome"],
+)
+ADAPTER_SWAPS = Counter("selfjudge_adapter_swaps", "Switches of a policy's active version.", ["policy"])
+
 
 class Counting:
     """How a request that is under way will be counted, unless an exception ends it."""

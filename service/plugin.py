@@ -14,7 +14,7 @@ from vllm.tasks import SupportedTask
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from selfjudge import Comparison
-from service import chat_route, judge_route, rank_route
+from service import adapter_routes, chat_route, judge_route, rank_route
 from service.auth import ApiKeyMiddleware
 from service.body_limit import BodyLimitMiddleware
 from service.errors import ApiError, handle_api_error
@@ -52,19 +52,22 @@ class SelfJudgePlugin:
     def attach_router(self, app: FastAPI) -> None:
         """Adds our routes, which replace vLLM's of the same path and method, and our guards."""
         settings = Settings()
-        for router in (chat_route.router, judge_route.router, rank_route.router, probes):
+        for router in (chat_route.router, judge_route.router, rank_route.router, adapter_routes.router, probes):
             app.include_router(router)
+        if settings.adapters_dir:
+            app.include_router(adapter_routes.models_router)
         app.add_exception_handler(ApiError, handle_api_error)
         app.add_middleware(BodyLimitMiddleware, max_bytes=int(settings.max_body_mib * _BYTES_PER_MIB))
         keys = settings.api_keys or app.state.args.api_key or [os.environ.get("VLLM_API_KEY", "")]
         if keys := [key for key in keys if key]:
-            app.add_middleware(ApiKeyMiddleware, keys=keys)
+            app.add_middleware(ApiKeyMiddleware, keys=[*keys, *settings.admin_keys])
 
     async def init_state(self, engine_client: EngineClient | None, state: State, args: Namespace) -> None:  # noqa: ARG002  vLLM's interface
         """Builds what the routes share and warms the judge up, before the server is healthy.
 
         Raises:
-            SelfJudgeError: if the served model can't judge by the default template, saying why.
+            SelfJudgeError: if the served model can't judge by the default template, or adapters can't be served on it,
+                saying why.
         """
         if engine_client is None:
             raise RuntimeError("selfjudge needs an engine: don't load it into vLLM's render-only server")
@@ -76,6 +79,9 @@ class SelfJudgePlugin:
         temperature = config.get_diff_sampling_param().get("temperature", 1.0)
         # The first read of log-probabilities compiles for seconds where a compiler is used.
         await judge.compare(judge.panel(JudgingOptions(), None), Comparison("warm-up", "a", "b"))
-        state.selfjudge = SelfJudgeState(
-            settings, judge, ChatSampler(handler), state.openai_serving_models, temperature
-        )
+        models, adapting = state.openai_serving_models, None
+        if settings.adapters_dir:
+            from service.adapters.start import start_adapters  # noqa: PLC0415  only servers with a store need it
+
+            adapting = await start_adapters(settings.adapters_dir, settings, engine_client, models, judge)
+        state.selfjudge = SelfJudgeState(settings, judge, ChatSampler(handler), models, temperature, adapting)

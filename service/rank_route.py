@@ -17,6 +17,7 @@ from service.metrics import CLIENT_CLOSED_REQUEST
 from service.protocol import RankRequest
 from service.route import Route
 from service.select import seed_or_random
+from service.served import resolve_model
 from service.state import state_of
 
 router = APIRouter(route_class=Route)
@@ -25,6 +26,7 @@ router = APIRouter(route_class=Route)
 @router.post("/v1/rank", dependencies=[Depends(validate_json_request)], responses={400: {"model": ErrorResponse}})
 async def rank(body: RankRequest, request: Request) -> Response:
     """Ranks 2 or more candidates by a knockout tournament."""
+    body.model = resolve_model(request, body.model)
     answer: Response | None = await _rank(body, request)
     return answer or Response(status_code=CLIENT_CLOSED_REQUEST)
 

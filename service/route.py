@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from service.errors import ApiError
@@ -22,6 +23,13 @@ from service.validation import first_problem
 
 class Route(APIRoute):
     """A route of ours."""
+
+    @override
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Starlette's way into a route that matches; returns when the answer has been sent, or nobody wants it."""
+        with ExitStack() as stack:
+            scope.setdefault("state", {}).update(until_end=stack, headers={})
+            await super().handle(scope, receive, send)
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -40,12 +48,25 @@ class Route(APIRoute):
                         raise
                     # FastAPI's word for JSON that Python can't hold: nested too deep, an integer too long.
                     raise ApiError(f"the body can't be parsed: {error.__cause__ or error.detail}", "body") from error
+                response.headers.update(headers_of(request))
                 counting.outcome = outcome_of(response.status_code)
                 if isinstance(response, StreamingResponse):
                     response.body_iterator = _to_the_end(response.body_iterator, stack.pop_all())
             return response
 
         return handle_counted
+
+
+def until_end(request: Request) -> ExitStack:
+    """Holds what a request needs until its answer has been sent, whole or streamed, or its client has hung up."""
+    stack: ExitStack = request.state.until_end
+    return stack
+
+
+def headers_of(request: Request) -> dict[str, str]:
+    """Headers that the answer will bear, to be added to."""
+    headers: dict[str, str] = request.state.headers
+    return headers
 
 
 def counting_of(request: Request) -> Counting:

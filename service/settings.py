@@ -62,6 +62,24 @@ class Settings(BaseSettings):
     api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Keys that callers must bear one of, separated by commas; none means an open server."
     )
+    adapters_dir: Path | None = Field(
+        default=None, description="Store of adapters (`selfjudge-train publish`); without it none are served from one."
+    )
+
+    adapters_watch: bool = Field(
+        default=False, description="Validate and activate each new version in the store without being told."
+    )
+
+    adapters_poll_seconds: float = Field(
+        default=2.0,
+        ge=0.1,
+        le=60,
+        description="How often the store is looked at for other replicas' switches, and for new versions if watched.",
+    )
+
+    admin_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Keys for the routes that change what is served, separated by commas; none closes them."
+    )
 
     @field_validator("default_best_of_n")
     @classmethod
@@ -70,7 +88,7 @@ class Settings(BaseSettings):
             raise ValueError(f"must not exceed max_best_of_n, which is {limit}")
         return value
 
-    @field_validator("api_keys", mode="before")
+    @field_validator("api_keys", "admin_keys", mode="before")
     @classmethod
     def _split_keys(cls, value: object) -> object:
         return tuple(key.strip() for key in value.split(",") if key.strip()) if isinstance(value, str) else value

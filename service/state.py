@@ -1,6 +1,6 @@
 """What our routes find in the application: built once, when vLLM initialises its own state."""
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fastapi import Request
 from vllm.entrypoints.openai.models.protocol import BaseModelPath
@@ -10,6 +10,9 @@ from service.errors import UnknownModelError
 from service.judge import Judge
 from service.sampling import Sampler
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.adapters.start import Adapting
 
 
 class ServedModels(Protocol):
@@ -31,6 +34,8 @@ class SelfJudgeState(NamedTuple):
     sampler: Sampler
     models: ServedModels
     default_temperature: float
+    adapting: "Adapting | None" = None
+    """Versions of policies from a store, if the server has one."""
 
     def adapter(self, model: str | None) -> LoRARequest | None:
         """The adapter that a model's name stands for, None for the base.

@@ -1,0 +1,102 @@
+"""/v1/adapters: which versions of which policies are served, and changing that; and what /v1/models says of them.
+
+Behind admin keys of their own (SELFJUDGE_ADMIN_KEYS). Without a store of adapters these routes answer 404.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, StrictStr
+
+from service.auth import Keys, require_admin
+from service.errors import UnknownVersionError
+from service.route import Route
+from service.state import state_of
+
+if TYPE_CHECKING:
+    from service.adapters.record import Record
+    from service.adapters.start import Adapting
+
+
+def _admin(request: Request) -> None:
+    require_admin(Keys(state_of(request).settings.admin_keys), request.headers)
+
+
+router = APIRouter(route_class=Route, prefix="/v1/adapters", dependencies=[Depends(_admin)])
+models_router = APIRouter()
+
+
+class Activation(BaseModel):
+    """Which version to make active."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: StrictStr
+
+
+class Canary(Activation):
+    """A version and its share of the policy's requests."""
+
+    weight: Annotated[float, Field(ge=0, le=1, strict=True)] | None = Field(
+        description="Share of the policy's requests; 0 keeps it callable by its own name only, null takes it away."
+    )
+
+
+@router.get("")
+async def list_adapters(request: Request) -> Response:
+    """Policies, their versions, and what this replica does with them."""
+    from service.adapters.report import report  # noqa: PLC0415  only servers with a store need it
+
+    adapting = _adapting(request)
+    return JSONResponse(await asyncio.to_thread(report, adapting.store, adapting.adapters))
+
+
+@router.post("/{policy}/activate")
+async def activate(policy: str, body: Activation, request: Request) -> Response:
+    """Validates a version, loads it, and makes the policy's name stand for it."""
+    return _served(policy, await _adapting(request).changes.activate(policy, body.version))
+
+
+@router.post("/{policy}/rollback")
+async def rollback(policy: str, request: Request) -> Response:
+    """Makes the policy's name stand for the version before."""
+    return _served(policy, await _adapting(request).changes.rollback(policy))
+
+
+@router.post("/{policy}/canary")
+async def set_canary(policy: str, body: Canary, request: Request) -> Response:
+    """Gives a version a share of the policy's requests, or takes it away."""
+    return _served(policy, await _adapting(request).changes.set_canary(policy, body.version, body.weight))
+
+
+@router.delete("/{policy}/{version}")
+async def delete(policy: str, version: str, request: Request) -> Response:
+    """Deletes a version that nobody uses."""
+    await _adapting(request).changes.delete(policy, version)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+@models_router.get("/v1/models")
+async def models(request: Request) -> Response:
+    """The list of vLLM; a policy stands in it by its name too, `root` being the version that it stands for."""
+    listed = await request.app.state.openai_serving_models.show_available_models()
+    cards = {card.id: card for card in listed.data}
+    for name, lora in state_of(request).models.lora_requests.items():
+        card = cards[lora.lora_name]
+        if name != lora.lora_name:
+            cards[name] = card.model_copy(update={"id": name, "root": lora.lora_name})
+    return JSONResponse(listed.model_copy(update={"data": list(cards.values())}).model_dump())
+
+
+def _adapting(request: Request) -> "Adapting":
+    adapting = state_of(request).adapting
+    if adapting is None:
+        raise UnknownVersionError("this server has no store of adapters: start it with --adapters-dir")
+    return adapting
+
+
+def _served(policy: str, record: "Record") -> Response:
+    return JSONResponse({"policy": policy, **record.model_dump()})

@@ -1,0 +1,185 @@
+"""Everything that changes what a policy serves: activation, rollback, canaries, deletion, and following the store.
+
+A change is adopted here first, then written to the store; so a record names only versions that some replica serves.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Container
+from typing import TypeVar
+
+from selfjudge.adapters.store import Store
+from selfjudge.errors import AdapterError
+from service.adapters.record import Record, RecordError, Records
+from service.adapters.registry import Adapters, Key
+from service.errors import ApiError, ConflictError, InvalidFieldError, RefusedVersionError, UnknownVersionError
+
+_LOG = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
+
+class Changes:
+    """Changes what is served, and keeps up with what other replicas change.
+
+    Args:
+        store: where versions are published.
+        records: what each policy serves, shared with other replicas.
+        adapters: what this process serves.
+        taken: names that no policy can have here, because they are the base model's.
+    """
+
+    def __init__(self, store: Store, records: Records, adapters: Adapters, taken: Container[str]) -> None:
+        self._store = store
+        self._records = records
+        self._adapters = adapters
+        self._taken = taken
+        self._refused: dict[str, Record] = {}
+        self._told: dict[str, str] = {}
+
+    async def activate(self, policy: str, version: str) -> Record:
+        """Makes the policy's name stand for a version.
+
+        Raises:
+            UnknownVersionError: if the store has no such version.
+            RefusedVersionError: if it can't be served; the one before goes on serving.
+            ConflictError: if the store can't be read or written.
+        """
+        async with self._adapters.changing:
+            await self._check_known(policy, version)
+            record = await self._read(policy)
+            return await self._change(policy, record, record.activated(version), version)
+
+    async def rollback(self, policy: str) -> Record:
+        """Makes the policy's name stand for the version before; twice in a row changes nothing.
+
+        Raises:
+            ConflictError: if there was none.
+            RefusedVersionError: if it can't be served any more.
+        """
+        async with self._adapters.changing:
+            record = await self._read(policy)
+            if record.previous is None:
+                raise ConflictError(f"{policy} has no version before the active one to roll back to")
+            return await self._change(policy, record, record.activated(record.previous), record.previous)
+
+    async def set_canary(self, policy: str, version: str, weight: float | None) -> Record:
+        """Gives a version a share of the policy's requests, or with None takes its share away.
+
+        Raises:
+            ApiError: as `activate`; also if it is the active version, or all shares would be more than 1.
+        """
+        async with self._adapters.changing:
+            await self._check_known(policy, version)
+            record = await self._read(policy)
+            if version == record.active:
+                raise ConflictError(f"{policy}@{version} is active: what canaries leave is its share already")
+            canaries = {name: share for name, share in record.canaries.items() if name != version}
+            if weight is None:
+                return await self._change(policy, record, record.but(canaries=canaries), None)
+            if record.active is None:
+                raise ConflictError(f"{policy} has no active version yet to be a canary beside")
+            if (total := sum(canaries.values()) + weight) > 1:
+                raise InvalidFieldError("weight", "must leave the sum of all canaries' at 1 at most", total)
+            return await self._change(policy, record, record.but(canaries={**canaries, version: weight}), version)
+
+    async def delete(self, policy: str, version: str) -> None:
+        """Deletes a version from the store.
+
+        Raises:
+            UnknownVersionError: if the store has no such version.
+            ConflictError: while it is active, a canary, or in use by a request.
+        """
+        async with self._adapters.changing:
+            await self._check_known(policy, version)
+            record, key = await self._read(policy), Key(policy, version)
+            if version == record.active:
+                raise ConflictError(f"{key} is active: activate another version first")
+            if version in record.canaries:
+                raise ConflictError(f"{key} is a canary: take its share away first")
+            if in_flight := self._adapters.in_flight(key):
+                raise ConflictError(f"{key} still answers {in_flight} requests: try again when they are done")
+            if version == record.previous:
+                await self._change(policy, record, record.but(previous=None), None)
+            await self._adapters.unloaded()
+            await self._in_store(lambda: self._store.remove(policy, version))
+            self._adapters.forget_refusal(key)
+
+    async def follow(self, *, watch: bool) -> None:
+        """Adopts what other replicas have recorded; with `watch`, activates each policy's newest version once.
+
+        What goes wrong with a policy is logged when it first does, and leaves it as it was.
+        """
+        for policy in await asyncio.to_thread(self._store.policies):
+            try:
+                async with self._adapters.changing:
+                    await self._follow_one(policy, watch=watch)
+            except (ApiError, AdapterError, OSError) as error:
+                if self._told.get(policy) != str(error):
+                    _LOG.warning("following %s: %s", policy, error)
+                self._told[policy] = str(error)
+            else:
+                self._told.pop(policy, None)
+
+    async def _follow_one(self, policy: str, *, watch: bool) -> None:
+        record = await self._read(policy)
+        if record not in (self._adapters.record(policy), self._refused.get(policy)):
+            try:
+                self._check_free(policy)
+                await self._adapters.adopt(policy, record, record.active)
+            except RefusedVersionError:
+                self._refused[policy] = record
+                raise
+        if watch:
+            versions = await asyncio.to_thread(self._store.versions, policy)
+            if versions and versions[-1].version != record.considered:
+                await self._consider(policy, record, versions[-1].version)
+
+    async def _consider(self, policy: str, record: Record, newest: str) -> None:
+        considered = record.but(considered=newest)
+        try:
+            await self._change(policy, record, considered.activated(newest), newest)
+        except RefusedVersionError:
+            await self._change(policy, record, considered, None)
+            raise
+
+    async def _change(self, policy: str, former: Record, record: Record, needed: str | None) -> Record:
+        self._check_free(policy)
+        if needed is not None:
+            self._adapters.forget_refusal(Key(policy, needed))
+        await self._adapters.adopt(policy, record, needed)
+        try:
+            await asyncio.to_thread(self._records.write, policy, record)
+        except RecordError as error:
+            await self._adapters.adopt(policy, former, None)
+            raise ConflictError(str(error)) from error
+        return record
+
+    async def _read(self, policy: str) -> Record:
+        try:
+            return await asyncio.to_thread(self._records.read, policy)
+        except RecordError as error:
+            raise ConflictError(str(error)) from error
+
+    async def _check_known(self, policy: str, version: str) -> None:
+        await self._in_store(lambda: self._store.folder(policy, version))
+
+    def _check_free(self, policy: str) -> None:
+        if policy in self._taken:
+            raise RefusedVersionError(f"a policy can't be called {policy!r} here: that is the served model's own name")
+
+    async def _in_store(self, work: Callable[[], _Result]) -> _Result:
+        try:
+            return await asyncio.to_thread(work)
+        except AdapterError as error:
+            if error.reason == "unknown":
+                raise UnknownVersionError(str(error)) from error
+            raise RefusedVersionError(str(error)) from error
+        except OSError as error:
+            raise ConflictError(f"the store can't be used: {error}") from error
+
+
+async def follow_forever(changes: Changes, seconds: float, *, watch: bool) -> None:
+    """Follows the store until cancelled, at the given interval."""
+    while True:
+        await asyncio.sleep(seconds)
+        await changes.follow(watch=watch)

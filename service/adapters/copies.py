@@ -1,0 +1,61 @@
+"""Private copies of versions: validated where nobody else writes, so that what was validated is what the engine loads.
+
+The engine reads an adapter's files again whenever it has dropped the adapter from memory, and dies if they are gone.
+So copies are kept as long as the process lives, whatever becomes of the store.
+"""
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from selfjudge.adapters.base import Base
+from selfjudge.adapters.check import check_adapter
+from selfjudge.adapters.manifest import Manifest
+from selfjudge.adapters.store import Store
+from selfjudge.errors import AdapterError
+
+
+class Copies:
+    """Copies versions from a store and validates them.
+
+    Args:
+        store: where versions are published.
+        base: the served model.
+        max_rank: the engine's limit.
+    """
+
+    def __init__(self, store: Store, base: Base, max_rank: int) -> None:
+        self._store = store
+        self._base = base
+        self._max_rank = max_rank
+        self._folder = TemporaryDirectory(prefix="selfjudge-adapters-")
+        self._copies = Store(Path(self._folder.name))
+
+    def bring(self, policy: str, version: str) -> Path:
+        """The folder of a version's copy, made and validated if there is none yet. Takes as long as reading its files.
+
+        Raises:
+            AdapterError: if the version can't be served on this model and engine.
+            OSError: if it can't be read or copied.
+        """
+        copy = self._copies.root / policy / version
+        if copy.is_dir():
+            return copy
+        source = self._store.folder(policy, version)
+        try:
+            shutil.copytree(source, copy, symlinks=True)
+            self._validate(self._copies.verify(policy, version), copy)
+        except BaseException:
+            shutil.rmtree(copy, ignore_errors=True)
+            raise
+        return copy
+
+    def _validate(self, manifest: Manifest, copy: Path) -> None:
+        served = self._base.fingerprint
+        if manifest.base != served:
+            raise AdapterError("base", f"it is for the base model {manifest.base[:16]}…, but {served[:16]}… is served")
+        check_adapter(copy, self._base.shapes, self._max_rank)
+
+    def discard(self, policy: str, version: str) -> None:
+        """Deletes the copy of a version that the engine has not kept."""
+        shutil.rmtree(self._copies.root / policy / version, ignore_errors=True)

@@ -1,0 +1,99 @@
+"""What the registry of adapters needs of an engine, and how vLLM's does it."""
+
+import math
+from typing import Protocol, cast
+from uuid import uuid4
+
+from vllm import SamplingParams
+from vllm.engine.protocol import EngineClient
+from vllm.inputs.engine import tokens_input
+from vllm.lora.request import LoRARequest
+from vllm.sampling_params import RequestOutputKind
+from vllm.v1.engine.exceptions import EngineDeadError
+
+from selfjudge import Comparison, SelfJudgeError
+from selfjudge.errors import AdapterError
+from service.judge import Judge
+from service.protocol import JudgingOptions
+
+_PROBED_TOKENS = 8
+_PROBE = Comparison("Which number is larger, 2 or 7?", "7", "2")
+
+
+class AdapterEngine(Protocol):
+    """Loads and unloads adapters; each has one name and one id for as long as the engine lives."""
+
+    async def load(self, lora: LoRARequest) -> None:
+        """Makes an adapter's first request wait for no file.
+
+        Raises:
+            AdapterError: `engine`, if it can't be loaded. Part of it may be in the engine then, until it is unloaded.
+        """
+        ...
+
+    async def probe(self, lora: LoRARequest) -> None:
+        """Generates and judges once with an adapter that no request uses yet.
+
+        Raises:
+            AdapterError: `probe`, if a value isn't finite, or the judge gives its choice tokens no probability at all.
+        """
+        ...
+
+    async def unload(self, lora_id: int) -> None:
+        """Frees an adapter's memory; nothing happens if it isn't loaded."""
+        ...
+
+
+class _Remover(Protocol):
+    """vLLM's engine client has this only in its implementation (`AsyncLLM`)."""
+
+    async def remove_lora(self, lora_id: int) -> bool: ...
+
+
+class VllmAdapterEngine:
+    """`AdapterEngine` on vLLM's engine client.
+
+    Args:
+        engine: vLLM's.
+        judge: the server's, for the probe.
+    """
+
+    def __init__(self, engine: EngineClient, judge: Judge) -> None:
+        self._engine = engine
+        self._judge = judge
+
+    async def load(self, lora: LoRARequest) -> None:
+        """Loads an adapter; see `AdapterEngine`."""
+        try:
+            await self._engine.add_lora(lora)
+        except EngineDeadError:
+            raise
+        except Exception as error:
+            raise AdapterError("engine", f"the engine can't load it: {error}") from error
+
+    async def probe(self, lora: LoRARequest) -> None:
+        """Generates a few tokens and reads one judgment; see `AdapterEngine`."""
+        panel = self._judge.panel(JudgingOptions(), lora)
+        prompt = panel.encoders[0].encode(*_PROBE).first_at_a
+        await self._generate(list(prompt), lora)
+        try:
+            mass = (await self._judge.compare(panel, _PROBE)).verdict.label_mass
+        except SelfJudgeError as error:
+            raise AdapterError("probe", f"the probe judgment failed: {error}") from error
+        if not mass > 0:
+            raise AdapterError("probe", f"the probe judgment gave the choice tokens a probability of {mass}")
+
+    async def unload(self, lora_id: int) -> None:
+        """Frees an adapter's memory; see `AdapterEngine`."""
+        await cast("_Remover", self._engine).remove_lora(lora_id)
+
+    async def _generate(self, prompt: list[int], lora: LoRARequest) -> None:
+        params = SamplingParams(
+            max_tokens=_PROBED_TOKENS, temperature=0, logprobs=0, output_kind=RequestOutputKind.FINAL_ONLY
+        )
+        async for output in self._engine.generate(
+            tokens_input(prompt), params, f"probe-{uuid4().hex}", lora_request=lora
+        ):
+            total = output.outputs[0].cumulative_logprob
+            if total is None or not math.isfinite(total):
+                raise AdapterError("probe", f"the probe generation has a log-probability of {total}")

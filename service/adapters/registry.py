@@ -1,0 +1,236 @@
+"""The versions that this process serves: loading, switching, leases.
+
+A version is brought into the engine and probed before any request can name it; then the policy's name is switched by
+one assignment. Who leases a version keeps it loaded; a version that a switch has retired is unloaded when its last
+request is done. Changes go one at a time, requests never wait for them.
+"""
+
+import asyncio
+import hashlib
+import logging
+import secrets
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+from typing_extensions import override
+from vllm.lora.request import LoRARequest
+
+from selfjudge.errors import AdapterError
+from service import metrics
+from service.adapters.engine import AdapterEngine
+from service.adapters.record import Record
+from service.errors import RefusedVersionError, UnknownModelError
+
+_LOG = logging.getLogger(__name__)
+_DRAWN: Final = 2**64
+
+
+class Source(Protocol):
+    """Where folders of validated versions come from; see `Copies`."""
+
+    def bring(self, policy: str, version: str) -> Path:
+        """The folder of a validated version."""
+        ...
+
+    def discard(self, policy: str, version: str) -> None:
+        """Forgets a version that the engine has not kept."""
+        ...
+
+
+class Key(NamedTuple):
+    """Names one version of one policy."""
+
+    policy: str
+    version: str
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.policy}@{self.version}"
+
+
+@dataclass
+class _Loaded:
+    lora: LoRARequest
+    in_flight: int = 0
+    retired: bool = False
+
+
+class Adapters:
+    """What is loaded, what each policy's name stands for, and who uses what.
+
+    Args:
+        source: brings validated versions.
+        engine: loads them.
+        names: what requests may name, filled by us; vLLM's own registry in the server.
+        next_id: ids that nothing else in the engine has.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        engine: AdapterEngine,
+        names: MutableMapping[str, LoRARequest],
+        next_id: Callable[[], int],
+    ) -> None:
+        self.changing = asyncio.Lock()
+        """Held by whoever changes what is served, from reading the record to adopting the new one."""
+        self.refused: dict[Key, str] = {}
+        self._source = source
+        self._engine = engine
+        self._names = names
+        self._next_id = next_id
+        self._records: dict[str, Record] = {}
+        self._loaded: dict[Key, _Loaded] = {}
+        # The engine dies of one name under two ids: a version that comes back has the id that it had.
+        self._ids: dict[Key, int] = {}
+        self._unloading: set[asyncio.Task[None]] = set()
+
+    def record(self, policy: str) -> Record:
+        """What this process serves of a policy."""
+        return self._records.get(policy, Record())
+
+    def policies(self) -> list[str]:
+        """Policies that have a record."""
+        return list(self._records)
+
+    def is_loaded(self, key: Key) -> bool:
+        """Whether requests can name a version."""
+        return key in self._loaded
+
+    def in_flight(self, key: Key) -> int:
+        """Requests that lease a version."""
+        return self._loaded[key].in_flight if key in self._loaded else 0
+
+    def find(self, model: str, sticky: str | None = None) -> Key | None:
+        """The version that a request for `model` gets; None where that is no policy of ours.
+
+        Args:
+            model: `policy` or `policy@version`.
+            sticky: requests with the same get the same of active version and canaries; drawn at random if None.
+
+        Raises:
+            UnknownModelError: if the version isn't loaded, or nothing is active.
+        """
+        policy, at, version = model.partition("@")
+        if policy not in self._records:
+            return None
+        key = Key(policy, version) if at else self._drawn(policy, sticky)
+        if key not in self._loaded:
+            loaded = ", ".join(str(one) for one in self._loaded if one.policy == policy) or "none"
+            raise UnknownModelError(f"model: no version that is loaded is called {model!r}; loaded: {loaded}", "model")
+        return key
+
+    @contextmanager
+    def lease(self, key: Key) -> Iterator[None]:
+        """Keeps a loaded version loaded until the block ends."""
+        loaded = self._loaded[key]
+        loaded.in_flight += 1
+        try:
+            yield
+        finally:
+            loaded.in_flight -= 1
+            self._unload_if_done(key)
+
+    async def adopt(self, policy: str, record: Record, needed: str | None) -> None:
+        """Serves a record instead of the one before, or changes nothing.
+
+        Args:
+            policy: whose record it is.
+            record: what to serve.
+            needed: the version without which the record isn't adopted. Others that are refused are left out: a policy
+                goes on without a canary, and without a version to roll back to.
+
+        Raises:
+            RefusedVersionError: if the needed version can't be served, saying why.
+        """
+        for version in record.wanted:
+            try:
+                await self._ensure(Key(policy, version))
+            except RefusedVersionError:
+                if version == needed:
+                    self._retire(policy, self.record(policy))
+                    raise
+        former = self.record(policy).active
+        self._records[policy] = record
+        if record.active is None:
+            self._names.pop(policy, None)
+        elif active := self._loaded.get(Key(policy, record.active)):
+            self._names[policy] = active.lora
+        if record.active != former:
+            metrics.ADAPTER_SWAPS.labels(policy).inc()
+            _LOG.info("%s: %s is active, was %s", policy, record.active, former)
+        self._retire(policy, record)
+
+    def forget_refusal(self, key: Key) -> None:
+        """Lets a refused version be tried again."""
+        self.refused.pop(key, None)
+
+    async def unloaded(self) -> None:
+        """Waits for what is being unloaded."""
+        while self._unloading:
+            await asyncio.wait(self._unloading)
+
+    async def _ensure(self, key: Key) -> None:
+        if loaded := self._loaded.get(key):
+            loaded.retired = False
+            return
+        if key in self.refused:
+            raise RefusedVersionError(f"{key} was refused: {self.refused[key]}")
+        await self.unloaded()
+        try:
+            folder = await asyncio.to_thread(self._source.bring, *key)
+            if key not in self._ids:
+                self._ids[key] = self._next_id()
+            lora = LoRARequest(str(key), self._ids[key], str(folder))
+            await self._load(lora)
+        except (AdapterError, OSError) as error:
+            self._source.discard(*key)
+            reason = error.reason if isinstance(error, AdapterError) else "files"
+            self.refused[key] = f"{reason}: {error}"
+            metrics.ADAPTER_LOADS.labels(reason).inc()
+            _LOG.warning("%s is refused: %s", key, error)
+            raise RefusedVersionError(f"{key} is refused: {self.refused[key]}") from error
+        metrics.ADAPTER_LOADS.labels("ok").inc()
+        self._loaded[key] = _Loaded(lora)
+        self._names[str(key)] = lora
+
+    async def _load(self, lora: LoRARequest) -> None:
+        try:
+            await self._engine.load(lora)
+            await self._engine.probe(lora)
+        except BaseException:
+            await self._engine.unload(lora.lora_int_id)
+            raise
+
+    def _retire(self, policy: str, record: Record) -> None:
+        for key in [one for one in self._loaded if one.policy == policy]:
+            self._loaded[key].retired = key.version not in record.wanted
+            self._unload_if_done(key)
+
+    def _unload_if_done(self, key: Key) -> None:
+        loaded = self._loaded.get(key)
+        if loaded is None or not loaded.retired or loaded.in_flight:
+            return
+        del self._loaded[key]
+        self._names.pop(str(key), None)
+        task = asyncio.get_running_loop().create_task(self._engine.unload(loaded.lora.lora_int_id))
+        self._unloading.add(task)
+        task.add_done_callback(self._unloading.discard)
+
+    def _drawn(self, policy: str, sticky: str | None) -> Key:
+        """The version of one request: canaries get their shares of the draw's range from 0 up, the active the rest."""
+        record = self._records[policy]
+        point = secrets.randbelow(_DRAWN) if sticky is None else _point(policy, sticky)
+        reached = 0.0
+        for version, weight in sorted(record.canaries.items()):
+            reached += weight
+            if point < reached * _DRAWN and Key(policy, version) in self._loaded:
+                return Key(policy, version)
+        return Key(policy, record.active or "")
+
+
+def _point(policy: str, sticky: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{policy}\n{sticky}".encode()).digest()[:8])

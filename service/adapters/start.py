@@ -1,0 +1,57 @@
+"""Puts adapters together for vLLM's server, and serves what the store's records say."""
+
+import asyncio
+from pathlib import Path
+from typing import NamedTuple
+
+from vllm.engine.protocol import EngineClient
+from vllm.entrypoints.openai.models.serving import OpenAIServingModels
+
+from selfjudge.adapters.base import read_base
+from selfjudge.adapters.store import Store
+from selfjudge.errors import AdapterError
+from service.adapters.changes import Changes, follow_forever
+from service.adapters.copies import Copies
+from service.adapters.engine import VllmAdapterEngine
+from service.adapters.record import Records
+from service.adapters.registry import Adapters
+from service.judge import Judge
+from service.settings import Settings
+
+
+class Adapting(NamedTuple):
+    """What the routes need of adapters."""
+
+    store: Store
+    adapters: Adapters
+    changes: Changes
+    following: asyncio.Task[None] | None
+    """Held so that it isn't collected; ends with the event loop."""
+
+
+async def start_adapters(
+    root: Path, settings: Settings, engine: EngineClient, models: OpenAIServingModels, judge: Judge
+) -> Adapting:
+    """Loads what the store's records name, and begins to follow the store.
+
+    Raises:
+        AdapterError: if the engine was started without LoRA, or the served model isn't a folder of safetensors files.
+    """
+    lora = engine.vllm_config.lora_config
+    if lora is None:
+        raise AdapterError("rank", "the engine was started without --enable-lora, so adapters_dir can't be served")
+    base = await asyncio.to_thread(read_base, Path(engine.model_config.model))
+    store = Store(root)
+    adapters = Adapters(
+        Copies(store, base, lora.max_lora_rank),
+        VllmAdapterEngine(engine, judge),
+        models.lora_requests,
+        lambda: models.lora_id_counter.inc(1),
+    )
+    taken = {path.name for path in models.base_model_paths} | set(models.lora_requests)
+    changes = Changes(store, Records(store.root), adapters, taken)
+    await changes.follow(watch=settings.adapters_watch)
+    following = asyncio.create_task(
+        follow_forever(changes, settings.adapters_poll_seconds, watch=settings.adapters_watch)
+    )
+    return Adapting(store, adapters, changes, following)

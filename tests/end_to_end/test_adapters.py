@@ -1,0 +1,153 @@
+"""Versions of a policy, swapped in a running server."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from selfjudge.adapters.store import Store
+from tests.end_to_end.serving import Server, serving
+from tests.service.adapters.files import publish
+
+ADMIN = {"Authorization": "Bearer admin"}
+ENVIRONMENT = {"SELFJUDGE_ADMIN_KEYS": "admin", "SELFJUDGE_ADAPTERS_POLL_SECONDS": "0.5"}
+BODY: dict[str, Any] = {
+    "messages": [{"role": "user", "content": "Sort these letters: QDBA"}],
+    "temperature": 0,
+    "max_tokens": 16,
+}
+
+
+class Adapted(NamedTuple):
+    """A server on a store with two versions of one policy."""
+
+    server: Server
+    store: Store
+    versions: tuple[str, str]
+
+    def change(self, path: str, **body: Any) -> httpx.Response:  # noqa: ANN401  any JSON
+        return httpx.post(f"{self.server.url}/v1/adapters/{path}", json=body, headers=ADMIN, timeout=60)
+
+    def chat(self, model: str, **more: Any) -> httpx.Response:  # noqa: ANN401  any JSON
+        with self.server.http() as client:
+            return client.post("/v1/chat/completions", json={**BODY, "model": model, **more})
+
+    def text(self, model: str, **more: Any) -> str:  # noqa: ANN401  any JSON
+        answer = self.chat(model, **more)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["choices"][0]["message"]["content"])
+
+
+@pytest.fixture(scope="module")
+def adapted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adapted]:
+    folder = tmp_path_factory.mktemp("adapted")
+    store = Store(folder / "store")
+    first, second = (publish(store, "chat", seed, scale=0.3).version for seed in (1, 2))
+    with serving(folder / "log", "--adapters-dir", str(store.root), key="user", environment=ENVIRONMENT) as running:
+        yield Adapted(running, store, (first, second))
+
+
+@pytest.fixture
+def first_is_active(adapted: Adapted) -> Adapted:
+    for version in reversed(adapted.versions):
+        adapted.change("chat/activate", version=version).raise_for_status()
+    return adapted
+
+
+def test_admin_routes_want_the_admin_key(adapted: Adapted) -> None:
+    with adapted.server.http() as client:
+        assert client.get("/v1/adapters").status_code == 401
+    assert httpx.get(f"{adapted.server.url}/v1/adapters", headers=ADMIN).status_code == 200
+
+
+def test_a_policys_name_stands_for_its_active_version(first_is_active: Adapted) -> None:
+    adapted, (first, second) = first_is_active, first_is_active.versions
+    texts = {version: adapted.text(f"chat@{version}") for version in (first, second)}
+    texts["base"] = adapted.text("selfjudge-tiny")
+    assert len(set(texts.values())) == 3
+    assert adapted.text("chat") == texts[first]
+    adapted.change("chat/activate", version=second).raise_for_status()
+    assert adapted.text("chat") == texts[second]
+    assert adapted.change("chat/rollback").json()["active"] == first
+    assert adapted.text("chat") == texts[first]
+
+
+@pytest.mark.parametrize("best_of_n", [1, 4])
+@pytest.mark.parametrize("stream", [False, True])
+def test_every_answer_names_its_version(first_is_active: Adapted, best_of_n: int, stream: bool) -> None:
+    name = f"chat@{first_is_active.versions[0]}"
+    answer = first_is_active.chat("chat", best_of_n=best_of_n, stream=stream, temperature=1)
+    assert answer.headers["x-selfjudge-version"] == name
+    assert f'"model":"{name}"' in answer.text.replace(": ", ":")
+
+
+def test_judge_and_rank_read_with_the_version(first_is_active: Adapted) -> None:
+    name = f"chat@{first_is_active.versions[0]}"
+    judged = {"prompt": "Say a letter.", "response_a": "A", "response_b": "7"}
+    ranked = {"prompt": "Say a letter.", "candidates": ["A", "7", "?"]}
+    with first_is_active.server.http() as client:
+        by_policy = client.post("/judge", json={**judged, "model": "chat"}).json()
+        by_base = client.post("/judge", json=judged).json()
+        rank = client.post("/v1/rank", json={**ranked, "model": "chat"}).json()
+    assert (by_policy["model"], rank["model"], by_base["model"]) == (name, name, "selfjudge-tiny")
+    assert by_policy["probability_a"] != pytest.approx(by_base["probability_a"], abs=1e-4)
+
+
+def test_prefix_caches_of_versions_never_mix(first_is_active: Adapted) -> None:
+    names = [f"chat@{version}" for version in first_is_active.versions] + ["selfjudge-tiny"]
+    alone = {name: first_is_active.text(name) for name in names}
+    assert all(first_is_active.text(name) == alone[name] for name in islice(cycle(names), 12))
+
+
+def test_swaps_under_load_fail_nobody_and_mix_nothing(first_is_active: Adapted) -> None:
+    adapted = first_is_active
+    texts = {f"chat@{version}": adapted.text(f"chat@{version}") for version in adapted.versions}
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(adapted.chat, "chat", best_of_n=1 + 3 * (number % 2)) for number in range(80)]
+        for version in islice(cycle(reversed(adapted.versions)), 20):
+            adapted.change("chat/activate", version=version).raise_for_status()
+    for answer in [future.result() for future in answers]:
+        assert answer.status_code == 200, answer.text
+        name = answer.headers["x-selfjudge-version"]
+        body = answer.json()
+        assert (body["model"], body["choices"][0]["message"]["content"]) == (name, texts[name])
+
+
+def test_models_lists_policies_and_versions(first_is_active: Adapted) -> None:
+    with first_is_active.server.http() as client:
+        listed = {card["id"]: card for card in client.get("/v1/models").json()["data"]}
+    first, second = (f"chat@{version}" for version in first_is_active.versions)
+    assert set(listed) == {"selfjudge-tiny", "chat", first, second}
+    assert listed["chat"]["root"] == first
+
+
+def test_an_adapter_that_overflows_is_refused_and_the_old_one_answers(first_is_active: Adapted) -> None:
+    adapted = first_is_active
+    before = adapted.text("chat")
+    wild = publish(adapted.store, "chat", 3, alpha=1e35).version
+    refusal = adapted.change("chat/activate", version=wild)
+    assert (refusal.status_code, refusal.json()["error"]["type"]) == (422, "RefusedVersion")
+    assert "probe" in refusal.json()["error"]["message"]
+    assert adapted.text("chat") == before
+    with adapted.server.http() as client:
+        assert 'selfjudge_adapter_loads_total{outcome="probe"}' in client.get("/metrics").text
+    assert f"chat@{wild} is refused: " in adapted.server.log.read_text()
+    assert httpx.delete(f"{adapted.server.url}/v1/adapters/chat/{wild}", headers=ADMIN).status_code == 204
+
+
+def test_a_second_replica_follows_and_a_restart_remembers(first_is_active: Adapted, tmp_path: Path) -> None:
+    adapted, (first, second) = first_is_active, first_is_active.versions
+    flags = ("--adapters-dir", str(adapted.store.root))
+    with serving(tmp_path / "log", *flags, key="user", environment=ENVIRONMENT) as running:
+        replica = Adapted(running, adapted.store, adapted.versions)
+        assert replica.chat("chat").headers["x-selfjudge-version"] == f"chat@{first}"
+        adapted.change("chat/activate", version=second).raise_for_status()
+        deadline = time.monotonic() + 5
+        while replica.chat("chat").headers["x-selfjudge-version"] != f"chat@{second}":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
