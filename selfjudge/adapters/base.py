@@ -63,7 +63,7 @@ def _files(model: Path) -> list[Path]:
         )
     try:
         names: set[str] = set(json.loads(index.read_text())["weight_map"].values())
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise AdapterError("base", f"{index} is no index of safetensors files: {error}") from error
     return [model / name for name in sorted(names)]
 

@@ -18,9 +18,6 @@ from selfjudge.errors import AdapterError
 
 WEIGHTS: Final = "adapter_model.safetensors"
 
-FILES: Final = (CONFIG, WEIGHTS)
-"""What an adapter consists of."""
-
 LARGEST: Final = 65504.0
 """Largest magnitude of a weight: beyond it, float16, in which vLLM may serve an adapter, has only infinity."""
 
@@ -66,11 +63,10 @@ def _require_shapes(path: Path, module: LoraModule, config: AdapterConfig, shape
     # Embeddings, and layers that PEFT calls fan_in_fan_out, keep their weights as [inputs, outputs].
     inputs, outputs = shape if module.embedding or config.fan_in_fan_out else shape[::-1]
     rank = config.rank_of(module.name)
-    for tensor, wanted in ((module.a, (rank, inputs)), (module.b, (outputs, rank))):
+    for tensor, wanted, other in ((module.a, (rank, inputs), 1), (module.b, (outputs, rank), 0)):
         if tensor.shape != wanted:
-            wrong_rank = sorted(tensor.shape)[-1:] == sorted(wanted)[-1:] and len(tensor.shape) == len(wanted)
             raise AdapterError(
-                "rank" if wrong_rank else "shapes",
+                "rank" if len(tensor.shape) == len(wanted) and tensor.shape[other] == wanted[other] else "shapes",
                 f"{path}: a tensor of {module.name} has shape {list(tensor.shape)}, but base model and {CONFIG} ask "
                 f"for {list(wanted)}",
             )

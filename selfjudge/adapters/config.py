@@ -17,9 +17,23 @@ _PLAIN_STARTS: Final = {"gaussian", "eva", "orthogonal", "mica", "lora_ga"}
 """Ways to begin that leave the base model as it is; the others (PiSSA, LoftQ, ...) train beside a changed one."""
 
 _MUST_BE_OFF: Final = (
-    "use_dora", "modules_to_save", "lora_bias", "trainable_token_indices", "target_parameters", "layer_replication",
-    "alora_invocation_tokens", "arrow_config", "use_bdlora", "use_qalora",
-)  # fmt: skip
+    "use_dora",
+    "modules_to_save",
+    "lora_bias",
+    "trainable_token_indices",
+    "target_parameters",
+    "layer_replication",
+    "alora_invocation_tokens",
+    "arrow_config",
+    "kasa_config",
+    "monteclora_config",
+    "use_bdlora",
+    "use_qalora",
+)
+"""Fields of PEFT's that make more of an adapter than two matrices a module, which is all that vLLM multiplies by."""
+
+_SETS: Final = ("target_modules", "exclude_modules")
+"""Fields that PEFT holds as sets, and writes in an order that changes from process to process."""
 
 EngineRank = Literal[1, 8, 16, 32, 64, 128, 256, 320, 512]
 
@@ -35,7 +49,17 @@ def _compiles(pattern: str) -> str:
     return pattern
 
 
+def _compiles_inside(pattern: str) -> str:
+    _compiles(rf"(.*\.)?({pattern})")
+    return pattern
+
+
 Pattern = Annotated[str, AfterValidator(_compiles)]
+"""A regular expression for the whole name of a module."""
+
+NamePart = Annotated[str, AfterValidator(_compiles_inside)]
+"""One that stands inside a longer one of PEFT's."""
+
 Rank = Annotated[int, Field(ge=1)]
 Alpha = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -50,9 +74,9 @@ class AdapterConfig(BaseModel):
     target_modules: Annotated[list[str], Field(min_length=1)] | Pattern
     exclude_modules: list[str] | Pattern | None = None
     layers_to_transform: list[int] | int | None = None
-    layers_pattern: list[Pattern] | Pattern | None = None
-    rank_pattern: dict[Pattern, Rank] | None = None
-    alpha_pattern: dict[Pattern, Alpha] | None = None
+    layers_pattern: list[NamePart] | NamePart | None = None
+    rank_pattern: dict[NamePart, Rank] | None = None
+    alpha_pattern: dict[NamePart, Alpha] | None = None
     fan_in_fan_out: bool = False
 
     @property
@@ -79,7 +103,7 @@ class AdapterConfig(BaseModel):
     def _layer_numbers(self, module: str) -> list[str]:
         patterns = [self.layers_pattern] if isinstance(self.layers_pattern, str) else self.layers_pattern
         found = (re.match(rf".*\.{pattern}\.(\d+)\.", module) for pattern in patterns or [r"[^.]*"])
-        return [match[1] for match in found if match]
+        return [match[1] for match in found if match and match[1] and match[1].isdecimal()]
 
 
 def read_config(folder: Path) -> AdapterConfig:
@@ -89,9 +113,31 @@ def read_config(folder: Path) -> AdapterConfig:
     serve what it describes.
     """
     path = folder / CONFIG
+    fields = _read_fields(path)
+    _require_plain_lora(path, fields)
+    try:
+        return AdapterConfig.model_validate(fields)
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise AdapterError("config", f"{path}: {'; '.join(problems)}") from error
+
+
+def copy_config(source: Path, target: Path) -> None:
+    """Copy the configuration from folder to folder, in one and the same spelling for equal ones.
+
+    Raises AdapterError `files` and `config` as `read_config` does.
+    """
+    fields = _read_fields(source / CONFIG)
+    for name in _SETS:
+        if isinstance(fields.get(name), list):
+            fields[name] = sorted(fields[name], key=str)
+    (target / CONFIG).write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _read_fields(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise AdapterError(
-            "files", f"{folder} holds no adapter: it has no {CONFIG}, which PEFT's save_pretrained writes"
+            "files", f"{path.parent} holds no adapter: it has no {CONFIG}, which PEFT's save_pretrained writes"
         )
     if path.stat().st_size > _MOST_BYTES:
         raise AdapterError("config", f"{path} has more than {_MOST_BYTES:,} bytes")
@@ -101,12 +147,7 @@ def read_config(folder: Path) -> AdapterConfig:
         raise AdapterError("config", f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(fields, dict):
         raise AdapterError("config", f"{path} holds no JSON object")
-    _require_plain_lora(path, fields)
-    try:
-        return AdapterConfig.model_validate(fields)
-    except ValidationError as error:
-        problems = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise AdapterError("config", f"{path}: {'; '.join(problems)}") from error
+    return fields
 
 
 def _require_plain_lora(path: Path, fields: dict[str, Any]) -> None:
@@ -124,6 +165,8 @@ def _require_plain_lora(path: Path, fields: dict[str, Any]) -> None:
 
 def _selects(wanted: Sequence[str] | str, module: str) -> bool:
     """Whether a module is meant: by a regular expression for its whole name, or by a list of ends of names."""
+    if wanted == "all-linear":
+        return True
     if isinstance(wanted, str):
         return re.fullmatch(wanted, module) is not None
     return any(module == end or module.endswith(f".{end}") for end in wanted)

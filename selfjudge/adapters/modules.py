@@ -31,7 +31,7 @@ class LoraModule(NamedTuple):
 
 
 def pair_up(path: Path, tensors: Mapping[str, Tensor], shapes: Shapes) -> list[LoraModule]:
-    """The modules of an adapter. Raises AdapterError `keys` where a tensor lacks its partner, or is not of the model."""
+    """The modules of an adapter. Raises AdapterError `keys` where a tensor is unknown to the model, or alone."""
     strange, sides = [], defaultdict[tuple[str, bool], dict[str, Tensor]](dict)
     for key, tensor in tensors.items():
         match = _KEY.fullmatch(key)

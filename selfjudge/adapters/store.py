@@ -21,7 +21,8 @@ from typing import Final
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from selfjudge.adapters.base import Base
-from selfjudge.adapters.check import FILES, check_adapter
+from selfjudge.adapters.check import WEIGHTS, check_adapter
+from selfjudge.adapters.config import CONFIG, copy_config
 from selfjudge.adapters.manifest import MANIFEST, Manifest, PolicyName, VersionName, version_of
 from selfjudge.errors import AdapterError
 
@@ -88,6 +89,21 @@ class Store:
                 raise AdapterError("files", f"{path} is no ordinary file")
             if _checksum(path) != checksum:
                 raise AdapterError("checksum", f"{path} is not the file that was published: its checksum differs")
+        return manifest
+
+    def validate(self, policy: str, version: str, base: Base, max_rank: int | None = None) -> Manifest:
+        """Check that a version is whole and that this base model can use it: what an engine should load, and no other.
+
+        Raises AdapterError as `verify` and `check_adapter` do, or `base` where it was trained on another model.
+        """
+        manifest = self.verify(policy, version)
+        if manifest.base != base.fingerprint:
+            raise AdapterError(
+                "base",
+                f"{manifest.name} was trained on a base model with fingerprint {manifest.base[:16]}..., but this one's "
+                f"is {base.fingerprint[:16]}...",
+            )
+        check_adapter(self.folder(policy, version), base.shapes, max_rank)
         return manifest
 
     def publish(
@@ -178,28 +194,29 @@ def _named(folder: Path, kind: TypeAdapter[str]) -> list[str]:
 
 def _read_manifest(folder: Path, policy: str) -> Manifest:
     path = folder / MANIFEST
-    if path.is_symlink() or not path.is_file():
-        # Another process may have removed the version since its folder was looked for.
-        raise AdapterError("manifest" if folder.is_dir() else "unknown", f"{path} is missing, or no ordinary file")
-    if path.stat().st_size > _MANIFEST_BYTES:
-        raise AdapterError("manifest", f"{path} has more than {_MANIFEST_BYTES:,} bytes")
     try:
+        if path.is_symlink() or path.stat().st_size > _MANIFEST_BYTES:
+            raise AdapterError("manifest", f"{path} is no ordinary file of at most {_MANIFEST_BYTES:,} bytes")
         manifest = Manifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise AdapterError("manifest", f"{path} is no manifest: {error}") from error
+    except OSError as error:
+        # Another process may have removed the version since its folder was looked for.
+        raise AdapterError("manifest" if folder.is_dir() else "unknown", f"{path} can't be read: {error}") from error
     if (manifest.policy, manifest.version) != (policy, folder.name):
         raise AdapterError("manifest", f"{path} is of {manifest.name}, not of {policy}@{folder.name}")
     return manifest
 
 
 def _copy_files(source: Path, target: Path) -> dict[str, str]:
-    for name in FILES:
-        if not (source / name).is_file():
-            raise AdapterError(
-                "files", f"{source} holds no adapter: it has no {name}, which PEFT's save_pretrained writes"
-            )
-        shutil.copyfile(source / name, target / name)
-    return {name: _checksum(target / name) for name in FILES}
+    """Copy what an adapter consists of; returns the checksum of each file."""
+    copy_config(source, target)
+    if not (source / WEIGHTS).is_file():
+        raise AdapterError(
+            "files", f"{source} holds no adapter: it has no {WEIGHTS}, which PEFT's save_pretrained writes"
+        )
+    shutil.copyfile(source / WEIGHTS, target / WEIGHTS)
+    return {name: _checksum(target / name) for name in (CONFIG, WEIGHTS)}
 
 
 def _checksum(path: Path) -> str:
