@@ -1,9 +1,10 @@
 """JSFT of the variants: the JSFT set of `training.data`, trained by the loop that makes the shipped model (`tiny`).
 
-Not by the JSFT stage, whose AdamW is for models that can do something. In trials from the pre-trained base of the shipped
-model (6,000 rows, steps of 128 examples) the stage judged its training pairs at chance after 160 steps (rate 1e-3, a
-cosine over 200; one setting only), this loop 0.725 of 200 held-out pairs right after 225 steps, and rising. An example's targets share one weight between them, and the choice has half of its judgment's, as
-with the stage's weighting by examples.
+Not by the JSFT stage, whose AdamW is for models that can do something. In trials from the shipped model's pre-trained
+base (6,000 rows, steps of 128 examples) the stage judged its training pairs at chance after 160 steps (rate 1e-3, a
+cosine over 200; one setting only), this loop judged 0.725 of 200 held-out pairs right after 225 steps, and rising.
+An example's targets share one weight between them, and the choice has half of its judgment's, as with the stage's
+weighting by examples.
 """
 
 import random
