@@ -58,13 +58,9 @@ class RollOuts(Protocol):
     def use_adapter(self, path: Path | None) -> None:
         """Sample with this adapter from now on: a folder as PEFT writes it; None: with the bare model.
 
-        Raises AdapterError where the folder holds no adapter for this model, and leaves the adapter in use as it was.
+        Raises `selfjudge.AdapterError` where the folder holds no adapter for this model, and leaves the one in use.
         """
         ...
-
-
-class AdapterError(ValueError):
-    """A folder holds no adapter that this model can use."""
 
 
 class PromptError(ValueError):

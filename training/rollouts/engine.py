@@ -11,12 +11,12 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoTokenizer
 
-from selfjudge import Chat, ChoiceTokens, Reading, SafeTokenizer
+from selfjudge import AdapterError, Chat, ChoiceTokens, Reading, SafeTokenizer
+from selfjudge.adapters import check_adapter, read_base
 from training.data.records import Messages
-from training.rollouts.adapter import Shapes, expected_shapes, read_adapter, require_fit, require_servable
-from training.rollouts.base import AdapterError, Sample, Sampling
+from training.rollouts.base import Sample, Sampling
 from training.rollouts.engine_start import EngineSettings, start_engine
 from training.rollouts.prompts import encode_prompts, end_ids, make_samples, require_room
 
@@ -33,15 +33,12 @@ class EngineRollOuts:
         """Load a model from its folder. Raises EngineMissingError where vLLM is not installed."""
         settings = settings or EngineSettings()
         self._engine = start_engine(model, settings)
-        self._max_rank = settings.max_rank
-        self._config = AutoConfig.from_pretrained(model)
+        self._model, self._max_rank = model, settings.max_rank
         self.chat = Chat(SafeTokenizer(AutoTokenizer.from_pretrained(model)))
         self.context = int(self._engine.model_config.max_model_len)
         self._ends = end_ids(self.chat)
         self._adapter: LoRARequest | None = None
         self._adapter_ids = count(1)
-        # Adapters of one training run are configured alike; what they consist of is worked out once.
-        self._fitting: tuple[dict[str, Any], Shapes] | None = None
 
     def sample(
         self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
@@ -82,12 +79,7 @@ class EngineRollOuts:
     def _loaded(self, path: Path) -> "LoRARequest":
         from vllm.lora.request import LoRARequest  # noqa: PLC0415
 
-        adapter = read_adapter(path)
-        require_servable(adapter, self._max_rank)
-        kind = adapter.config.to_dict()  # type: ignore[no-untyped-call]  # PEFT leaves it untyped
-        if self._fitting is None or self._fitting[0] != kind:
-            self._fitting = kind, expected_shapes(self._config, adapter.config)
-        require_fit(adapter, self._fitting[1])
+        check_adapter(path, read_base(self._model).shapes, self._max_rank)
         # The engine's prefix cache goes by the name, its weights by the id: both are new, even if the folder is not.
         number = next(self._adapter_ids)
         request = LoRARequest(f"{path}#{number}", number, str(path.resolve()))
@@ -95,7 +87,7 @@ class EngineRollOuts:
             self._engine.add_lora(request)
         except Exception as error:
             self._engine.remove_lora(number)
-            raise AdapterError(f"{path}: the engine refuses this adapter: {error}") from error
+            raise AdapterError("engine", f"{path}: the engine refuses this adapter: {error}") from error
         return request
 
     def _run(

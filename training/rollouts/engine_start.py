@@ -9,22 +9,18 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from selfjudge.adapters import ENGINE_RANKS, EngineRank
 from training.rollouts.base import EngineMissingError
 from training.run.config import Section
 
 if TYPE_CHECKING:
     from vllm.v1.engine.llm_engine import LLMEngine
-
-Rank = Literal[1, 8, 16, 32, 64, 128, 256, 320, 512]
-
-RANKS: Final[tuple[Rank, ...]] = get_args(Rank)
-"""Those that vLLM can be started for; an adapter of a rank in between runs as one of the next higher."""
 
 _QUIET: Final = {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"}
 
@@ -38,7 +34,7 @@ _ON_GPU: Final = {"gpu_memory_utilization": 0.05}
 class EngineSettings(Section):
     """What the engine is started with."""
 
-    lora_rank: PositiveInt = Field(default=16, le=max(RANKS))
+    lora_rank: PositiveInt = Field(default=16, le=max(ENGINE_RANKS))
     """Highest rank of an adapter that is to come."""
     cache_gib: PositiveFloat = 1.0
     """Memory for keys and values; has to hold at least one sequence of `max_tokens`."""
@@ -48,9 +44,9 @@ class EngineSettings(Section):
     """Of the weights; none: float32 on a CPU, as they are stored (`auto`) on a GPU."""
 
     @property
-    def max_rank(self) -> Rank:
+    def max_rank(self) -> EngineRank:
         """The rank that vLLM is started for."""
-        return min(rank for rank in RANKS if rank >= self.lora_rank)
+        return min(rank for rank in ENGINE_RANKS if rank >= self.lora_rank)
 
 
 def start_engine(model: Path, settings: EngineSettings) -> "LLMEngine":

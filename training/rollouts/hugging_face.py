@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from peft import PeftModel, get_peft_model, set_peft_model_state_dict
+from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from selfjudge import Chat, ChoiceTokens, Reading, SafeTokenizer
+from selfjudge import AdapterError, Chat, ChoiceTokens, Reading, SafeTokenizer
+from selfjudge.adapters import Shapes, check_adapter
 from training.data.records import Messages
-from training.rollouts.adapter import Adapter, expected_shapes, read_adapter, require_fit
-from training.rollouts.base import AdapterError, Sample, Sampling
+from training.rollouts.base import Sample, Sampling
 from training.rollouts.prompts import encode_prompts, end_ids, make_samples, require_room
 
 READ_TOKENS = 16_384
@@ -77,22 +77,22 @@ class HuggingFaceRollOuts:
         A loop that trains this very model has no need to call it: what it trains is what is sampled from.
         """
         if path is not None:
-            adapter = read_adapter(path)
-            self._require_same_kind(adapter)
-            require_fit(adapter, expected_shapes(self._base.config, adapter.config))
+            check_adapter(path, _shapes_of(self._base))
+            config = LoraConfig.from_pretrained(str(path))
+            self._require_same_kind(path, config)
             if not isinstance(self._model, PeftModel):
-                self._model = get_peft_model(self._base, adapter.config)
-            set_peft_model_state_dict(self._model, dict(adapter.weights))
+                self._model = get_peft_model(self._base, config)
+            set_peft_model_state_dict(self._model, load_peft_weights(str(path), device="cpu"))
         self._adapted = path is not None
 
-    def _require_same_kind(self, adapter: Adapter) -> None:
+    def _require_same_kind(self, path: Path, config: LoraConfig) -> None:
         if not isinstance(self._model, PeftModel):
             return
         own = self._model.active_peft_config
         for name in ("r", "lora_alpha", "target_modules", "use_rslora"):
-            found, wanted = getattr(adapter.config, name), getattr(own, name)
+            found, wanted = getattr(config, name), getattr(own, name)
             if found != wanted:
-                raise AdapterError(f"{adapter.path}: {name} is {found}, but the model's own adapter has {wanted}")
+                raise AdapterError("config", f"{path}: {name} is {found}, but the model's own adapter has {wanted}")
 
     def _generation_config(self, samples: int, sampling: Sampling) -> GenerationConfig:
         greedy = sampling.temperature == 0
@@ -166,3 +166,12 @@ def _groups_by_length(prompts: Sequence[list[int]]) -> Iterator[list[int]]:
         group.append(index)
     if group:
         yield group
+
+
+def _shapes_of(base: PreTrainedModel) -> Shapes:
+    """Of the model's own weights, by the names that they had before PEFT wrapped them."""
+    return {
+        name.replace(".base_layer.", "."): tuple(parameter.shape)
+        for name, parameter in base.named_parameters()
+        if ".lora_" not in name
+    }

@@ -10,10 +10,10 @@ import pytest
 import torch
 from peft import PeftModel
 
-from selfjudge import JudgmentEncoder
+from selfjudge import AdapterError, JudgmentEncoder
 from tests.training.rollouts.conftest import SHIPPED, load_shipped, randomised
 from training.data.records import Messages
-from training.rollouts.base import AdapterError, EngineMissingError, PromptError, RollOuts, Sampling
+from training.rollouts.base import EngineMissingError, PromptError, RollOuts, Sampling
 from training.rollouts.engine import EngineRollOuts, _parameters, _reading
 from training.rollouts.engine_start import EngineSettings, _process_state_kept
 from training.rollouts.hugging_face import HuggingFaceRollOuts

@@ -9,10 +9,10 @@ import torch
 from peft import PeftModel
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
-from selfjudge import JudgmentEncoder
+from selfjudge import AdapterError, JudgmentEncoder
 from tests.training.rollouts.conftest import load_shipped, randomised
 from training.data.records import Messages
-from training.rollouts.base import AdapterError, PromptError, RollOuts, Sampling
+from training.rollouts.base import PromptError, RollOuts, Sampling
 from training.rollouts.hugging_face import HuggingFaceRollOuts
 from training.rollouts.prompts import encode_prompts, end_ids
 
