@@ -76,8 +76,10 @@ class Memory(NamedTuple):
 def parameters_in_memory() -> Memory:
     """Every parameter that is alive in this process, whoever holds it; memory that two share counts once.
 
-    This finds copies that nobody meant to make, where a sum over the policy would only repeat the intention.
+    This finds copies that nobody meant to make, where a sum over the policy would only repeat the intention. Not found
+    are matrices that an engine on a CPU has packed for its kernels: they are no parameters any more.
     """
+    gc.unfreeze()  # an engine hides from the collector whatever is there when it starts
     alive = [thing for thing in gc.get_objects() if issubclass(type(thing), torch.nn.Parameter)]
     storages = {each.untyped_storage().data_ptr(): each for each in alive}
     return Memory(

@@ -186,4 +186,5 @@ def test_each_iteration_gives_its_engine_back(tmp_path: Path) -> None:
     first, second = (read_metrics(tmp_path / "run" / f"iteration-{number}") for number in (1, 2))
     assert [len(first), len(second)] == [2, 2]
     assert second[0]["kl"] == pytest.approx(0.0, abs=1e-4), "the second engine samples from the first one's start"
+    assert first[0]["memory/parameters"] > 1_290_000, "the policy is in memory"
     assert first[0]["memory/bytes"] == second[0]["memory/bytes"], "the first engine is still in memory"
