@@ -113,6 +113,8 @@ class Changes:
             try:
                 async with self._adapters.changing:
                     await self._follow_one(policy, watch=watch)
+            except RefusedVersionError:
+                continue  # told by the registry
             except (ApiError, AdapterError, OSError) as error:
                 if self._told.get(policy) != str(error):
                     _LOG.warning("following %s: %s", policy, error)
@@ -165,7 +167,7 @@ class Changes:
 
     def _check_free(self, policy: str) -> None:
         if policy in self._taken:
-            raise RefusedVersionError(f"a policy can't be called {policy!r} here: that is the served model's own name")
+            raise ConflictError(f"a policy can't be called {policy!r} here: that is the served model's own name")
 
     async def _in_store(self, work: Callable[[], _Result]) -> _Result:
         try:

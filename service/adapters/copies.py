@@ -5,8 +5,9 @@ So copies are kept as long as the process lives, whatever becomes of the store.
 """
 
 import shutil
+import weakref
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 from selfjudge.adapters.base import Base
 from selfjudge.adapters.check import check_adapter
@@ -28,8 +29,8 @@ class Copies:
         self._store = store
         self._base = base
         self._max_rank = max_rank
-        self._folder = TemporaryDirectory(prefix="selfjudge-adapters-")
-        self._copies = Store(Path(self._folder.name))
+        self._copies = Store(Path(mkdtemp(prefix="selfjudge-adapters-")))
+        weakref.finalize(self, shutil.rmtree, self._copies.root, ignore_errors=True)
 
     def bring(self, policy: str, version: str) -> Path:
         """The folder of a version's copy, made and validated if there is none yet. Takes as long as reading its files.

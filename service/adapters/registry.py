@@ -191,7 +191,7 @@ class Adapters:
             reason = error.reason if isinstance(error, AdapterError) else "files"
             self.refused[key] = f"{reason}: {error}"
             metrics.ADAPTER_LOADS.labels(reason).inc()
-            _LOG.warning("%s is refused: %s", key, error)
+            _LOG.warning("%s is refused: %s", key, self.refused[key])
             raise RefusedVersionError(f"{key} is refused: {self.refused[key]}") from error
         metrics.ADAPTER_LOADS.labels("ok").inc()
         self._loaded[key] = _Loaded(lora)

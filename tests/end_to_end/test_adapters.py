@@ -129,7 +129,7 @@ def test_models_lists_policies_and_versions(first_is_active: Adapted) -> None:
 def test_an_adapter_that_overflows_is_refused_and_the_old_one_answers(first_is_active: Adapted) -> None:
     adapted = first_is_active
     before = adapted.text("chat")
-    wild = publish(adapted.store, "chat", 3, alpha=1e35).version
+    wild = publish(adapted.store, "chat", 3, scale=1e3, alpha=3e38).version
     refusal = adapted.change("chat/activate", version=wild)
     assert (refusal.status_code, refusal.json()["error"]["type"]) == (422, "RefusedVersion")
     assert "probe" in refusal.json()["error"]["message"]
