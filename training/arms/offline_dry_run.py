@@ -6,22 +6,22 @@ from pathlib import Path
 from training.arms.offline_config import OfflineConfig
 from training.data.trial import few
 from training.jsft.dry_run import trial_folder
-from training.self_training.dry_run import here, one_step
+from training.self_training.dry_run import few_steps, here
 
 
 def dry_run(config: OfflineConfig, tokenizer: Path, train: Callable[[OfflineConfig, Path], Path]) -> None:
-    """Have ``train`` take one step in a temporary folder. Raises what it raises, and ConfigError."""
+    """Have ``train`` take few steps in a temporary folder. Raises what it raises, and ConfigError."""
     with trial_folder(config.architecture, tokenizer, config.max_tokens) as folder:
         train(reduced(config, folder), folder / "run")
 
 
 def reduced(config: OfflineConfig, folder: Path) -> OfflineConfig:
-    """The configuration with few pairs, one small step, and the tiny model in ``folder``."""
+    """The configuration with few pairs, few small steps, and the tiny model in ``folder``."""
     return config.model_copy(
         update={
             "model": folder / "start",
             "pairs": few(config.pairs, folder),
-            "optimisation": one_step(config.optimisation),
+            "optimisation": few_steps(config.optimisation),
             "machine": here(config.machine, micro_batch=1),
         }
     )

@@ -34,10 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load(options: argparse.Namespace) -> DataSet:
-    """Read the sources, with an account of them on stderr. Raises ConfigError and DataError."""
+    """Read the sources, with an account on stderr. Raises ConfigError, and DataError, also where all are empty."""
     from selfjudge import load_templates  # noqa: PLC0415
     from training.data.chat import load_chat  # noqa: PLC0415
     from training.data.load import load_demonstrations, load_pairs  # noqa: PLC0415
+    from training.data.source import DataError  # noqa: PLC0415
     from training.jsft.config import JsftConfig  # noqa: PLC0415
     from training.run.config import ConfigError, load_config, recipe_path  # noqa: PLC0415
 
@@ -50,5 +51,7 @@ def load(options: argparse.Namespace) -> DataSet:
     demonstrations = load_demonstrations(data.demonstrations, strict=strict)
     pairs = load_pairs(data.pairs, template, seed=config.seed, strict=strict)
     print(*demonstrations.account("demonstrations"), *pairs.account("pairs"), sep="\n", file=sys.stderr)
+    if not demonstrations.records and not pairs.records:
+        raise DataError("the sources give no demonstration and no pair; the account above says why")
     chat = load_chat(options.tokenizer or config.start.path)
     return DataSet(config, chat, template, demonstrations.records, pairs.records)

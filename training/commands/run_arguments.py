@@ -11,8 +11,9 @@ def add_run_arguments(parser: argparse.ArgumentParser, *, config: str, output: s
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="check the configuration and the data and take one step with a tiny model of the same architecture and "
-        "random weights; nothing is fetched from the hub (its data sets are replaced by generated rows), nothing kept",
+        help="check the configuration and the data and take one step, or up to four, with a tiny model of the same "
+        "architecture and random weights; nothing is fetched from the hub (its data sets are replaced by generated "
+        "rows), nothing kept",
     )
     parser.add_argument(
         "--tokenizer", type=Path, default=Path("models", "selfjudge-tiny"), help="tokenizer folder for the dry run"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.data.checkable.rows import checkable_rows, write_rows
-from training.data.source import Source
+from training.data.source import Part, Source
 
 ROWS = 32
 """Read or generated per source."""
@@ -17,7 +17,8 @@ def few(sources: Sequence[Source], folder: Path) -> tuple[Source, ...]:
 
 def _few(source: Source, folder: Path) -> Source:
     if source.path is not None:
-        return source.model_copy(update={"limit": min(source.limit or ROWS, ROWS)})
+        # Of so few rows, a part may be none.
+        return source.model_copy(update={"limit": min(source.limit or ROWS, ROWS), "part": Part.ALL})
     path = folder / f"{source.format}.jsonl"
     write_rows(checkable_rows(source.format, ROWS), path)
     return Source(format=source.format, path=path)

@@ -19,8 +19,8 @@ from training.jsft.stage import run_jsft
 from training.run.config import ConfigError, Section
 from training.run.processes import processes
 
-MICRO_BATCHES = 2
-"""Accumulated in the one step."""
+BATCH = 2
+"""Examples of the one step, accumulated one by one: as many as any two rows give."""
 
 
 def dry_run(config: JsftConfig, tokenizer: Path) -> None:
@@ -41,7 +41,6 @@ def trial_folder(architecture: str, tokenizer: Path, context: int) -> Iterator[P
 
 def reduced(config: JsftConfig, folder: Path) -> JsftConfig:
     """The configuration with few rows, one small step, and the tiny model in `folder`."""
-    small = config.optimisation.micro_batch * MICRO_BATCHES
     changes: dict[str, Section] = {
         "start": config.start.model_copy(update={"path": str(folder / "start")}),
         "data": config.data.model_copy(
@@ -50,7 +49,7 @@ def reduced(config: JsftConfig, folder: Path) -> JsftConfig:
                 "pairs": few(config.data.pairs, folder),
             }
         ),
-        "optimisation": config.optimisation.model_copy(update={"steps": 1, "batch": small}),
+        "optimisation": config.optimisation.model_copy(update={"steps": 1, "batch": BATCH, "micro_batch": 1}),
     }
     if not torch.cuda.is_available():
         changes["machine"] = config.machine.model_copy(update={"precision": "float32"})

@@ -79,7 +79,7 @@ def _complaint(kind: type[Section], item: ErrorDetails, path: Path, origins: dic
     overridden = (f"override {text!r}" for place, text in origins.items() if f"{name}.".startswith(f"{place}."))
     origin = next(overridden, str(path))
     if item["type"] != "extra_forbidden":
-        return f"{origin}: key {name!r}: {item['msg'].removeprefix('Value error, ')}"
+        return f"{origin}: key {name!r}: {item['msg'].removeprefix('Value error, ').replace('tuple', 'list')}"
     accepted = sorted({field for section in _sections(kind, owners) for field in section.model_fields})
     return f"{origin}: key {name!r}: unknown key; accepted are {', '.join(accepted)}"
 

@@ -1,4 +1,4 @@
-"""A configuration of self-training tried out in seconds: its prompts and one step, on a tiny model of its architecture.
+"""A configuration of self-training tried out in seconds: its prompts and few steps, on a tiny model like its own.
 
 As JSFT's dry run, and with the same limits: weights are random and few, data sets of the hub give way to generated rows
 of the same format, responses are short, a CPU computes in float32, and Hugging Face does the roll-outs.
@@ -21,13 +21,13 @@ BATCH = 2
 
 
 def dry_run(config: SelfTrainingConfig, tokenizer: Path, train: Callable[[SelfTrainingConfig, Path], Path]) -> None:
-    """Have ``train`` take one step in a temporary folder. Raises what it raises, and ConfigError."""
+    """Have ``train`` take few steps in a temporary folder. Raises what it raises, and ConfigError."""
     with trial_folder(config.architecture, tokenizer, config.max_tokens) as folder:
         train(reduced(config, folder), folder / "run")
 
 
 def reduced(config: SelfTrainingConfig, folder: Path) -> SelfTrainingConfig:
-    """The configuration with few prompts, one small step, and the tiny model in ``folder``."""
+    """The configuration with few prompts, few small steps, and the tiny model in ``folder``."""
     prompts = {"sources": few(config.prompts.sources, folder)} if config.prompts.sources else {"checkable": ROWS}
     return config.model_copy(
         update={
@@ -35,16 +35,16 @@ def reduced(config: SelfTrainingConfig, folder: Path) -> SelfTrainingConfig:
             "prompts": config.prompts.model_copy(update=prompts),
             "decoding": config.decoding.model_copy(update={"max_new_tokens": NEW_TOKENS}),
             "rollouts": config.rollouts.model_copy(update={"backend": "huggingface", "prompts_per_call": 2}),
-            "optimisation": one_step(config.optimisation),
+            "optimisation": few_steps(config.optimisation),
             "machine": here(config.machine, micro_batch=1),
             "iterations": 1,
         }
     )
 
 
-def one_step(optimisation: Optimisation) -> Optimisation:
-    """With so few epochs of the rows that one batch is all."""
-    return optimisation.model_copy(update={"batch": BATCH, "epochs": BATCH / ROWS})
+def few_steps(optimisation: Optimisation) -> Optimisation:
+    """With so few epochs that the rows give four batches, or one where most are malformed or repeat a prompt."""
+    return optimisation.model_copy(update={"batch": BATCH, "epochs": 4 * BATCH / ROWS})
 
 
 def here(machine: Machine, *, micro_batch: int) -> Machine:

@@ -61,3 +61,16 @@ def test_errors_name_what_is_wrong(tmp_path: Path, recipe: str, capsys: pytest.C
     assert "no tokenizer" in capsys.readouterr().err
     assert main(["data", "generate", str(tmp_path / "rows.txt"), "--edits"]) == 2
     assert "must end in .jsonl" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("action", ["preview", "stats"])
+def test_sources_that_give_nothing_are_refused(
+    action: str, recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "missing.jsonl").write_text('{"prompt": "Hi", "answer": "Ho"}\n', encoding="utf-8")
+    sources = f"[{{format: preferences, path: {tmp_path / 'missing.jsonl'}}}]"
+    given = [f"data.pairs={sources}", f"data.demonstrations={sources}", "data.template=ultrafeedback"]
+    assert main(["data", action, "--config", recipe, *given]) == 2
+    account = capsys.readouterr().err
+    assert "missing.jsonl:1: chosen: Field required" in account
+    assert account.endswith("the sources give no demonstration and no pair; the account above says why\n")
