@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 
 from selfjudge import SelfJudgeError
-from training.commands import data, evaluate, jsft, model, off_policy, offline, paper, self_train
+from training.commands import data, evaluate, jsft, model, off_policy, offline, paper, publish, self_train
 
-COMMANDS = (jsft, self_train, offline, off_policy, evaluate, data, model, paper)
+COMMANDS = (jsft, self_train, offline, off_policy, publish, evaluate, data, model, paper)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

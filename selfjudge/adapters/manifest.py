@@ -36,7 +36,7 @@ class Manifest(BaseModel):
     metrics: Mapping[str, FiniteFloat] = Field(default_factory=dict)
     """What was measured before it was published."""
     parent: VersionName | None = None
-    """The version of the same policy that this one was trained on from, or is to take over from."""
+    """The version of the same policy that training went on from."""
     created: AwareDatetime
     """UTC."""
     recipe: Mapping[str, JsonValue] = Field(default_factory=dict)

@@ -69,7 +69,8 @@ def require_all(path: Path, modules: Iterable[LoraModule], config: AdapterConfig
         for name in _names_of(siblings[_kind(module.weight)], module)
         if name not in by_name and config.targets(name)
     }
-    _require_none(path, missing=[*sorted(missing), *_unmet(by_name, config, shapes)], strange=untargeted)
+    unmet = _unmet([*by_name, *missing], config, shapes)
+    _require_none(path, missing=[*sorted(missing), *unmet], strange=untargeted)
 
 
 def _unmet(names: Iterable[str], config: AdapterConfig, shapes: Shapes) -> list[str]:

@@ -55,6 +55,7 @@ def test_serve_passes_on_where_and_what() -> None:
         ("selfjudge-serve",),
         ("selfjudge-train",),
         ("selfjudge-train", "model"),
+        ("selfjudge-train", "publish"),
         ("selfjudge-train", "evaluate"),
         ("selfjudge-train", "evaluate", "truth"),
         ("selfjudge-train", "evaluate", "judge"),
