@@ -28,10 +28,11 @@ def write_tensors(path: Path, arrays: Mapping[str, "np.ndarray[Any, Any]"]) -> N
 
 
 def read_tensors(path: Path) -> Arrays:
-    """What `write_adapter` wrote: float32 all."""
+    """Of float32 all, as `write_adapter` and PEFT write them."""
     content = path.read_bytes()
     start = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:start])
+    header.pop("__metadata__", None)
     return {
         name: np.frombuffer(content[start:][slice(*entry["data_offsets"])], np.float32).reshape(entry["shape"]).copy()
         for name, entry in header.items()
