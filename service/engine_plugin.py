@@ -1,12 +1,14 @@
 """The plugin that vLLM runs once in each of its processes (`vllm.general_plugins`), after its imports."""
 
+from service.cache_fix import add_cleaning
 from service.early import imports_are_done
 from service.lora_fix import multiply_by_runs
 from service.sampler_fix import keep_top_logprobs
 
 
 def prepare_process() -> None:
-    """Ends the time of imports, and mends the sampler and, on CPUs, LoRA."""
+    """Ends the time of imports; mends the sampler and, on CPUs, LoRA; lets the cache be cleaned."""
     imports_are_done()
     keep_top_logprobs()
     multiply_by_runs()
+    add_cleaning()

@@ -13,6 +13,7 @@ from vllm.v1.engine.exceptions import EngineDeadError
 
 from selfjudge import Comparison, SelfJudgeError
 from selfjudge.errors import AdapterError
+from service.cache_fix import METHOD
 from service.judge import Judge
 from service.protocol import JudgingOptions
 
@@ -44,10 +45,12 @@ class AdapterEngine(Protocol):
         ...
 
 
-class _Remover(Protocol):
-    """vLLM's engine client has this only in its implementation (`AsyncLLM`)."""
+class _Workers(Protocol):
+    """vLLM's engine client has these only in its implementation (`AsyncLLM`)."""
 
     async def remove_lora(self, lora_id: int) -> bool: ...
+
+    async def collective_rpc(self, method: str) -> list[object]: ...
 
 
 class VllmAdapterEngine:
@@ -73,6 +76,18 @@ class VllmAdapterEngine:
 
     async def probe(self, lora: LoRARequest) -> None:
         """Generates a few tokens and reads one judgment; see `AdapterEngine`."""
+        try:
+            await self._probe(lora)
+        except AdapterError:
+            # What it has written to the cache would spoil the requests that get its blocks next.
+            await cast("_Workers", self._engine).collective_rpc(METHOD)
+            raise
+
+    async def unload(self, lora_id: int) -> None:
+        """Frees an adapter's memory; see `AdapterEngine`."""
+        await cast("_Workers", self._engine).remove_lora(lora_id)
+
+    async def _probe(self, lora: LoRARequest) -> None:
         panel = self._judge.panel(JudgingOptions(), lora)
         prompt = panel.encoders[0].encode(*_PROBE).first_at_a
         await self._generate(list(prompt), lora)
@@ -82,10 +97,6 @@ class VllmAdapterEngine:
             raise AdapterError("probe", f"the probe judgment failed: {error}") from error
         if not mass > 0:
             raise AdapterError("probe", f"the probe judgment gave the choice tokens a probability of {mass}")
-
-    async def unload(self, lora_id: int) -> None:
-        """Frees an adapter's memory; see `AdapterEngine`."""
-        await cast("_Remover", self._engine).remove_lora(lora_id)
 
     async def _generate(self, prompt: list[int], lora: LoRARequest) -> None:
         params = SamplingParams(

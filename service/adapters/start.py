@@ -1,6 +1,7 @@
 """Puts adapters together for vLLM's server, and serves what the store's records say."""
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +38,7 @@ async def start_adapters(
     Raises:
         AdapterError: if the engine was started without LoRA, or the served model isn't a folder of safetensors files.
     """
+    _log_to_operator()
     lora = engine.vllm_config.lora_config
     if lora is None:
         raise AdapterError("rank", "the engine was started without --enable-lora, so adapters_dir can't be served")
@@ -55,3 +57,14 @@ async def start_adapters(
         follow_forever(changes, settings.adapters_poll_seconds, watch=settings.adapters_watch)
     )
     return Adapting(store, adapters, changes, following)
+
+
+def _log_to_operator() -> None:
+    """Shows switches and refusals among the server's own lines; vLLM sets up logging for itself only."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("selfjudge: %(message)s"))
+    for name in ("service.adapters", "selfjudge.adapters"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+        logger.propagate = False
