@@ -16,6 +16,7 @@ import torch
 import training.jsft.stage as stage
 import training.jsft.trainer as trainer
 import training.run.files as files
+import training.run.trainer as shared
 from training.jsft.config import JsftConfig
 from training.run.checkpoint import commit_checkpoint
 
@@ -41,7 +42,7 @@ def dies_at(place: str) -> None:
 
         trainer.JsftTrainer.compute_loss = killing(original, in_fifth)  # type: ignore[method-assign]
     elif place == "checkpoint":
-        vars(trainer)["commit_checkpoint"] = killing(commit_checkpoint, lambda _, step: step == 6)
+        shared.commit_checkpoint = killing(commit_checkpoint, lambda _, step: step == 6)  # type: ignore[attr-defined]  # what it imports is not for export
     elif place == "model":
         files.put_in_place = killing(files.put_in_place, lambda _, whole: whole.name == stage.MODEL)
 
