@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
 from pydantic import ValidationError
 
 import service.early  # noqa: F401
@@ -147,10 +148,12 @@ def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:
     args.model = args.model_tag or args.model or str(SHIPPED_MODEL)
     if args.model == str(SHIPPED_MODEL):
         args.served_model_name = args.served_model_name or [SHIPPED_MODEL.name]
-        # Without a figure of its own vLLM claims nearly all memory, and refuses to start where that isn't free.
         args.kv_cache_memory_bytes = args.kv_cache_memory_bytes or _SHIPPED_MODEL_CACHE_BYTES
         # The progress bar would be gone before it is read.
         args.use_tqdm_on_load = False
+    if on_cpu and args.kv_cache_memory_bytes is None:
+        # Without a figure vLLM claims nearly all memory of the machine, and refuses to start where that isn't free.
+        args.kv_cache_memory_bytes = psutil.virtual_memory().available // 4
     validate_parsed_serve_args(args)
     try:
         _hand_over(args)

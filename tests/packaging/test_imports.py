@@ -11,7 +11,7 @@ from tests.packaging.project import BASE, EXTRAS, ROOT, requirements
 
 OWN = {"loadtests", "selfjudge", "service", "training"}
 # vLLM's plugin interface hands out objects of these, so their versions are vLLM's to choose.
-VLLM_BRINGS = {"fastapi", "prometheus-client", "starlette", "torch", "uvloop"}
+VLLM_BRINGS = {"fastapi", "prometheus-client", "psutil", "starlette", "torch", "uvloop"}
 PYDANTIC_BRINGS = {"pydantic-core"}
 
 

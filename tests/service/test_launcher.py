@@ -4,6 +4,7 @@ import os
 from argparse import Namespace
 from collections.abc import Iterator
 
+import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
 import pytest
 
 from service.launcher import SHIPPED_MODEL, _parse
@@ -31,8 +32,13 @@ def test_without_flags_the_shipped_model_is_served_by_its_name() -> None:
 
 @pytest.mark.parametrize("argv", [("org/model",), ("--model", "org/model")])
 def test_any_other_model_keeps_vllms_own_defaults(argv: tuple[str, ...]) -> None:
-    args = parse(*argv)
+    args = parse(*argv, on_cpu=False)
     assert (args.model, args.served_model_name, args.kv_cache_memory_bytes) == ("org/model", None, None)
+
+
+def test_on_a_cpu_another_model_gets_a_part_of_the_free_memory_for_its_cache() -> None:
+    assert 0 < parse("org/model").kv_cache_memory_bytes < psutil.virtual_memory().available / 2
+    assert parse("org/model", "--kv-cache-memory-bytes", "1G").kv_cache_memory_bytes == 2**30
 
 
 def test_on_a_cpu_numbers_are_float32_and_blocks_small() -> None:
