@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from selfjudge import SelfJudgeError
 from training.commands import data, evaluate, jsft, model, off_policy, offline, paper, publish, self_train
+from training.commands.subcommands import add_commands, run_command
 
 COMMANDS = (jsft, self_train, offline, off_policy, publish, evaluate, data, model, paper)
 
@@ -14,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is 0, or 2 where an input was wrong."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        return run_command(options, "command")
     except (ValueError, FileNotFoundError, SelfJudgeError) as error:
         print(f"selfjudge-train {options.command}: {error}", file=sys.stderr)
         return 2
@@ -24,14 +25,5 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="selfjudge-train", description="Make, train and evaluate models that answer and judge."
     )
-    commands = parser.add_subparsers(dest="command", required=True)
-    for command in COMMANDS:
-        own = commands.add_parser(
-            command.NAME,
-            help=command.HELP,
-            description=command.DESCRIPTION,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        )
-        command.add_arguments(own)
-        own.set_defaults(run=command.run)
+    add_commands(parser, COMMANDS, "command")
     return parser

@@ -3,6 +3,7 @@
 import argparse
 
 from training.commands import data_generate, data_preview, data_stats
+from training.commands.subcommands import add_commands, run_command
 
 NAME = "data"
 HELP = "look at training data, measure it, or generate some"
@@ -12,18 +13,9 @@ COMMANDS = (data_preview, data_stats, data_generate)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The commands below this one."""
-    commands = parser.add_subparsers(dest="action", required=True)
-    for command in COMMANDS:
-        own = commands.add_parser(
-            command.NAME,
-            help=command.HELP,
-            description=command.DESCRIPTION,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        )
-        command.add_arguments(own)
-        own.set_defaults(act=command.run)
+    add_commands(parser, COMMANDS, "action")
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the one that was named."""
-    return int(options.act(options))
+    return run_command(options, "action")

@@ -3,6 +3,7 @@
 import argparse
 
 from training.commands import evaluate_judge, evaluate_policy, evaluate_truth
+from training.commands.subcommands import add_commands, run_command
 
 NAME = "evaluate"
 HELP = "measure a model: against truth, as a judge, as a policy"
@@ -12,18 +13,9 @@ COMMANDS = (evaluate_truth, evaluate_judge, evaluate_policy)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The commands below this one."""
-    commands = parser.add_subparsers(dest="evaluation", required=True)
-    for command in COMMANDS:
-        own = commands.add_parser(
-            command.NAME,
-            help=command.HELP,
-            description=command.DESCRIPTION,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        )
-        command.add_arguments(own)
-        own.set_defaults(measure=command.run)
+    add_commands(parser, COMMANDS, "evaluation")
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the one that was named."""
-    return int(options.measure(options))
+    return run_command(options, "evaluation")
