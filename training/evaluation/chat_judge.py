@@ -12,8 +12,8 @@ from typing import Any, Literal
 from selfjudge import Comparison, JudgmentTemplate, Orders, Winner
 from selfjudge.conversation import context_text
 from selfjudge.quoting import Quoter, delimiters
-from training.evaluation.endpoint import Endpoint, EndpointError
 from training.evaluation.judges import Judgment
+from training.run.endpoint import Endpoint, EndpointError
 
 REQUEST = "Reply with the single letter A or B: the letter of the better response."
 

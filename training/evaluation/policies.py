@@ -7,10 +7,10 @@ from pydantic import BaseModel, ValidationError
 from tqdm import tqdm
 
 from training.data.records import Messages
-from training.evaluation.endpoint import Endpoint, EndpointError
 from training.evaluation.outputs import dialogue_text
 from training.evaluation.questions import Question
 from training.rollouts.base import RollOuts, Sampling
+from training.run.endpoint import Endpoint, EndpointError
 
 CHUNK = 512
 """Responses sampled between two moves of the progress bar."""

@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from selfjudge import Comparison, Orders, Winner, load_templates
-from training.evaluation.endpoint import Endpoint, EndpointError
 from training.evaluation.judges import Judgment
+from training.run.endpoint import Endpoint, EndpointError
 
 BATCH = 32
 """Comparisons in one request; the server's own limit is 256 (`--max-comparisons`)."""

@@ -10,13 +10,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from selfjudge import JudgmentTemplate, load_templates
 from training.evaluation.chat_judge import ChatPanel
 from training.evaluation.config import JudgeSource, PolicySource
-from training.evaluation.endpoint import Endpoint
 from training.evaluation.judges import Panel
 from training.evaluation.model_judge import ModelPanel
 from training.evaluation.policies import ModelPolicy, Policy, ServerPolicy
 from training.evaluation.server_judge import ServerPanel
 from training.rollouts.hugging_face import HuggingFaceRollOuts
 from training.run.config import ConfigError
+from training.run.endpoint import Endpoint
 
 
 class Sources:

@@ -6,10 +6,10 @@ import httpx
 
 from selfjudge import Comparison, Orders, Winner
 from training.data.records import Messages
-from training.evaluation.endpoint import Endpoint
 from training.evaluation.judges import Judgment
 from training.evaluation.policies import Answer
 from training.rollouts.base import Sampling
+from training.run.endpoint import Endpoint
 
 
 def judgment(at_a: float, at_b: float) -> Judgment:

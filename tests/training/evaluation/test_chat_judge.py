@@ -9,7 +9,7 @@ import pytest
 from selfjudge import Comparison, load_templates
 from tests.training.evaluation.fakes import endpoint
 from training.evaluation.chat_judge import REQUEST, ChatPanel, read_choice
-from training.evaluation.endpoint import EndpointError
+from training.run.endpoint import EndpointError
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 
 from selfjudge import Comparison
 from tests.training.evaluation.fakes import endpoint
-from training.evaluation.endpoint import EndpointError
 from training.evaluation.server_judge import BATCH, ServerPanel
+from training.run.endpoint import EndpointError
 
 
 class Server:

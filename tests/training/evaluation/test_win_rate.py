@@ -6,12 +6,12 @@ import httpx
 import pytest
 
 from tests.training.evaluation.fakes import Counting, Preferring, endpoint
-from training.evaluation.endpoint import EndpointError
 from training.evaluation.outputs import Outputs
 from training.evaluation.policies import Answer, ServerPolicy, answer_questions
 from training.evaluation.questions import Question
 from training.evaluation.win_rate import compare_outputs
 from training.rollouts.base import Sampling
+from training.run.endpoint import EndpointError
 
 SAMPLING = Sampling(1.0, 0.9, 8)
 QUESTIONS = [Question((name,), name.upper()) for name in "abcd"]

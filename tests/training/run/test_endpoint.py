@@ -6,14 +6,14 @@ import httpx
 import pytest
 
 from tests.training.evaluation.fakes import endpoint
-from training.evaluation.endpoint import TRIES, Endpoint, EndpointError
+from training.run.endpoint import TRIES, Endpoint, EndpointError
 
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What was slept between tries, in no time."""
     slept: list[float] = []
-    monkeypatch.setattr("training.evaluation.endpoint.time.sleep", slept.append)
+    monkeypatch.setattr("training.run.endpoint.time.sleep", slept.append)
     return slept
 
 

@@ -1,4 +1,4 @@
-"""JSON over HTTP to a judge or a policy that runs elsewhere: many requests at once, retried where that may help.
+"""JSON over HTTP to a model that runs elsewhere: many requests at once, retried where that may help.
 
 The base address is what an OpenAI client is given (it ends in `/v1`). The API key comes from an environment variable,
 so that no configuration, and so no report, ever holds it.
@@ -33,6 +33,7 @@ class Endpoint:
     Args:
         base_url: up to and with `/v1`.
         key_variable: environment variable that holds the API key; None: no key is sent.
+        at_once: requests under way at a time.
         transport: what carries requests, where not the network.
 
     Raises:
@@ -40,25 +41,38 @@ class Endpoint:
     """
 
     def __init__(
-        self, base_url: str, key_variable: str | None = None, *, transport: httpx.BaseTransport | None = None
+        self,
+        base_url: str,
+        key_variable: str | None = None,
+        *,
+        at_once: int = REQUESTS_AT_ONCE,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.base_url = base_url.rstrip("/")
+        self.base_url, self._at_once = base_url.rstrip("/"), at_once
         headers = {}
         if key_variable is not None:
             key = os.environ.get(key_variable)
             if not key:
                 raise EndpointError(f"the environment variable {key_variable} should hold the API key of {base_url}")
             headers["Authorization"] = f"Bearer {key}"
-        self._client = httpx.Client(headers=headers, timeout=TIMEOUT, transport=transport)
+        limits = httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once)
+        self._client = httpx.Client(headers=headers, timeout=TIMEOUT, limits=limits, transport=transport)
+
+    def get(self, path: str) -> dict[str, Any]:
+        """What is at a path. Raises EndpointError as `post` does."""
+        return self._answer("GET", path, None)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer to one request. Raises EndpointError, after `TRIES` tries where the failure may pass."""
+        return self._answer("POST", path, body)
+
+    def _answer(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         url, failure, wait = f"{self.base_url}/{path}", "", 0.0
         for attempt in range(TRIES):
             time.sleep(wait)
             wait = min(WAIT_SECONDS * 2**attempt, LONGEST_WAIT_SECONDS)
             try:
-                response = self._client.post(url, json=body)
+                response = self._client.request(method, url, json=body)
             except httpx.TransportError as error:
                 failure = f"no answer: {type(error).__name__}: {error}"
                 continue
@@ -72,12 +86,15 @@ class Endpoint:
                 wait = min(float(asked), LONGEST_WAIT_SECONDS)
         raise EndpointError(f"{url}: {failure}")
 
-    def post_all(self, path: str, bodies: Sequence[dict[str, Any]], progress: str) -> list[dict[str, Any]]:
-        """Answers in the order of the bodies, `REQUESTS_AT_ONCE` under way at a time. Raises EndpointError."""
-        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as executor:
+    def post_all(
+        self, path: str, bodies: Sequence[dict[str, Any]], progress: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Answers in the order of the bodies, with a progress bar of that name. Raises EndpointError."""
+        with ThreadPoolExecutor(self._at_once) as executor:
             futures = [executor.submit(self.post, path, body) for body in bodies]
+            waiting = tqdm(futures, progress, unit="request", leave=False, disable=progress is None)
             try:
-                return [future.result() for future in tqdm(futures, progress, unit="request", leave=False)]
+                return [future.result() for future in waiting]
             except BaseException:
                 executor.shutdown(wait=False, cancel_futures=True)
                 raise
