@@ -92,6 +92,16 @@ class Chat:
         """What ends an assistant's turn: the text from behind its content to the first control token, included."""
         return self.ending(self.scaffold(("user", "assistant"), answering=False)[-1])
 
+    def end_ids(self) -> list[int]:
+        """Ids of the tokens at which an answer is over, ascending: the one that ends the turn, and end-of-sequence.
+
+        They differ where a base model's tokenizer brings a chat template (Qwen 2.5's, say). A program that generates
+        has to stop at each. Raises ChatTemplateError as `ending`.
+        """
+        turn_end = self.tokens.encode(self.tokens.trusted(self.turn_end()))[-1]
+        end_of_sequence = self.tokens.source.eos_token_id
+        return sorted({turn_end} if end_of_sequence is None else {turn_end, int(end_of_sequence)})
+
     def ending(self, text: str) -> str:
         """The part of `text`, which follows an assistant's content, that the model itself has to say.
 

@@ -21,6 +21,14 @@ def test_the_scaffold_is_what_stands_around_contents(safe_bytes: SafeTokenizer) 
     assert chat.turn_end() == "</s>"
 
 
+def test_an_answer_ends_at_the_templates_token_and_at_the_end_of_sequence(families: Families) -> None:
+    tokenizer = families["legacy"]()
+    ends = Chat(SafeTokenizer(tokenizer)).end_ids()
+    assert tokenizer.convert_ids_to_tokens(ends) == ["</s>", "<end_of_turn>"]
+    same = families["byte-level"]()
+    assert Chat(SafeTokenizer(same)).end_ids() == [same.eos_token_id]
+
+
 def test_a_template_without_system_role_leaves_it_to_the_user_turn(families: Families) -> None:
     scaffold, takes_system = Chat(SafeTokenizer(families["legacy"]())).question()
     assert not takes_system

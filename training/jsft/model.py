@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE
 from training.jsft.config import Lora, Start
 from training.run.config import ConfigError
+from training.run.model_folder import save_model_folder
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -83,7 +84,4 @@ def write_model(trained: Path, ready: Ready, lora: Lora | None, dtype: str, outp
         model = AutoModelForCausalLM.from_pretrained(trained, dtype=DTYPES[dtype])
     else:
         model = PeftModel.from_pretrained(ready.model, trained).merge_and_unload().to(DTYPES[dtype])
-    model.save_pretrained(output)
-    ready.tokenizer.save_pretrained(output)
-    for weights in output.glob("*.safetensors"):
-        weights.chmod(0o644)  # safetensors keeps its files from other users
+    save_model_folder(model, ready.tokenizer, output)

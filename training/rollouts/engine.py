@@ -5,7 +5,6 @@ nothing with a model that trains beside it. Leaves out several devices and proce
 the Hugging Face back end.
 """
 
-import random
 from collections.abc import Sequence
 from itertools import chain, count
 from pathlib import Path
@@ -16,9 +15,9 @@ from transformers import AutoTokenizer
 from selfjudge import AdapterError, Chat, ChoiceTokens, Reading, SafeTokenizer
 from selfjudge.adapters import check_adapter, read_base
 from training.data.records import Messages
-from training.rollouts.base import Sample, Sampling
+from training.rollouts.base import Sample, Sampling, seed_of
 from training.rollouts.engine_start import EngineSettings, start_engine
-from training.rollouts.prompts import encode_prompts, end_ids, make_samples, require_room
+from training.rollouts.prompts import encode_prompts, make_samples, require_room
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
@@ -36,7 +35,7 @@ class EngineRollOuts:
         self._model, self._max_rank = model, settings.max_rank
         self.chat = Chat(SafeTokenizer(AutoTokenizer.from_pretrained(model)))
         self.context = int(self._engine.model_config.max_model_len)
-        self._ends = end_ids(self.chat)
+        self._ends = self.chat.end_ids()
         self._adapter: LoRARequest | None = None
         self._adapter_ids = count(1)
 
@@ -51,8 +50,7 @@ class EngineRollOuts:
             params = [_parameters(temperature=0, **options)] * len(prompts)
         else:
             options |= {"n": samples, "temperature": sampling.temperature, "top_p": sampling.top_p}
-            seeds = (random.Random(f"{seed}:{place}").getrandbits(48) for place in range(len(prompts)))
-            params = [_parameters(seed=each, **options) for each in seeds]
+            params = [_parameters(seed=seed_of(seed, place), **options) for place in range(len(prompts))]
         outputs = self._run(prompts, params, self._adapter)
         generated = [list(output.token_ids) for output in chain.from_iterable(outputs)]
         made = iter(make_samples(self.chat, generated, self._ends))

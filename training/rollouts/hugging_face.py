@@ -18,7 +18,7 @@ from selfjudge import AdapterError, Chat, ChoiceTokens, Reading, SafeTokenizer
 from selfjudge.adapters import Shapes, check_adapter
 from training.data.records import Messages
 from training.rollouts.base import Sample, Sampling
-from training.rollouts.prompts import encode_prompts, end_ids, make_samples, require_room
+from training.rollouts.prompts import encode_prompts, make_samples, require_room
 
 READ_TOKENS = 16_384
 """Tokens, padding included, that are judged at a time."""
@@ -36,7 +36,7 @@ class HuggingFaceRollOuts:
         self._adapted = isinstance(model, PeftModel)
         self.chat = Chat(SafeTokenizer(tokenizer))
         self.context = int(self._base.config.get_text_config().max_position_embeddings)
-        self._ends = end_ids(self.chat)
+        self._ends = self.chat.end_ids()
 
     def sample(
         self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int

@@ -35,12 +35,6 @@ def require_room(prompts: Sequence[list[int]], new_tokens: int, context: int) ->
             )
 
 
-def end_ids(chat: Chat) -> list[int]:
-    """Ids of the tokens at which the policy's turn is over: the chat template's own, and end-of-sequence."""
-    turn_end = chat.tokens.encode(chat.tokens.trusted(chat.turn_end()))[-1]
-    return sorted({turn_end, int(chat.tokens.source.eos_token_id)})
-
-
 def make_samples(chat: Chat, generated: list[list[int]], ends: Sequence[int]) -> list[Sample]:
     """Samples of token ids that a policy generated, each up to and with the token of `ends` that ended it, if any."""
     texts = chat.tokens.source.batch_decode(generated, skip_special_tokens=True, clean_up_tokenization_spaces=False)

@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from training.jsft.model import DTYPES, adapter_config
 from training.run.files import write_folder
+from training.run.model_folder import save_model_folder
 from training.self_training.config import Machine, SelfTrainingConfig
 
 
@@ -50,14 +51,7 @@ def save_adapter(policy: PeftModel, folder: Path) -> None:
 def save_merged(policy: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Merge the adapter into the weights, for good, and write a model folder, which appears whole or not at all."""
     merged = policy.merge_and_unload()
-
-    def write(partial: Path) -> None:
-        merged.save_pretrained(partial)
-        tokenizer.save_pretrained(partial)
-        for weights in partial.glob("*.safetensors"):
-            weights.chmod(0o644)  # safetensors keeps its files from other users
-
-    write_folder(folder, write)
+    write_folder(folder, lambda partial: save_model_folder(merged, tokenizer, partial))
 
 
 def load_tokenizer(model: Path) -> PreTrainedTokenizerBase:

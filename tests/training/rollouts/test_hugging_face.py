@@ -14,7 +14,7 @@ from tests.training.rollouts.conftest import load_shipped, randomised
 from training.data.records import Messages
 from training.rollouts.base import PromptError, RollOuts, Sampling
 from training.rollouts.hugging_face import HuggingFaceRollOuts
-from training.rollouts.prompts import encode_prompts, end_ids
+from training.rollouts.prompts import encode_prompts
 
 GREEDY = Sampling(temperature=0, max_new_tokens=12)
 PLAIN = Sampling(temperature=1.0, top_p=0.9, max_new_tokens=12)
@@ -34,7 +34,7 @@ def test_batches_change_nothing(
 ) -> None:
     policy.eval()
     groups = hugging_face.sample(conversations, samples=2, sampling=GREEDY, seed=0)
-    ends = end_ids(hugging_face.chat)
+    ends = hugging_face.chat.end_ids()
     expected = [alone(policy, prompt, ends) for prompt in encode_prompts(hugging_face.chat, conversations)]
     assert [[sample.token_ids for sample in group] for group in groups] == [[ids, ids] for ids in expected]
     assert [group[0].finished for group in groups] == [ids[-1] in ends for ids in expected]

@@ -5,7 +5,7 @@ import pytest
 from selfjudge import Chat, dialogue_example
 from training.data.records import Messages
 from training.rollouts.base import PromptError
-from training.rollouts.prompts import encode_prompts, end_ids, make_samples, require_room
+from training.rollouts.prompts import encode_prompts, make_samples, require_room
 
 
 def test_a_prompt_is_what_jsft_puts_before_an_answer(chat: Chat, conversations: list[Messages]) -> None:
@@ -27,7 +27,7 @@ def test_a_prompt_without_room_is_named() -> None:
 
 
 def test_a_sample_says_whether_it_was_cut(chat: Chat) -> None:
-    [end] = end_ids(chat)
+    [end] = chat.end_ids()
     whole = chat.tokens.encode("abc")
     finished, cut = make_samples(chat, [[*whole, end], whole], [end])
     assert (finished.text, finished.finished, finished.token_ids) == ("abc", True, [*whole, end])

@@ -1,0 +1,98 @@
+"""Whatever stage writes a model folder, its generation settings know the token that ends an answer."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerBase
+
+from selfjudge import DIALOGUE_TEMPLATE
+from training.arms.offline import train_offline
+from training.arms.offline_config import OfflineConfig
+from training.data.checkable.rows import checkable_rows, write_rows
+from training.jsft.config import JsftConfig
+from training.jsft.stage import run_jsft
+from training.run.model_folder import save_model_folder
+from training.self_training.config import SelfTrainingConfig
+from training.self_training.stage import self_train
+from training.tiny.model import Shape, new_model, save_model
+
+torch.set_num_threads(1)
+
+END_OF_TURN, END_OF_SEQUENCE = 0, 1
+"""Ids of the shipped tokenizer's <|eos|> and <|pad|>, in these roles here."""
+
+QUICK = {"batch": 2, "learning_rate": 1e-3}
+
+
+@pytest.fixture
+def tokenizer() -> PreTrainedTokenizerBase:
+    """As Qwen 2.5's base comes: the template ends a turn by another token than the tokenizer ends a sequence."""
+    loaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained("models/selfjudge-tiny", local_files_only=True)
+    loaded.chat_template = DIALOGUE_TEMPLATE.replace("eos_token", "'<|eos|>'")
+    loaded.eos_token = "<|pad|>"
+    assert loaded.eos_token_id == END_OF_SEQUENCE
+    return loaded
+
+
+@pytest.fixture
+def model(tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
+    torch.manual_seed(0)
+    return new_model(Shape(width=32, layers=1, heads=2, inner_width=64, context=512), tokenizer)
+
+
+@pytest.fixture
+def start(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, tmp_path: Path) -> Path:
+    save_model(model, tokenizer, tmp_path / "start")
+    assert ends(tmp_path / "start") == END_OF_SEQUENCE
+    return tmp_path / "start"
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> dict[str, str]:
+    write_rows(checkable_rows("preferences", 4), tmp_path / "pairs.jsonl")
+    return {"format": "preferences", "path": str(tmp_path / "pairs.jsonl")}
+
+
+def ends(folder: Path) -> int | list[int] | None:
+    found: int | list[int] | None = GenerationConfig.from_pretrained(folder).eos_token_id
+    return found
+
+
+def test_jsft(start: Path, pairs: dict[str, str], tmp_path: Path) -> None:
+    config = {
+        "start": {"path": str(start), "architecture": "llama"},
+        "data": {"template": "ultrafeedback", "pairs": [pairs], "max_length": 512},
+        "optimisation": {**QUICK, "micro_batch": 2, "steps": 1},
+    }
+    assert ends(run_jsft(JsftConfig.model_validate(config), tmp_path / "run")) == [END_OF_TURN, END_OF_SEQUENCE]
+
+
+def test_self_training(start: Path, tmp_path: Path) -> None:
+    config = {
+        "model": start,
+        "max_tokens": 256,
+        "prompts": {"checkable": 2},
+        "decoding": {"max_new_tokens": 4},
+        "optimisation": {**QUICK, "epochs": 1},
+    }
+    assert ends(self_train(SelfTrainingConfig.model_validate(config), tmp_path / "run")) == [0, 1]
+
+
+def test_offline(start: Path, pairs: dict[str, str], tmp_path: Path) -> None:
+    config = {
+        "model": start,
+        "pairs": [pairs],
+        "optimisation": {**QUICK, "epochs": 1},
+        "machine": {"micro_batch": 2},
+    }
+    assert ends(train_offline(OfflineConfig.model_validate(config), tmp_path / "run")) == [0, 1]
+
+
+def test_tokens_at_which_it_stopped_before_stay(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, tmp_path: Path
+) -> None:
+    model.generation_config = GenerationConfig(eos_token_id=[7, 1], temperature=0.7, do_sample=True)
+    save_model_folder(model, tokenizer, tmp_path)
+    settings = GenerationConfig.from_pretrained(tmp_path)
+    assert (settings.eos_token_id, settings.temperature) == ([0, 1, 7], 0.7)
