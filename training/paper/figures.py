@@ -83,6 +83,12 @@ def exact(problem: Problem, text: str) -> float:
     return float(text == problem.answer)
 
 
+@cache
+def rating(problem: Problem, text: str) -> float:
+    """From 1 to 5, the mean over all principles, as pairs on the whole are labelled (A.1)."""
+    return fmean(note.rating for note in rate(problem, text).values())
+
+
 def length(_: Problem, text: str) -> float:
     """In characters."""
     return float(len(text))
@@ -94,14 +100,8 @@ def repeated(_: Problem, text: str) -> float:
 
 
 def _points(problem: Problem, ours: str, theirs: str) -> float:
-    lead = 0.0 if ours == theirs else _rating(problem, ours) - _rating(problem, theirs)
+    lead = 0.0 if ours == theirs else rating(problem, ours) - rating(problem, theirs)
     return 0.5 if lead == 0 else float(lead > 0)
-
-
-@cache
-def _rating(problem: Problem, text: str) -> float:
-    """Over all principles, as pairs on the whole are labelled (A.1)."""
-    return fmean(note.rating for note in rate(problem, text).values())
 
 
 def _by_prompt(judged: Judged, values: Sequence[float]) -> list[float]:

@@ -65,8 +65,7 @@ class Measured(BaseModel):
 
 def measure(recipe: PaperRecipe, model: Path, template: str, wanted: Wanted, data: Path, folder: Path) -> None:
     """Measure a model folder, and write `FILE`."""
-    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32, local_files_only=True)
-    rollouts = HuggingFaceRollOuts(loaded, AutoTokenizer.from_pretrained(model, local_files_only=True))
+    rollouts = load_rollouts(model)
     panel = ModelPanel(rollouts, load_templates()[template], rollouts.context - 1)
     measured = Measured()
     if wanted.judge:
@@ -74,14 +73,8 @@ def measure(recipe: PaperRecipe, model: Path, template: str, wanted: Wanted, dat
         measured.principles = _judged(panel, _pairs(data, VARIANTS["jm-p"].template))
     if wanted.samples:
         asked = questions(recipe)
-        conversations: list[Messages] = [[{"role": "user", "content": problem.prompt}] for problem in asked]
-        drawn = ModelPolicy(rollouts).sample(
-            conversations,
-            samples=max((wanted.samples, *wanted.sizes)),
-            sampling=recipe.self_training.decoding.sampling,
-            seed=derived_seed(recipe.seed, "answers"),
-        )
-        measured.samples = [[answer.text for answer in answers] for answers in drawn]
+        conversations = [_conversation(problem) for problem in asked]
+        measured.samples = answers(recipe, rollouts, asked, max((wanted.samples, *wanted.sizes)))
         for size in wanted.sizes[1:]:
             measured.picks[size] = _picks(panel, conversations, measured.samples, size, recipe)
     (folder / FILE).write_text(measured.model_dump_json(), encoding="utf-8")
@@ -95,6 +88,29 @@ def read_measured(folder: Path) -> Measured:
 def questions(recipe: PaperRecipe) -> list[Problem]:
     """The held-out instructions that policies answer."""
     return held_out_problems(recipe.evaluation.questions, derived_seed(recipe.seed, "questions"))
+
+
+def load_rollouts(model: Path) -> HuggingFaceRollOuts:
+    """A model folder, to be sampled from and to judge."""
+    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32, local_files_only=True)
+    return HuggingFaceRollOuts(loaded, AutoTokenizer.from_pretrained(model, local_files_only=True))
+
+
+def answers(
+    recipe: PaperRecipe, rollouts: HuggingFaceRollOuts, asked: Sequence[Problem], samples: int
+) -> list[list[str]]:
+    """So many answers to each instruction; every model draws with the same seed."""
+    drawn = ModelPolicy(rollouts).sample(
+        [_conversation(problem) for problem in asked],
+        samples=samples,
+        sampling=recipe.self_training.decoding.sampling,
+        seed=derived_seed(recipe.seed, "answers"),
+    )
+    return [[answer.text for answer in group] for group in drawn]
+
+
+def _conversation(problem: Problem) -> Messages:
+    return [{"role": "user", "content": problem.prompt}]
 
 
 def _pairs(data: Path, template: str) -> list[PreferencePair]:

@@ -39,8 +39,8 @@ VARIANTS = {
 ARMS = ("offline", "off-policy", "on-policy")
 
 
-def train_arm(recipe: PaperRecipe, arm: str, seed: int, model: Path, data: Path, folder: Path) -> None:
-    """One arm of table 4: equally many steps on pairs of equally many prompts."""
+def train_arm(recipe: PaperRecipe, arm: str, rate: float, seed: int, model: Path, data: Path, folder: Path) -> None:
+    """One arm of table 4: equally many steps on pairs of equally many prompts. Its model is in ``folder / "model"``."""
     plan = recipe.self_training
     if arm == "offline":
         config = OfflineConfig(
@@ -50,18 +50,18 @@ def train_arm(recipe: PaperRecipe, arm: str, seed: int, model: Path, data: Path,
             max_tokens=MAX_TOKENS,
             lora=plan.lora,
             objective=plan.objective,
-            optimisation=plan.optimisation,
+            optimisation=plan.optimisation.at(rate),
             machine=_machine(plan.optimisation.batch),
         )
         train_offline(config, folder)
         return
     train = train_off_policy if arm == "off-policy" else self_train
-    train(_self_training(recipe, seed, model, data, VARIANTS["jm"].template), folder)
+    train(_self_training(recipe, rate, seed, model, data, VARIANTS["jm"].template), folder)
 
 
-def iterate(recipe: PaperRecipe, seed: int, model: Path, data: Path, folder: Path) -> None:
+def iterate(recipe: PaperRecipe, rate: float, seed: int, model: Path, data: Path, folder: Path) -> None:
     """Self-training of JM-PR several times in a row (section 5.3)."""
-    config = _self_training(recipe, seed, model, data, VARIANTS["jm-pr"].template)
+    config = _self_training(recipe, rate, seed, model, data, VARIANTS["jm-pr"].template)
     self_train(config.model_copy(update={"iterations": recipe.self_training.iterations}), folder)
 
 
@@ -70,7 +70,9 @@ def iteration(folder: Path, number: int) -> Path:
     return folder / f"iteration-{number}" / "model"
 
 
-def _self_training(recipe: PaperRecipe, seed: int, model: Path, data: Path, template: str) -> SelfTrainingConfig:
+def _self_training(
+    recipe: PaperRecipe, rate: float, seed: int, model: Path, data: Path, template: str
+) -> SelfTrainingConfig:
     plan = recipe.self_training
     return SelfTrainingConfig(
         model=model,
@@ -81,7 +83,7 @@ def _self_training(recipe: PaperRecipe, seed: int, model: Path, data: Path, temp
         decoding=plan.decoding,
         judge=Judgments(template=template),
         objective=plan.objective,
-        optimisation=plan.optimisation,
+        optimisation=plan.optimisation.at(rate),
         machine=_machine(plan.optimisation.batch),
     )
 

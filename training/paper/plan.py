@@ -9,11 +9,12 @@ from training.paper.base import MODEL, make_base
 from training.paper.data import make_data
 from training.paper.jsft import train_variant
 from training.paper.measure import Wanted, measure
-from training.paper.models import ARMS, VARIANTS, iterate, iteration, train_arm
+from training.paper.models import ARMS, VARIANTS, iteration
 from training.paper.recipe import PaperRecipe
 from training.paper.stages import Stage
+from training.paper.trials import iterate_at_best, train_at_best, try_rates
 
-PRELOAD = ("training.paper.models", "training.paper.measure", "training.paper.jsft")
+PRELOAD = ("training.paper.trials", "training.paper.measure", "training.paper.jsft")
 """Modules that bring in all libraries that stages need."""
 
 
@@ -40,13 +41,18 @@ def plan_stages(recipe: PaperRecipe, root: Path, workers: int) -> list[Stage]:
         for name in VARIANTS:
             work = partial(train_variant, recipe, name, seed, base, data)
             training.append(Stage(f"{name}-{seed}", ("data",), work))
+    jm, jm_pr = f"jm-{first}", f"jm-pr-{first}"
+    training += [
+        Stage(trials(arm), (jm,), partial(try_rates, recipe, arm, root / jm / "model", data)) for arm in reversed(ARMS)
+    ]
     for seed in plan.iteration_seeds:
-        work = partial(iterate, recipe, seed, root / f"jm-pr-{first}" / "model", data)
-        training.append(Stage(f"iterated-{seed}", (f"jm-pr-{first}",), work))
+        tried = trials("on-policy")
+        work = partial(iterate_at_best, recipe, root / tried, seed, root / jm_pr / "model", data)
+        training.append(Stage(f"iterated-{seed}", (jm_pr, tried), work))
     for seed in plan.seeds:
         for arm in ARMS:
-            work = partial(train_arm, recipe, arm, seed, root / f"jm-{first}" / "model", data)
-            training.append(Stage(f"{arm}-{seed}", (f"jm-{first}",), work))
+            work = partial(train_at_best, recipe, root / trials(arm), arm, seed, root / jm / "model", data)
+            training.append(Stage(f"{arm}-{seed}", (jm, trials(arm)), work))
     measuring = [
         Stage(
             measured(subject.name),
@@ -56,6 +62,11 @@ def plan_stages(recipe: PaperRecipe, root: Path, workers: int) -> list[Stage]:
         for subject in subjects(recipe, root)
     ]
     return [*training, *measuring]
+
+
+def trials(arm: str) -> str:
+    """The stage that tries an arm at several learning rates."""
+    return f"trials-{arm}"
 
 
 def measured(name: str) -> str:

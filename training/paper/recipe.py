@@ -5,11 +5,12 @@ Sections that other rooms have are theirs. Leaves out where files go and how man
 
 from typing import Annotated, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from training.jsft.config import Lora
 from training.run.config import Section
-from training.self_training.config import Decoding, Objective, Optimisation
+from training.self_training import config as self_training
+from training.self_training.config import Decoding, Objective
 from training.tiny import model as tiny_model
 from training.tiny import recipe as tiny_recipe
 
@@ -64,6 +65,19 @@ class Jsft(Section):
         return round(self.steps * 2 / 3)
 
 
+class Optimisation(Section):
+    """As far as all arms have it in common."""
+
+    epochs: PositiveFloat
+    batch: PositiveInt
+    rates: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
+    """Learning rates that each arm is tried at; it keeps the best."""
+
+    def at(self, rate: float) -> self_training.Optimisation:
+        """With a learning rate; all else is self-training's default."""
+        return self_training.Optimisation(epochs=self.epochs, batch=self.batch, learning_rate=rate)
+
+
 class SelfTraining(Section):
     """The arms of table 4, and the iterations of figure 5."""
 
@@ -88,6 +102,8 @@ class Evaluation(Section):
     """Answers per question of a policy without self-rejection."""
     sizes: Annotated[tuple[PositiveInt, ...], Field(min_length=2)]
     """The values of N in figure 4, ascending from 1."""
+    trial_questions: PositiveInt
+    """Instructions of the training split that learning rates are chosen by, one answer to each."""
     groups: PositiveInt
     """Tournaments per question at each N, where the samples of the largest N give so many."""
 

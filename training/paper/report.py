@@ -15,6 +15,7 @@ from training.paper import printed
 from training.paper.plots import figure_4, figure_5, save
 from training.paper.recipe import PaperRecipe
 from training.paper.results import PolicyFigures, Results
+from training.paper.trials import best
 
 NAMES = {
     "judge-only": "JM, judgments only",
@@ -52,7 +53,14 @@ def page_text(recipe: PaperRecipe, results: Results) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": _percent, "points": _points, "plain": _plain, "runs": _runs, "best": _best}
+    environment.filters |= {
+        "percent": _percent,
+        "points": _points,
+        "plain": _plain,
+        "runs": _runs,
+        "best": _best,
+        "chosen": best,
+    }
     template = environment.get_template("paper.md.jinja")
     return template.render(recipe=recipe, plan=recipe.self_training, results=results, printed=printed, names=NAMES)
 

@@ -16,9 +16,10 @@ from training.paper.claims import Claim, Part
 from training.paper.figures import Values, combination, difference, estimate, stacked
 from training.paper.measure import Judged, questions, read_measured
 from training.paper.models import ARMS, VARIANTS
-from training.paper.plan import measured, plan_stages, subjects
+from training.paper.plan import measured, plan_stages, subjects, trials
 from training.paper.recipe import PaperRecipe
 from training.paper.stages import Times, busy_seconds, times_of
+from training.paper.trials import Trial, read_trials
 from training.run.metrics import read_metrics
 
 
@@ -80,6 +81,8 @@ class Results(NamedTuple):
     sweeps: dict[str, dict[int, PolicyFigures]]
     """Self-rejection of JM and JM-PR after self-training, by N."""
     iterations: list[Iteration]
+    trials: dict[str, list[Trial]]
+    """Learning rates that each arm was tried at."""
     memory: Memory
     claims: list[Claim]
     times: dict[str, Times]
@@ -121,6 +124,7 @@ class _Run:
                 Iteration(number, self._policy(runs), self._policy(runs, sizes[-1]), self._judge(runs))
                 for number, runs in enumerate(self._steps)
             ],
+            trials={arm: read_trials(self._root / trials(arm)) for arm in ARMS},
             memory=self._memory(),
             claims=self._claims(),
             times=times,
