@@ -8,6 +8,8 @@ import logging
 from collections.abc import Callable, Container
 from typing import TypeVar
 
+from vllm.v1.engine.exceptions import EngineDeadError
+
 from selfjudge.adapters.store import Store
 from selfjudge.errors import AdapterError
 from service.adapters.record import Record, RecordError, Records
@@ -115,7 +117,7 @@ class Changes:
                     await self._follow_one(policy, watch=watch)
             except RefusedVersionError:
                 continue  # told by the registry
-            except (ApiError, AdapterError, OSError) as error:
+            except (ApiError, AdapterError, OSError, EngineDeadError) as error:
                 if self._told.get(policy) != str(error):
                     _LOG.warning("following %s: %s", policy, error)
                 self._told[policy] = str(error)

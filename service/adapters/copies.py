@@ -33,15 +33,18 @@ class Copies:
         weakref.finalize(self, shutil.rmtree, self._copies.root, ignore_errors=True)
 
     def bring(self, policy: str, version: str) -> Path:
-        """The folder of a version's copy, made and validated if there is none yet. Takes as long as reading its files.
+        """The folder of a version's copy, made and validated unless there is one. Takes as long as reading its files.
+
+        A copy that has been damaged, say by whoever empties folders for temporary files, is made anew.
 
         Raises:
             AdapterError: if the version can't be served on this model and engine.
             OSError: if it can't be read or copied.
         """
         copy = self._copies.root / policy / version
-        if copy.is_dir():
+        if self._is_whole(policy, version):
             return copy
+        shutil.rmtree(copy, ignore_errors=True)
         source = self._store.folder(policy, version)
         try:
             shutil.copytree(source, copy, symlinks=True)
@@ -50,6 +53,13 @@ class Copies:
             shutil.rmtree(copy, ignore_errors=True)
             raise
         return copy
+
+    def _is_whole(self, policy: str, version: str) -> bool:
+        try:
+            self._copies.verify(policy, version)
+        except AdapterError:
+            return False
+        return True
 
     def _validate(self, manifest: Manifest, copy: Path) -> None:
         served = self._base.fingerprint

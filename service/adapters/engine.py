@@ -1,7 +1,9 @@
 """What the registry of adapters needs of an engine, and how vLLM's does it."""
 
+import asyncio
 import math
-from typing import Protocol, cast
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeVar, cast
 from uuid import uuid4
 
 from vllm import SamplingParams
@@ -19,10 +21,14 @@ from service.protocol import JudgingOptions
 
 _PROBED_TOKENS = 8
 _PROBE = Comparison("Which number is larger, 2 or 7?", "7", "2")
+_Result = TypeVar("_Result")
 
 
 class AdapterEngine(Protocol):
-    """Loads and unloads adapters; each has one name and one id for as long as the engine lives."""
+    """Loads and unloads adapters; each has one name and one id for as long as the engine lives.
+
+    All raise EngineDeadError once the engine is dead or abandoned.
+    """
 
     async def load(self, lora: LoRARequest) -> None:
         """Makes an adapter's first request wait for no file.
@@ -42,6 +48,10 @@ class AdapterEngine(Protocol):
 
     async def unload(self, lora_id: int) -> None:
         """Frees an adapter's memory; nothing happens if it isn't loaded."""
+        ...
+
+    def abandon(self) -> None:
+        """Ends every call that is under way, and each that comes: the engine is dead, or hangs."""
         ...
 
 
@@ -64,11 +74,12 @@ class VllmAdapterEngine:
     def __init__(self, engine: EngineClient, judge: Judge) -> None:
         self._engine = engine
         self._judge = judge
+        self._abandoned = asyncio.Event()
 
     async def load(self, lora: LoRARequest) -> None:
         """Loads an adapter; see `AdapterEngine`."""
         try:
-            await self._engine.add_lora(lora)
+            await self._unless_abandoned(self._engine.add_lora(lora))
         except EngineDeadError:
             raise
         except Exception as error:
@@ -77,15 +88,31 @@ class VllmAdapterEngine:
     async def probe(self, lora: LoRARequest) -> None:
         """Generates a few tokens and reads one judgment; see `AdapterEngine`."""
         try:
-            await self._probe(lora)
+            await self._unless_abandoned(self._probe(lora))
         except AdapterError:
             # What it has written to the cache would spoil the requests that get its blocks next.
-            await cast("_Workers", self._engine).collective_rpc(METHOD)
+            await self._unless_abandoned(cast("_Workers", self._engine).collective_rpc(METHOD))
             raise
 
     async def unload(self, lora_id: int) -> None:
         """Frees an adapter's memory; see `AdapterEngine`."""
-        await cast("_Workers", self._engine).remove_lora(lora_id)
+        await self._unless_abandoned(cast("_Workers", self._engine).remove_lora(lora_id))
+
+    def abandon(self) -> None:
+        """Ends all calls; see `AdapterEngine`."""
+        self._abandoned.set()
+
+    async def _unless_abandoned(self, call: Coroutine[Any, Any, _Result]) -> _Result:
+        """The call's result; vLLM never ends calls, other than generation, that its engine died of or hangs in."""
+        calling, waiting = asyncio.create_task(call), asyncio.create_task(self._abandoned.wait())
+        try:
+            await asyncio.wait({calling, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if calling.done():
+                return calling.result()
+            raise EngineDeadError
+        finally:
+            calling.cancel()
+            waiting.cancel()
 
     async def _probe(self, lora: LoRARequest) -> None:
         panel = self._judge.panel(JudgingOptions(), lora)

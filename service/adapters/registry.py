@@ -10,13 +10,14 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from typing_extensions import override
 from vllm.lora.request import LoRARequest
+from vllm.v1.engine.exceptions import EngineDeadError
 
 from selfjudge.errors import AdapterError
 from service import metrics
@@ -161,8 +162,32 @@ class Adapters:
             self._names[policy] = active.lora
         if record.active != former:
             metrics.ADAPTER_SWAPS.labels(policy).inc()
+            metrics.show_active(policy, former, record.active)
             _LOG.info("%s: %s is active, was %s", policy, record.active, former)
         self._retire(policy, record)
+
+    async def move(
+        self, engine: AdapterEngine, names: MutableMapping[str, LoRARequest], next_id: Callable[[], int]
+    ) -> None:
+        """Brings everything that requests can name, or still hold, into a fresh engine under its old name and id.
+
+        A version that the engine refuses can't be named any more, as after a restart. Arguments as of the constructor.
+
+        Raises:
+            EngineDeadError: if the fresh engine dies of it.
+        """
+        former, self._engine = self._engine, engine
+        names.update({name: lora for name, lora in self._names.items() if lora.lora_int_id in self._ids.values()})
+        self._names, self._next_id = names, next_id
+        former.abandon()
+        async with self.changing:
+            for key in list(self._loaded):
+                await self._reload(key)
+
+    @property
+    def largest_id(self) -> int:
+        """The largest id that a version was ever given; 0 if none was."""
+        return max(self._ids.values(), default=0)
 
     def forget_refusal(self, key: Key) -> None:
         """Lets a refused version be tried again."""
@@ -187,15 +212,31 @@ class Adapters:
             lora = LoRARequest(str(key), self._ids[key], str(folder))
             await self._load(lora)
         except (AdapterError, OSError) as error:
-            self._source.discard(*key)
-            reason = error.reason if isinstance(error, AdapterError) else "files"
-            self.refused[key] = f"{reason}: {error}"
-            metrics.ADAPTER_LOADS.labels(reason).inc()
-            _LOG.warning("%s is refused: %s", key, self.refused[key])
+            self._refuse(key, error)
             raise RefusedVersionError(f"{key} is refused: {self.refused[key]}") from error
         metrics.ADAPTER_LOADS.labels("ok").inc()
         self._loaded[key] = _Loaded(lora)
         self._names[str(key)] = lora
+
+    def _refuse(self, key: Key, error: AdapterError | OSError) -> None:
+        self._source.discard(*key)
+        reason = error.reason if isinstance(error, AdapterError) else "files"
+        self.refused[key] = f"{reason}: {error}"
+        metrics.ADAPTER_LOADS.labels(reason).inc()
+        _LOG.warning("%s is refused: %s", key, self.refused[key])
+
+    async def _reload(self, key: Key) -> None:
+        loaded = self._loaded.get(key)
+        if loaded is None:  # retired and done meanwhile
+            return
+        try:
+            await asyncio.to_thread(self._source.bring, *key)
+            await self._engine.load(loaded.lora)
+        except (AdapterError, OSError) as error:
+            self._refuse(key, error)
+            self._loaded.pop(key, None)
+            for name in [name for name, lora in self._names.items() if lora.lora_name == str(key)]:
+                del self._names[name]
 
     async def _load(self, lora: LoRARequest) -> None:
         try:
@@ -216,9 +257,13 @@ class Adapters:
             return
         del self._loaded[key]
         self._names.pop(str(key), None)
-        task = asyncio.get_running_loop().create_task(self._engine.unload(loaded.lora.lora_int_id))
+        task = asyncio.get_running_loop().create_task(self._unload(loaded.lora.lora_int_id))
         self._unloading.add(task)
         task.add_done_callback(self._unloading.discard)
+
+    async def _unload(self, lora_id: int) -> None:
+        with suppress(EngineDeadError):  # which holds nothing any more
+            await self._engine.unload(lora_id)
 
     def _drawn(self, policy: str, sticky: str | None) -> Key:
         """The version of one request: canaries get their shares of the draw's range from 0 up, the active the rest."""

@@ -1,4 +1,4 @@
-"""Puts adapters together for vLLM's server, and serves what the store's records say."""
+"""Puts adapters together for vLLM's server, serves what the store's records say, and does so on a new engine too."""
 
 import asyncio
 import logging
@@ -57,6 +57,30 @@ async def start_adapters(
         follow_forever(changes, settings.adapters_poll_seconds, watch=settings.adapters_watch)
     )
     return Adapting(store, adapters, changes, following)
+
+
+async def restore(adapting: Adapting, engine: EngineClient, models: OpenAIServingModels, judge: Judge) -> None:
+    """Brings all versions that requests can name into a fresh engine, in place of the dead one, and names them there.
+
+    Active versions, those before them, canaries, and versions that a request still holds keep their names and ids, so
+    requests that were resolved before the engine died go on with the same weights. They are not probed again, so this
+    takes milliseconds for each. Call it once for each fresh engine, before requests are let in; changes of what is
+    served that hang in the dead engine are ended first. `adapting` goes on being the one in the application's state,
+    and its task goes on following the store.
+
+    Args:
+        adapting: what `start_adapters` returned for the first engine.
+        engine: the fresh one, started with the same options.
+        models: vLLM's registry of models over it, new or the one before.
+        judge: over it, for probes of later versions.
+
+    Raises:
+        EngineDeadError: if the fresh engine dies meanwhile. A version that it refuses is no error: requests for it are
+            answered 404, and `GET /v1/adapters` and the log tell why.
+    """
+    counter = models.lora_id_counter
+    counter.inc(max(adapting.adapters.largest_id - counter.value, 0))
+    await adapting.adapters.move(VllmAdapterEngine(engine, judge), models.lora_requests, lambda: counter.inc(1))
 
 
 def _log_to_operator() -> None:

@@ -1,11 +1,13 @@
 """A replica without an engine: real store, real copies, real records, and an engine that only remembers."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
 
 from vllm.lora.request import LoRARequest
+from vllm.v1.engine.exceptions import EngineDeadError
 
 from selfjudge.adapters.store import Store
 from selfjudge.errors import AdapterError
@@ -28,9 +30,15 @@ class RememberingEngine:
     """Names of versions that can't be loaded."""
     unfit: set[str] = field(default_factory=set)
     """Names of versions that fail the probe."""
+    hangs: bool = False
+    """Whether loading never ends, until the engine is abandoned."""
     before_probe: Callable[[], Awaitable[None]] | None = None
+    abandoned: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def load(self, lora: LoRARequest) -> None:
+        if self.hangs:
+            await self.abandoned.wait()
+        self._require_alive()
         assert lora.lora_int_id not in self.loaded
         self.history.append(f"load {lora.lora_name}")
         # Like vLLM, which may keep a part of what it fails to load.
@@ -46,7 +54,15 @@ class RememberingEngine:
             raise AdapterError("probe", "the probe generation has a log-probability of nan")
 
     async def unload(self, lora_id: int) -> None:
+        self._require_alive()
         self.loaded.pop(lora_id, None)
+
+    def abandon(self) -> None:
+        self.abandoned.set()
+
+    def _require_alive(self) -> None:
+        if self.abandoned.is_set():
+            raise EngineDeadError
 
     @property
     def names(self) -> set[str]:
