@@ -131,6 +131,7 @@ async def hold(
     except TimeoutError:
         if not limit.expired():
             raise
+        metrics.DEADLINES.inc()
     metrics.TOURNAMENT_SECONDS.observe(time.monotonic() - started)
     ranking = tournament.standing()[: tournament.top]
     return Held(ranking, tournament.records(), holder.texts, holder.failures, holder.judged, limit.expired())

@@ -176,7 +176,7 @@ class Judge:
             sum(read.prompt_tokens for read in reads),
             sum(read.cached_tokens for read in reads),
         )
-        _observe(judged, time.monotonic() - started)
+        _observe(judged, comparison, time.monotonic() - started)
         return judged
 
     async def rationale(self, panel: Panel, comparison: Comparison, verdict: PrincipleVerdict) -> Rationale:
@@ -195,12 +195,9 @@ def _both(prompts: JudgmentPrompts, encoder: JudgmentEncoder, cache_salt: str | 
     return [ChoicePrompt(ids, a, b, cache_salt) for ids in (prompts.first_at_a, prompts.first_at_b)]
 
 
-def _observe(judged: Judged, seconds: float) -> None:
+def _observe(judged: Judged, comparison: Comparison, seconds: float) -> None:
     metrics.MATCH_SECONDS.observe(seconds)
     metrics.JUDGE_TOKENS.labels("cached").inc(judged.cached_tokens)
     metrics.JUDGE_TOKENS.labels("computed").inc(judged.prompt_tokens - judged.cached_tokens)
-    for verdict in judged.verdict.principles:
-        metrics.JUDGMENTS.inc()
-        metrics.LABEL_MASS.observe(verdict.label_mass)
-        if not verdict.consistent:
-            metrics.INCONSISTENT.inc()
+    for judgment in judged.verdict.principles:
+        metrics.observe_judgment(judgment, comparison)

@@ -1,17 +1,21 @@
-"""Prometheus metrics of selection and judging.
+"""Prometheus metrics of selection and judging, and the judge's health among them.
 
-They live in the default registry and so appear on vLLM's own /metrics beside vLLM's `vllm:` metrics.
+They live in the default registry and so appear on vLLM's own /metrics beside vLLM's `vllm:` metrics. No label holds
+what a client wrote. Metrics of admission and supervision stand in rooms of their own; docs/operations.md lists all.
 """
 
 import asyncio
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 from starlette.exceptions import HTTPException
 from vllm.entrypoints.serve import create_error_response
 
+from selfjudge import Comparison, PrincipleVerdict
 from service.errors import ApiError
 
 # What nginx logs where a client hung up before its answer; nobody is there to read it.
@@ -42,11 +46,37 @@ LABEL_MASS = Histogram(
     "P(A) + P(B) of a judgment: how surely the judge answers with a choice token.",
     buckets=(0.1, 0.25, *_UNIT),
 )
+CONFIDENCE = Histogram(
+    "selfjudge_judgment_confidence",
+    "Probability of the response that a judgment prefers, averaged over both orders: 0.5 where they contradict.",
+    buckets=(0.5, 0.55, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99, 1.0),
+)
+LENGTH_PULL = Counter(
+    "selfjudge_length_pull",
+    "Sum over judgments of |log2 of the lengths' ratio| times |P - 1/2|, by which response was preferred "
+    "(longer, shorter). The difference over selfjudge_length_spread is the length preference slope.",
+    ["towards"],
+)
+LENGTH_SPREAD = Counter("selfjudge_length_spread", "Sum over judgments of the squared log2 of the lengths' ratio.")
 WINNER_MARGIN = Histogram(
     "selfjudge_winner_margin",
     "Probability that a tournament's final preferred its winner.",
     buckets=(0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0),
 )
+BEST_OF_N = Histogram(
+    "selfjudge_best_of_n", "Candidates that a tournament was asked to sample.", buckets=(2, 3, 4, 8, 16, 32, 64, 128)
+)
+WORK_TOKENS = Counter(
+    "selfjudge_work_tokens",
+    "Tokens of tournaments that were held to an end, by work: sampling (sampled ones), judging (computed, not cached).",
+    ["work"],
+)
+WORK_SECONDS = Counter(
+    "selfjudge_work_seconds",
+    "Seconds that tournaments' candidates waited for samples and its matches for verdicts, added up, by work.",
+    ["work"],
+)
+DEADLINES = Counter("selfjudge_deadlines", "Tournaments cut short by the request's deadline_ms.")
 MATCH_SECONDS = Histogram("selfjudge_match_seconds", "From a match's start to its verdict.", buckets=_SECONDS)
 SAMPLING_SECONDS = Histogram(
     "selfjudge_sampling_seconds", "From a request's start to its last sample.", buckets=_SECONDS
@@ -61,6 +91,54 @@ ADAPTER_LOADS = Counter(
     ["outcome"],
 )
 ADAPTER_SWAPS = Counter("selfjudge_adapter_swaps", "Switches of a policy's active version.", ["policy"])
+ADAPTER_INFO = Gauge(
+    "selfjudge_adapter_info", "1 for the version that is active of each policy.", ["policy", "version"]
+)
+
+# Series of a known set are there from the start: a first event counts as an increase, and no ratio lacks a term.
+for _counter, _values in (
+    (CANDIDATES, ("ok", "failed", "cancelled")),
+    (DUPLICATES, ("identical", "repeated")),
+    (JUDGE_TOKENS, ("computed", "cached")),
+    (SAMPLED_TOKENS, ("returned", "rejected")),
+    (LENGTH_PULL, ("longer", "shorter")),
+    (WORK_TOKENS, ("sampling", "judging")),
+    (WORK_SECONDS, ("sampling", "judging")),
+):
+    for _value in _values:
+        _counter.labels(_value)
+
+
+def observe_judgment(judgment: PrincipleVerdict, comparison: Comparison) -> None:
+    """Counts one judgment over both orders into what tells of the judge's health."""
+    JUDGMENTS.inc()
+    LABEL_MASS.observe(judgment.label_mass)
+    CONFIDENCE.observe(0.5 + abs(judgment.margin))
+    if not judgment.consistent:
+        INCONSISTENT.inc()
+    # In characters; one more each, because a response may be empty.
+    ratio = math.log2((len(comparison.first) + 1) / (len(comparison.second) + 1))
+    LENGTH_SPREAD.inc(ratio**2)
+    pull = ratio * judgment.margin
+    LENGTH_PULL.labels("longer" if pull > 0 else "shorter").inc(abs(pull))
+
+
+@contextmanager
+def working(work: str) -> Iterator[None]:
+    """Adds the block's time to the seconds of a kind of work, however it ends."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        WORK_SECONDS.labels(work).inc(time.monotonic() - started)
+
+
+def show_active(policy: str, former: str | None, active: str | None) -> None:
+    """Has the adapter in use say `active`, and nothing of the version before."""
+    if former is not None:
+        ADAPTER_INFO.remove(policy, former)
+    if active is not None:
+        ADAPTER_INFO.labels(policy, active).set(1)
 
 
 class Counting:

@@ -112,7 +112,8 @@ async def select(plan: Plan, state: SelfJudgeState, progress: Progress | None = 
     async def bring(candidate: int) -> str:
         outcome = "cancelled"
         try:
-            sampled[candidate] = await state.sampler.sample(plan.request, candidate, request_id)
+            with metrics.working("sampling"):
+                sampled[candidate] = await state.sampler.sample(plan.request, candidate, request_id)
             outcome = "ok"
         except SampleError:
             outcome = "failed"
@@ -122,8 +123,10 @@ async def select(plan: Plan, state: SelfJudgeState, progress: Progress | None = 
         return sampled[candidate].text
 
     async def compare(first: str, second: str) -> Judged:
-        return await state.judge.compare(plan.panel, Comparison(plan.conversation, first, second))
+        with metrics.working("judging"):
+            return await state.judge.compare(plan.panel, Comparison(plan.conversation, first, second))
 
+    metrics.BEST_OF_N.observe(plan.best_of_n)
     milliseconds = plan.options.deadline_ms
     held = await hold(
         Tournament(plan.best_of_n, seed=plan.seed, top=plan.top),
@@ -146,7 +149,10 @@ async def select(plan: Plan, state: SelfJudgeState, progress: Progress | None = 
 def _observe(held: Held, sampled: dict[int, Sampled]) -> None:
     for candidate, one in sampled.items():
         fate = "returned" if candidate in held.ranking else "rejected"
-        metrics.SAMPLED_TOKENS.labels(fate).inc(one.response.usage.completion_tokens or 0)
+        tokens = one.response.usage.completion_tokens or 0
+        metrics.SAMPLED_TOKENS.labels(fate).inc(tokens)
+        metrics.WORK_TOKENS.labels("sampling").inc(tokens)
+    metrics.WORK_TOKENS.labels("judging").inc(sum(one.prompt_tokens - one.cached_tokens for one in held.judged))
     title = [record for record in held.records if record.place == 1 and record.probability_a is not None]
     if title:
         final = max(title, key=lambda record: record.round)
