@@ -10,6 +10,8 @@
     +-- ConflictError        409  what is served, or the state of the store, doesn't allow it
     +-- BodyTooLargeError    413  the request body is larger than the server reads
     +-- RefusedVersionError  422  a version of a policy can't be served
+    +-- OverloadedError      429  the server, or the caller's share of it, is full; says when to come back
+    +-- UnavailableError     503  the engine is being restarted, or the server ends; says when to come back
     +-- SampleError               one candidate could not be sampled (sampling.py)
 
 vLLM's own errors (unknown model, prompt longer than the context, dead engine) keep vLLM's handlers, which answer in the
@@ -129,6 +131,50 @@ class RefusedVersionError(ApiError):
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     type = "RefusedVersion"
+
+
+class OverloadedError(ApiError):
+    """The server, or the caller's share of it, is full.
+
+    Args:
+        message: which limit is in the way.
+        retry_seconds: when to come back.
+    """
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    type = "RateLimitError"
+
+    def __init__(self, message: str, retry_seconds: int) -> None:
+        super().__init__(f"{message}; come back in {retry_seconds} s")
+        self._retry_seconds = retry_seconds
+
+    @property
+    @override
+    def headers(self) -> dict[str, str]:
+        """OpenAI's clients wait that long before they try again by themselves."""
+        return {"Retry-After": str(self._retry_seconds)}
+
+
+class UnavailableError(ApiError):
+    """Nothing can be answered at present.
+
+    Args:
+        message: why.
+        retry_seconds: when to come back.
+    """
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    type = "ServiceUnavailableError"
+
+    def __init__(self, message: str, retry_seconds: int) -> None:
+        super().__init__(f"{message} in {retry_seconds} s")
+        self._retry_seconds = retry_seconds
+
+    @property
+    @override
+    def headers(self) -> dict[str, str]:
+        """OpenAI's clients wait that long before they try again by themselves."""
+        return {"Retry-After": str(self._retry_seconds)}
 
 
 def api_error_response(error: ApiError) -> Response:
