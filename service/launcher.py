@@ -58,6 +58,12 @@ _OWN_FLAGS: Final = {
     "adapters_dir": Path,
     "adapters_watch": bool,
     "adapters_poll_seconds": float,
+    "max_candidates": int,
+    "max_tournaments": int,
+    "max_waiting": int,
+    "queue_seconds": float,
+    "key_max_requests": int,
+    "key_max_candidates": int,
 }
 
 

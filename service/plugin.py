@@ -15,6 +15,8 @@ from vllm.v1.engine.exceptions import EngineDeadError
 
 from selfjudge import Comparison
 from service import adapter_routes, chat_route, judge_route, rank_route
+from service.admission.admission import Admission
+from service.admission.limits import limits_for
 from service.auth import ApiKeyMiddleware
 from service.body_limit import BodyLimitMiddleware
 from service.errors import ApiError, handle_api_error
@@ -84,4 +86,7 @@ class SelfJudgePlugin:
             from service.adapters.start import start_adapters  # noqa: PLC0415  only servers with a store need it
 
             adapting = await start_adapters(settings.adapters_dir, settings, engine_client, models, judge)
-        state.selfjudge = SelfJudgeState(settings, judge, ChatSampler(handler), models, temperature, adapting)
+        # Requests may be in flight across a restart of the engine.
+        served: SelfJudgeState | None = getattr(state, "selfjudge", None)
+        admission = served.admission if served else Admission(limits_for(settings, engine_client.vllm_config))
+        state.selfjudge = SelfJudgeState(settings, judge, ChatSampler(handler), models, temperature, admission, adapting)

@@ -81,6 +81,37 @@ class Settings(BaseSettings):
         default=(), description="Keys for the routes that change what is served, separated by commas; none closes them."
     )
 
+    max_candidates: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="Candidates in flight at once, of all requests together; what weighs more runs alone. "
+        "If unset, as many as the engine has room for.",
+    )
+
+    max_tournaments: int | None = Field(
+        default=None, ge=1, description="Tournaments running at once; if unset, only their candidates are limited."
+    )
+
+    max_waiting: int | None = Field(
+        default=None,
+        ge=0,
+        description="Requests waiting for admission at once; 0: none waits. If unset, as long as those waiting weigh "
+        "less than half of max_candidates.",
+    )
+
+    queue_seconds: float = Field(
+        default=30.0, gt=0, le=3600, description="Longest wait for admission; then the answer is 429."
+    )
+
+    key_max_requests: int | None = Field(
+        default=None, ge=1, description="Requests of one API key running or waiting at once; no limit if unset."
+    )
+
+    key_max_candidates: int | None = Field(
+        default=None, ge=1, description="Candidates of one API key running or waiting at once; no limit if unset."
+    )
+
     @field_validator("default_best_of_n")
     @classmethod
     def _default_within_limit(cls, value: int, info: ValidationInfo) -> int:

@@ -6,6 +6,7 @@ from fastapi import Request
 from vllm.entrypoints.openai.models.protocol import BaseModelPath
 from vllm.lora.request import LoRARequest
 
+from service.admission.admission import Admission
 from service.errors import UnknownModelError
 from service.judge import Judge
 from service.sampling import Sampler
@@ -34,6 +35,7 @@ class SelfJudgeState(NamedTuple):
     sampler: Sampler
     models: ServedModels
     default_temperature: float
+    admission: Admission
     adapting: "Adapting | None" = None
     """Versions of policies from a store, if the server has one."""
 

@@ -33,6 +33,8 @@ from vllm.entrypoints.serve.exception_handling.register import init_exception_ha
 from vllm.lora.request import LoRARequest
 
 from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, Comparison, Reading
+from service.admission.admission import Admission
+from service.admission.limits import Limits
 from service.judge import Judge
 from service.plugin import SelfJudgePlugin
 from service.reader import ChoicePrompt, Continuation, Read
@@ -236,13 +238,16 @@ def make_world(
     *,
     temperature: float = 1.0,
     context: int = CONTEXT_TOKENS,
+    limits: Limits | None = None,
     **settings: Any,  # noqa: ANN401  whatever Settings takes
 ) -> World:
     """A state over fakes."""
     reader, chat = reader or QualityReader(), chat or ScriptedChat()
     chosen = Settings(**settings)
     judge = Judge(tokenizer(), reader, chosen, context)
-    return World(SelfJudgeState(chosen, judge, ChatSampler(chat), FakeModels(), temperature), reader, chat)
+    admission = Admission(limits or Limits(candidates=1000))
+    state = SelfJudgeState(chosen, judge, ChatSampler(chat), FakeModels(), temperature, admission)
+    return World(state, reader, chat)
 
 
 def compared(first: str, second: str) -> Comparison:
