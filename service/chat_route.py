@@ -6,6 +6,8 @@ Replaces vLLM's route of the same path; a request that asks for no selection is 
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -18,8 +20,10 @@ from vllm.entrypoints.serve.utils.api_utils import should_include_usage, validat
 from vllm.entrypoints.serve.utils.sse_keep_alive import with_sse_keep_alive
 from vllm.exceptions import VLLMError
 
-from service.completion import Json, chat_completion, stream_chunks
+from service.brackets.entry import Facts, entry
+from service.completion import Json, Selection, chat_completion, stream_chunks
 from service.errors import ApiError, InvalidFieldError
+from service.hold import Progress
 from service.metrics import CLIENT_CLOSED_REQUEST, Counting, outcome_of
 from service.protocol import ChatRequest
 from service.route import Route, counting_of
@@ -67,13 +71,13 @@ async def chat_completions(
 
 @with_cancellation  # type: ignore[untyped-decorator]  # vLLM leaves it untyped
 async def _whole(planned: Plan, request: Request) -> Response:
-    return JSONResponse(chat_completion(await select(planned, state_of(request))))
+    return JSONResponse(chat_completion(await _select_and_log(planned, state_of(request))))
 
 
 async def _events(planned: Plan, state: SelfJudgeState, counting: Counting) -> AsyncGenerator[str, None]:
     yield f": sampling {planned.best_of_n} candidates\n\n"
     updates: asyncio.Queue[dict[str, int] | None] = asyncio.Queue()
-    selecting = asyncio.create_task(select(planned, state, updates.put_nowait))
+    selecting = asyncio.create_task(_select_and_log(planned, state, updates.put_nowait))
     selecting.add_done_callback(lambda _: updates.put_nowait(None))
     include_usage, _ = should_include_usage(planned.request.stream_options, enable_force_include_usage=False)
     try:
@@ -96,6 +100,25 @@ async def _events(planned: Plan, state: SelfJudgeState, counting: Counting) -> A
     finally:
         selecting.cancel()
     yield "data: [DONE]\n\n"
+
+
+async def _select_and_log(planned: Plan, state: SelfJudgeState, progress: Progress | None = None) -> Selection:
+    selection = await select(planned, state, progress)
+    if state.bracket_log:
+        facts = Facts(
+            id=selection.request_id,
+            time=datetime.now(UTC),
+            route=ROUTE,
+            model=planned.request.model or state.models.base_model_paths[0].name,
+            judge=planned.options.judge,
+            template=planned.panel.template,
+            principles=planned.panel.principles,
+            seed=planned.seed,
+            conversation=planned.conversation,
+        )
+        logged = partial(entry, facts, selection.held, selection.sampled, planned.best_of_n)
+        state.bracket_log.offer(logged, store=planned.request.store)
+    return selection
 
 
 def _progress(planned: Plan, update: dict[str, int]) -> Json:

@@ -26,7 +26,8 @@ class Held(NamedTuple):
     """How a tournament went.
 
     `ranking` has the best candidates in order: `top` of them, or fewer where too many failed. Candidates whose text
-    never came are in `failures` (why) or, at a deadline, in neither `texts` nor `failures`.
+    never came are in `failures` (why) or, at a deadline, in neither `texts` nor `failures`. `judged` are the judgments
+    that were made, `verdicts` those of each match by its two candidates, made for it or repeated.
     """
 
     ranking: list[int]
@@ -35,6 +36,7 @@ class Held(NamedTuple):
     failures: dict[int, SampleError]
     judged: list[Judged]
     deadline_reached: bool
+    verdicts: dict[tuple[int, int], Verdict]
 
 
 class _Holder:
@@ -47,7 +49,8 @@ class _Holder:
         self.texts: dict[int, str] = {}
         self.failures: dict[int, SampleError] = {}
         self.judged: list[Judged] = []
-        self._verdicts: dict[tuple[str, str], asyncio.Future[Verdict]] = {}
+        self.verdicts: dict[tuple[int, int], Verdict] = {}
+        self._known: dict[tuple[str, str], asyncio.Future[Verdict]] = {}
 
     async def run(self) -> None:
         async with task_group() as group:
@@ -79,17 +82,18 @@ class _Holder:
 
     async def _match(self, match: Match, group: asyncio.TaskGroup) -> None:
         first, second = self.texts[match.first], self.texts[match.second]
-        if (first, second) in self._verdicts or (second, first) in self._verdicts:
+        if (first, second) in self._known or (second, first) in self._known:
             metrics.DUPLICATES.labels("repeated").inc()
             verdict = await self._repeated(first, second)
             self._tournament.report(match, verdict.winner, verdict.probability_a, "repeated")
         else:
             verdict = await self._judged(first, second)
             self._tournament.report(match, verdict.winner, verdict.probability_a)
+        self.verdicts[match.first, match.second] = verdict
         self._start_matches(group)
 
     async def _judged(self, first: str, second: str) -> Verdict:
-        told = self._verdicts[first, second] = asyncio.get_running_loop().create_future()
+        told = self._known[first, second] = asyncio.get_running_loop().create_future()
         judged = await self._compare(first, second)
         self.judged.append(judged)
         told.set_result(judged.verdict)
@@ -97,9 +101,9 @@ class _Holder:
 
     async def _repeated(self, first: str, second: str) -> Verdict:
         """The verdict on two texts that met before, known or still awaited."""
-        if (first, second) in self._verdicts:
-            return await self._verdicts[first, second]
-        return (await self._verdicts[second, first]).swapped()
+        if (first, second) in self._known:
+            return await self._known[first, second]
+        return (await self._known[second, first]).swapped()
 
 
 async def hold(
@@ -134,4 +138,12 @@ async def hold(
         metrics.DEADLINES.inc()
     metrics.TOURNAMENT_SECONDS.observe(time.monotonic() - started)
     ranking = tournament.standing()[: tournament.top]
-    return Held(ranking, tournament.records(), holder.texts, holder.failures, holder.judged, limit.expired())
+    return Held(
+        ranking,
+        tournament.records(),
+        holder.texts,
+        holder.failures,
+        holder.judged,
+        limit.expired(),
+        holder.verdicts,
+    )

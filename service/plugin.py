@@ -19,6 +19,7 @@ from service.admission.admission import Admission
 from service.admission.limits import limits_for
 from service.auth import ApiKeyMiddleware
 from service.body_limit import BodyLimitMiddleware
+from service.brackets.log import open_log
 from service.errors import ApiError, handle_api_error
 from service.judge import Judge
 from service.protocol import JudgingOptions
@@ -58,6 +59,7 @@ class SelfJudgePlugin:
             app.include_router(router)
         if settings.adapters_dir:
             app.include_router(adapter_routes.models_router)
+        app.state.bracket_log = open_log(settings)
         app.add_exception_handler(ApiError, handle_api_error)
         app.add_middleware(BodyLimitMiddleware, max_bytes=int(settings.max_body_mib * _BYTES_PER_MIB))
         keys = settings.api_keys or app.state.args.api_key or [os.environ.get("VLLM_API_KEY", "")]
@@ -89,4 +91,6 @@ class SelfJudgePlugin:
         # Requests may be in flight across a restart of the engine.
         served: SelfJudgeState | None = getattr(state, "selfjudge", None)
         admission = served.admission if served else Admission(limits_for(settings, engine_client.vllm_config))
-        state.selfjudge = SelfJudgeState(settings, judge, ChatSampler(handler), models, temperature, admission, adapting)
+        state.selfjudge = SelfJudgeState(
+            settings, judge, ChatSampler(handler), models, temperature, admission, adapting, state.bracket_log
+        )

@@ -57,6 +57,8 @@ class SelfRejection(JudgingOptions):
     )
 
 
+_STORE = "False keeps the tournament out of the server's bracket log, if it has one."
+
 _OBJECTS = ("chat_template_kwargs", "kv_transfer_params", "response_format", "stream_options", "structured_outputs")
 
 
@@ -65,6 +67,7 @@ class ChatRequest(ChatCompletionRequest):
 
     best_of_n: StrictInt | None = Field(default=None, description="Candidates to sample and hold a tournament among.")
     self_rejection: SelfRejection | None = Field(default=None, description="Options of the tournament.")
+    store: StrictBool | None = Field(default=None, description=_STORE)
 
     _rendering: object = PrivateAttr(default=None)
     """What vLLM made of the prompt, once `ChatSampler` has rendered it."""
@@ -160,3 +163,4 @@ class RankRequest(JudgingOptions, _Context):
         default=None,
         description="Ranks wanted; all of them if unset. Fewer ranks need fewer judgments.",
     )
+    store: StrictBool | None = Field(default=None, description=_STORE)

@@ -1,5 +1,7 @@
 """POST /v1/rank: the tournament among candidates from anywhere."""
 
+from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -8,6 +10,7 @@ from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.entrypoints.serve.utils.api_utils import validate_json_request, with_cancellation
 
 from selfjudge import Comparison, ConversationError, Tournament
+from service.brackets.entry import Facts, entry
 from service.completion import cut_json, judging_usage, record_json
 from service.errors import ApiError, InvalidFieldError
 from service.hold import hold
@@ -20,10 +23,12 @@ from service.select import seed_or_random
 from service.served import resolve_model
 from service.state import state_of
 
+ROUTE = "/v1/rank"
+
 router = APIRouter(route_class=Route)
 
 
-@router.post("/v1/rank", dependencies=[Depends(validate_json_request)], responses={400: {"model": ErrorResponse}})
+@router.post(ROUTE, dependencies=[Depends(validate_json_request)], responses={400: {"model": ErrorResponse}})
 async def rank(body: RankRequest, request: Request) -> Response:
     """Ranks 2 or more candidates by a knockout tournament."""
     body.model = resolve_model(request, body.model)
@@ -54,11 +59,25 @@ async def _rank(body: RankRequest, request: Request) -> Response:
         held = await hold(Tournament(len(candidates), seed=seed, top=top), bring, compare)
     except ConversationError as error:
         raise ApiError(f"messages can't be judged: {error}", "messages") from error
+    ranking_id, model = f"rank-{uuid4().hex}", body.model or state.models.base_model_paths[0].name
+    if state.bracket_log:
+        facts = Facts(
+            id=ranking_id,
+            time=datetime.now(UTC),
+            route=ROUTE,
+            model=model,
+            judge=body.judge,
+            template=panel.template,
+            principles=panel.principles,
+            seed=seed,
+            conversation=context,
+        )
+        state.bracket_log.offer(partial(entry, facts, held, {}, len(candidates)), store=body.store)
     return JSONResponse(
         {
-            "id": f"rank-{uuid4().hex}",
+            "id": ranking_id,
             "object": "ranking",
-            "model": body.model or state.models.base_model_paths[0].name,
+            "model": model,
             "template": panel.template,
             "judge": body.judge,
             "seed": seed,

@@ -112,6 +112,18 @@ class Settings(BaseSettings):
         default=None, ge=1, description="Candidates of one API key running or waiting at once; no limit if unset."
     )
 
+    bracket_log: Path | None = Field(
+        default=None, description="Folder to log tournaments in, for training; without it none are logged."
+    )
+
+    bracket_log_share: float = Field(default=1.0, ge=0, le=1, description="Share of the tournaments that is logged.")
+
+    bracket_log_max_mib: float = Field(
+        default=1024.0,
+        gt=0,
+        description="Most that bracket_log may hold, in MiB; once it does, nothing is added, and nothing deleted.",
+    )
+
     @field_validator("default_best_of_n")
     @classmethod
     def _default_within_limit(cls, value: int, info: ValidationInfo) -> int:

@@ -14,6 +14,7 @@ from service.settings import Settings
 
 if TYPE_CHECKING:
     from service.adapters.start import Adapting
+    from service.brackets.log import BracketLog
 
 
 class ServedModels(Protocol):
@@ -38,6 +39,8 @@ class SelfJudgeState(NamedTuple):
     admission: Admission
     adapting: "Adapting | None" = None
     """Versions of policies from a store, if the server has one."""
+    bracket_log: "BracketLog | None" = None
+    """Where tournaments are logged, if the operator wants that."""
 
     def adapter(self, model: str | None) -> LoRARequest | None:
         """The adapter that a model's name stands for, None for the base.

@@ -34,7 +34,7 @@ def selection(
 ) -> Selection:
     texts = {index: answer.choices[0].message.content or "" for index, answer in answers.items()}
     judged = [Judged(VERDICT, cut, 20, 5), Judged(VERDICT, None, 22, 10)]
-    held = Held(ranking, [RECORD], texts, failures or {}, judged, deadline_reached=False)
+    held = Held(ranking, [RECORD], texts, failures or {}, judged, deadline_reached=False, verdicts={})
     options = SelfRejection.model_validate({"include": include})
     panel = Panel("ultrafeedback-principle", ("honesty",), (), None)
     sampled = {index: Sampled(answer, texts[index]) for index, answer in answers.items()}
