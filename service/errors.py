@@ -11,7 +11,6 @@
     +-- BodyTooLargeError    413  the request body is larger than the server reads
     +-- RefusedVersionError  422  a version of a policy can't be served
     +-- OverloadedError      429  the server, or the caller's share of it, is full; says when to come back
-    +-- OverloadedError      429  the server, or the caller's share of it, is full; says when to come back
     +-- UnavailableError     503  the engine is being restarted, or the server ends; says when to come back
     +-- SampleError               one candidate could not be sampled (sampling.py)
 
@@ -132,28 +131,6 @@ class RefusedVersionError(ApiError):
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     type = "RefusedVersion"
-
-
-class OverloadedError(ApiError):
-    """The server, or the caller's share of it, is full.
-
-    Args:
-        message: which limit is in the way.
-        retry_seconds: when to come back.
-    """
-
-    status = HTTPStatus.TOO_MANY_REQUESTS
-    type = "RateLimitError"
-
-    def __init__(self, message: str, retry_seconds: int) -> None:
-        super().__init__(f"{message}; come back in {retry_seconds} s")
-        self._retry_seconds = retry_seconds
-
-    @property
-    @override
-    def headers(self) -> dict[str, str]:
-        """OpenAI's clients wait that long before they try again by themselves."""
-        return {"Retry-After": str(self._retry_seconds)}
 
 
 class OverloadedError(ApiError):
