@@ -14,10 +14,11 @@ from training.run.config import ConfigError
 from training.run.files import write_whole
 from training.run.processes import make_accelerator
 from training.self_training.config import SelfTrainingConfig
+from training.self_training.exchange import AdapterExchange
 from training.self_training.preferences import Judged
 from training.self_training.seeds import derived_seed
 from training.self_training.sources import Buffer
-from training.self_training.stage import MODEL, Parts, is_finished, open_folder, train
+from training.self_training.stage import MODEL, Parts, is_finished, open_folder, publishers, samplers, train
 
 _PART = TypeAdapter(list[Judged])
 
@@ -33,10 +34,11 @@ def train_off_policy(config: SelfTrainingConfig, output: Path) -> Path:
     folder = open_folder(config, output, accelerator)
     if is_finished(output):
         return output / MODEL
-    parts = Parts.make(config, accelerator)
+    parts = Parts.make(config, accelerator, output)
     with closing(parts):  # nothing is sampled afterwards
+        AdapterExchange(parts.policy, output / "adapters", accelerator, samplers(config, parts)).hand_over(0)
         buffer = Buffer(fill_buffer(config, parts, output / "buffer"))
-    return train(config, parts, folder, buffer, exchange=None)
+    return train(config, parts, folder, buffer, publishers(config, output))
 
 
 def fill_buffer(config: SelfTrainingConfig, parts: Parts, folder: Path) -> list[Judged]:

@@ -3,6 +3,7 @@
 Knows nothing of losses, of preference pairs, or of how a verdict is made of readings (`judge`).
 """
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -61,6 +62,14 @@ class RollOuts(Protocol):
         Raises `selfjudge.AdapterError` where the folder holds no adapter for this model, and leaves the one in use.
         """
         ...
+
+
+def seed_of(seed: int, place: int) -> int:
+    """The seed of 48 bits for the responses to the conversation at a place, of those sampled together.
+
+    vLLM adds 0, 1, ... to it for the responses to one conversation, in the process and in a server alike.
+    """
+    return random.Random(f"{seed}:{place}").getrandbits(48)
 
 
 class PromptError(ValueError):

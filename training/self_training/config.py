@@ -5,10 +5,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from selfjudge.adapters import PolicyName
 from training.data.source import Source
 from training.jsft.config import Lora
 from training.rollouts.base import Sampling
 from training.rollouts.engine_start import EngineSettings
+from training.rollouts.server import ServerSettings
 from training.run.config import Section
 from training.self_training.losses import Loss
 from training.tasks import TASKS
@@ -52,15 +54,29 @@ class Decoding(Section):
 class RollOutsSection(Section):
     """What runs the sampling and the judging."""
 
-    backend: Literal["huggingface", "vllm"] = "huggingface"
-    """`vllm` is faster and holds a second copy of the weights."""
+    backend: Literal["huggingface", "vllm", "server"] = "huggingface"
+    """`vllm` holds a second copy of the weights; `server` is a running selfjudge server, and needs `publish`."""
     prompts_per_call: PositiveInt = 64
     """Prompts sampled and judged together. Calls are dealt out to the processes, so a step needs at least as many as
     there are processes; what is sampled depends on this number, not on theirs."""
     adapter_every: PositiveInt = 1
-    """Steps after which the engine is given the newest adapter; `huggingface` always samples from the newest one."""
+    """Steps after which engine or server is given the newest adapter; `huggingface` always samples from the newest."""
     engine: EngineSettings = EngineSettings()
     """Of `vllm`; the rank is the adapter's."""
+    server: ServerSettings = ServerSettings()
+    """Of `server`."""
+
+
+class Publishing(Section):
+    """Versions of the policy for servers, while it trains."""
+
+    store: Path
+    """Folder of the store, made where there is none."""
+    policy: PolicyName
+    """What requests call the policy."""
+    every: PositiveInt | None = None
+    """Steps between versions, from the start on; none: only the last one becomes a version. With the roll-outs of a
+    server each adapter that it is given becomes one, so that this has to be left out."""
 
 
 class Judgments(Section):
@@ -125,6 +141,7 @@ class SelfTrainingConfig(Section):
     """The policy's adapter over the weights of reference and judge."""
     decoding: Decoding = Decoding()
     rollouts: RollOutsSection = RollOutsSection()
+    publish: Publishing | None = None
     judge: Judgments = Judgments()
     objective: Objective = Objective()
     optimisation: Optimisation = Optimisation()
@@ -132,10 +149,30 @@ class SelfTrainingConfig(Section):
 
     @model_validator(mode="after")
     def _resumable(self) -> Self:
-        if self.machine.checkpoint_every % self.rollouts.adapter_every:
+        every = {"rollouts.adapter_every": self.rollouts.adapter_every}
+        if self.publish is not None and self.publish.every is not None:
+            every["publish.every"] = self.publish.every
+        for key, steps in every.items():
+            if self.machine.checkpoint_every % steps:
+                raise ValueError(
+                    f"'machine.checkpoint_every' ({self.machine.checkpoint_every}) should be a multiple of {key!r} "
+                    f"({steps}): a resumed run goes on with the adapter of its checkpoint"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _publishable(self) -> Self:
+        if self.rollouts.backend == "server":
+            if self.publish is None:
+                raise ValueError("'rollouts.backend' server needs 'publish': the store and the policy it samples from")
+            if self.publish.every is not None:
+                raise ValueError(
+                    "'publish.every' should be left out with 'rollouts.backend' server, where each adapter that is "
+                    "handed over becomes a version: set 'rollouts.adapter_every'"
+                )
+        if self.publish is not None and self.iterations > 1:
             raise ValueError(
-                f"'machine.checkpoint_every' ({self.machine.checkpoint_every}) should be a multiple of "
-                f"'rollouts.adapter_every' "
-                f"({self.rollouts.adapter_every}): a resumed run samples with the adapter of its checkpoint"
+                f"'iterations' ({self.iterations}) should be 1 with 'publish': each iteration trains on a base model "
+                "of its own, and servers have one"
             )
         return self

@@ -1,7 +1,8 @@
 """A configuration of self-training tried out in seconds: its prompts and few steps, on a tiny model like its own.
 
 As JSFT's dry run, and with the same limits: weights are random and few, data sets of the hub give way to generated rows
-of the same format, responses are short, a CPU computes in float32, and Hugging Face does the roll-outs.
+of the same format, responses are short, a CPU computes in float32, Hugging Face does the roll-outs, and nothing is
+published.
 """
 
 from collections.abc import Callable
@@ -35,6 +36,7 @@ def reduced(config: SelfTrainingConfig, folder: Path) -> SelfTrainingConfig:
             "prompts": config.prompts.model_copy(update=prompts),
             "decoding": config.decoding.model_copy(update={"max_new_tokens": NEW_TOKENS}),
             "rollouts": config.rollouts.model_copy(update={"backend": "huggingface", "prompts_per_call": 2}),
+            "publish": None,
             "optimisation": few_steps(config.optimisation),
             "machine": here(config.machine, micro_batch=1),
             "iterations": 1,

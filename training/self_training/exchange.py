@@ -1,39 +1,57 @@
-"""The newest adapter's way from the learner to the roll-outs: one folder a version, written whole, never changed.
+"""The newest adapter's way from the learner to those who want it: one folder a version, written whole, never changed.
 
-A back end may still be reading the version before the newest, so that one stays.
+Roll-outs sample with it, a store keeps it. A back end may still be reading the version before the newest, so that one
+stays.
 """
 
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
 from peft import PeftModel
 
-from training.rollouts.base import RollOuts
 from training.self_training.policy import save_adapter
 
 KEPT = 2
 """Newest versions whose files stay."""
 
 
-class AdapterExchange:
-    """Hands the policy's adapter to a back end every so many steps."""
+class Taker(NamedTuple):
+    """Who wants adapters, and when."""
 
-    def __init__(
-        self, policy: PeftModel, rollouts: RollOuts, folder: Path, accelerator: Accelerator, *, every: int
-    ) -> None:
-        self._policy, self._rollouts, self._folder = policy, rollouts, folder
-        self._accelerator, self._every = accelerator, every
+    take: Callable[[Path], object]
+    """Called in all processes with the folder of an adapter."""
+    every: int | None
+    """Steps between two, from the start on; None: none while it trains."""
+    last: bool
+    """Whether the one that training ends with is wanted."""
+
+
+class AdapterExchange:
+    """Hands the policy's adapter out where it is due."""
+
+    def __init__(self, policy: PeftModel, folder: Path, accelerator: Accelerator, takers: Sequence[Taker]) -> None:
+        self._policy, self._folder, self._accelerator, self._takers = policy, folder, accelerator, takers
 
     def hand_over(self, step: int) -> None:
-        """To be called before each step, counted from 0, by all processes: hands over where it is due."""
-        if step % self._every:
+        """To be called before each step, counted from 0, by all processes."""
+        self._hand(step, [taker for taker in self._takers if taker.every is not None and step % taker.every == 0])
+
+    def finish(self, steps: int) -> None:
+        """To be called after the last of so many steps, by all processes."""
+        self._hand(steps, [taker for taker in self._takers if taker.last])
+
+    def _hand(self, step: int, takers: Sequence[Taker]) -> None:
+        if not takers:
             return
         version = self._folder / f"step-{step:08d}"
         if self._accelerator.is_main_process:
             save_adapter(self._policy, version)
         self._accelerator.wait_for_everyone()
-        self._rollouts.use_adapter(version)
+        for taker in takers:
+            taker.take(version)
         self._accelerator.wait_for_everyone()
         if self._accelerator.is_main_process:
             for old in sorted(self._folder.glob("step-*"))[:-KEPT]:

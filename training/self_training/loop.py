@@ -54,9 +54,9 @@ class Loop:
         source: Source,
         *,
         prompts: int,
-        exchange: AdapterExchange | None,
+        exchange: AdapterExchange,
     ) -> None:
-        """``prompts`` is their number; ``exchange`` is None where nothing is sampled on the way."""
+        """``prompts`` is their number."""
         self._config, self._accelerator, self._folder = config, accelerator, folder
         self._learner, self._source, self._exchange, self._prompts = learner, source, exchange, prompts
         self._steps = steps_of(config, prompts)
@@ -93,8 +93,7 @@ class Loop:
 
     def _step(self, step: int) -> dict[str, float]:
         began = time.monotonic()
-        if self._exchange is not None:
-            self._exchange.hand_over(step)
+        self._exchange.hand_over(step)
         judged = self._judged(step)
         rolled_out = time.monotonic()
         pairs = [pair.preference for pair in judged if pair.preference is not None]

@@ -4,6 +4,7 @@ Also serves runs that differ from on-policy training in their source only (`trai
 """
 
 import gc
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +17,18 @@ from training.rollouts.base import RollOuts
 from training.rollouts.engine import EngineRollOuts
 from training.rollouts.hugging_face import HuggingFaceRollOuts
 from training.rollouts.judge import Judge
+from training.rollouts.server import ServerRollOuts
 from training.run.config import ConfigError
+from training.run.endpoint import Endpoint
 from training.run.folder import RunFolder
 from training.run.processes import make_accelerator
 from training.self_training.config import SelfTrainingConfig
-from training.self_training.exchange import AdapterExchange
+from training.self_training.exchange import AdapterExchange, Taker
 from training.self_training.learner import Learner
 from training.self_training.loop import Loop, steps_of
 from training.self_training.policy import load_policy, load_tokenizer, save_adapter, save_merged
 from training.self_training.prompts import Prompt, gather_prompts
+from training.self_training.publisher import Publisher
 from training.self_training.sources import OnPolicy, Source
 
 MODEL, ADAPTER = "model", "adapter"
@@ -52,13 +56,26 @@ def _train_on_policy(config: SelfTrainingConfig, output: Path) -> Path:
     folder = open_folder(config, output, accelerator)
     if is_finished(output):
         return output / MODEL
-    with closing(Parts.make(config, accelerator)) as parts:
-        exchange = None
-        if config.rollouts.backend == "vllm":
-            exchange = AdapterExchange(
-                parts.policy, parts.rollouts, output / "adapters", accelerator, every=config.rollouts.adapter_every
-            )
-        return train(config, parts, folder, parts.on_policy, exchange)
+    with closing(Parts.make(config, accelerator, output)) as parts:
+        takers = samplers(config, parts)
+        if config.rollouts.backend != "server":  # where what is handed over is published
+            takers += publishers(config, output)
+        return train(config, parts, folder, parts.on_policy, takers)
+
+
+def samplers(config: SelfTrainingConfig, parts: "Parts") -> list[Taker]:
+    """The back end, where it samples with adapters that it is handed. A server goes on serving the last one."""
+    backend = config.rollouts.backend
+    if backend == "huggingface":
+        return []
+    return [Taker(parts.rollouts.use_adapter, config.rollouts.adapter_every, last=backend == "server")]
+
+
+def publishers(config: SelfTrainingConfig, output: Path) -> list[Taker]:
+    """The store that is to get versions, if there is one."""
+    if config.publish is None:
+        return []
+    return [Taker(Publisher(config, output).publish, config.publish.every, last=True)]
 
 
 def open_folder(config: SelfTrainingConfig, output: Path, accelerator: Accelerator) -> RunFolder:
@@ -83,10 +100,10 @@ class Parts:
     on_policy: OnPolicy
 
     @classmethod
-    def make(cls, config: SelfTrainingConfig, accelerator: Accelerator) -> "Parts":
-        """Load and make everything. Raises ConfigError and the errors of what it calls."""
+    def make(cls, config: SelfTrainingConfig, accelerator: Accelerator, output: Path) -> "Parts":
+        """Load and make everything for a run in a folder. Raises ConfigError and the errors of what it calls."""
         policy = load_policy(config, accelerator.device)
-        rollouts = _make_rollouts(config, policy, accelerator)
+        rollouts = _make_rollouts(config, policy, accelerator, output)
         if config.max_tokens > rollouts.context:
             raise ConfigError(
                 f"max_tokens: {config.max_tokens} is more than the context of {rollouts.context} that roll-outs have"
@@ -103,25 +120,26 @@ class Parts:
         return cls(accelerator, policy, rollouts, gathered.prompts, on_policy)
 
     def close(self) -> None:
-        """Give back an engine's memory; nothing can be sampled or judged afterwards. The policy stays."""
-        if isinstance(self.rollouts, EngineRollOuts):
+        """Give back what roll-outs hold; nothing can be sampled or judged afterwards. The policy stays."""
+        if isinstance(self.rollouts, EngineRollOuts | ServerRollOuts):
             self.rollouts.close()
 
 
-def train(
-    config: SelfTrainingConfig, parts: Parts, folder: RunFolder, source: Source, exchange: AdapterExchange | None
-) -> Path:
+def train(config: SelfTrainingConfig, parts: Parts, folder: RunFolder, source: Source, takers: Sequence[Taker]) -> Path:
     """Train on what a source gives, and write adapter and merged model; returns the model folder."""
+    steps = steps_of(config, len(parts.prompts))
+    exchange = AdapterExchange(parts.policy, folder.path / "adapters", parts.accelerator, takers)
     learner = Learner(
         parts.policy,
         parts.accelerator,
         config.objective,
         config.optimisation,
         micro_batch=config.machine.micro_batch,
-        steps=steps_of(config, len(parts.prompts)),
+        steps=steps,
         seed=config.seed,
     )
     Loop(config, parts.accelerator, folder, learner, source, prompts=len(parts.prompts), exchange=exchange).run()
+    exchange.finish(steps)
     if parts.accelerator.is_main_process:
         save_adapter(parts.policy, folder.path / ADAPTER)
         save_merged(parts.policy, parts.rollouts.chat.tokens.source, folder.path / MODEL)
@@ -129,9 +147,13 @@ def train(
     return folder.path / MODEL
 
 
-def _make_rollouts(config: SelfTrainingConfig, policy: PeftModel, accelerator: Accelerator) -> RollOuts:
+def _make_rollouts(config: SelfTrainingConfig, policy: PeftModel, accelerator: Accelerator, output: Path) -> RollOuts:
     if config.rollouts.backend == "huggingface":
         return HuggingFaceRollOuts(policy, load_tokenizer(config.model))
+    if config.rollouts.backend == "server":
+        server = config.rollouts.server
+        endpoint = Endpoint(server.at, server.key_variable, at_once=server.requests_at_once)
+        return ServerRollOuts(load_tokenizer(config.model), endpoint, Publisher(config, output).publish)
     if accelerator.num_processes > 1:
         raise ConfigError("rollouts.backend: vllm runs in a single process; under accelerate launch take huggingface")
     settings = config.rollouts.engine.model_copy(update={"lora_rank": config.lora.rank})

@@ -37,8 +37,8 @@ def test_the_buffer_is_met_again_and_a_lost_part_is_made_again(toy_folder: Path,
     assert weights == (tmp_path / "run" / "model" / "model.safetensors").read_bytes()
 
 
-def test_on_policy_samples_anew(toy_folder: Path) -> None:
-    source = Parts.make(toy(toy_folder), Accelerator()).on_policy
+def test_on_policy_samples_anew(toy_folder: Path, tmp_path: Path) -> None:
+    source = Parts.make(toy(toy_folder), Accelerator(), tmp_path).on_policy
     assert source.judged(range(4), seed=1) == source.judged(range(4), seed=1)
     assert source.judged(range(4), seed=1) != source.judged(range(4), seed=2)
 

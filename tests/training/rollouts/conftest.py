@@ -1,4 +1,4 @@
-"""The model that ships with adapters drawn at random, prompts for it, and one engine for all tests that need one."""
+"""The model that ships with adapters drawn at random, prompts for it, and one engine and one server for all tests."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -14,10 +14,15 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from selfjudge import Chat, Comparison, JudgmentEncoder, SafeTokenizer, load_templates
+from selfjudge.adapters import Manifest
+from tests.end_to_end.serving import serving
 from training.data.records import Messages
 from training.rollouts.engine import EngineRollOuts
 from training.rollouts.engine_start import EngineSettings
 from training.rollouts.hugging_face import HuggingFaceRollOuts
+from training.rollouts.server import ServerRollOuts
+from training.run.endpoint import Endpoint
+from training.run.publish import Trained, publish_adapter
 from training.tasks.split import Split, draw_problems
 
 torch.set_num_threads(1)
@@ -101,3 +106,20 @@ def engine() -> Iterator[EngineRollOuts]:
     rollouts = EngineRollOuts(SHIPPED, EngineSettings(lora_rank=8, cache_gib=0.25))
     yield rollouts
     rollouts.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokenizerBase) -> Iterator[ServerRollOuts]:
+    folder = tmp_path_factory.mktemp("server")
+    store = folder / "store"
+
+    def publish(adapter: Path) -> Manifest:
+        return publish_adapter(store, "trained", Trained(adapter, SHIPPED, "ultrafeedback", {}))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SELFJUDGE_ADMIN_KEYS", "admin")
+        patch.setenv("KEY_FOR_TESTS", "admin")
+        with serving(folder / "log", "--adapters-dir", str(store), key="user") as running:
+            rollouts = ServerRollOuts(tokenizer, Endpoint(f"{running.url}/v1", "KEY_FOR_TESTS", at_once=16), publish)
+            yield rollouts
+            rollouts.close()
