@@ -15,8 +15,8 @@ from training.paper.recipe import PaperRecipe
 from training.self_training.config import Judgments, Machine, Prompts, SelfTrainingConfig
 from training.self_training.stage import self_train
 
-MAX_TOKENS = 256
-"""Longest sequence; a judgment with rationales has about 100."""
+MAX_TOKENS = 96
+"""Longest sequence. One in 200 is longer, of a response that repeats a template, and would make its batch as long."""
 
 CHECKPOINT_EVERY = 50
 """Steps."""
