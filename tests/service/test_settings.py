@@ -29,6 +29,8 @@ def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("MAX_BODY_MIB", "0"),
         ("HEARTBEAT_SECONDS", "0"),
         ("RATIONALE_MAX_TOKENS", "0"),
+        ("BRACKET_LOG_SHARE", "1.5"),
+        ("BRACKET_LOG_MAX_MIB", "0"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -2,13 +2,16 @@
 
 import argparse
 
-from training.commands import data_generate, data_preview, data_stats
+from training.commands import data_from_brackets, data_generate, data_preview, data_stats
 from training.commands.subcommands import add_commands, run_command
 
 NAME = "data"
-HELP = "look at training data, measure it, or generate some"
-DESCRIPTION = "Look at the JSFT set of a recipe, measure it, or generate preference data. Each has its own --help."
-COMMANDS = (data_preview, data_stats, data_generate)
+HELP = "look at training data, measure it, generate some, or make it of a server's logs"
+DESCRIPTION = (
+    "Look at the JSFT set of a recipe, measure it, generate preference data, or make it of a server's bracket logs. "
+    "Each has its own --help."
+)
+COMMANDS = (data_preview, data_stats, data_generate, data_from_brackets)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

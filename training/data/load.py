@@ -10,11 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
-
 from selfjudge import JudgmentTemplate, load_templates
 from training.data import hh, preferences, ultrafeedback
-from training.data.loaded import Loaded, Malformed, MalformedRowError
+from training.data.loaded import Loaded, Malformed, MalformedRowError, checked
 from training.data.records import Demonstration, Messages, PreferencePair
 from training.data.rows import Row, read_rows
 from training.data.source import DataError, Part, Source
@@ -23,7 +21,6 @@ HELD_OUT_SHARE = 0.1
 """Of the prompts (section 4.1)."""
 
 Record = TypeVar("Record", PreferencePair, Demonstration)
-Schema = TypeVar("Schema", bound=BaseModel)
 Reader = Callable[[object], list[Record]]
 
 
@@ -50,9 +47,9 @@ def load_overall_pairs(sources: Sequence[Source], *, seed: int = 0) -> Loaded[Pr
 def load_demonstrations(sources: Sequence[Source], *, strict: bool = False) -> Loaded[Demonstration]:
     """The demonstrations of D_SFT, the chosen response of each row, in order. Raises DataError as `load_pairs` does."""
     readers: dict[str, Reader[Demonstration]] = {
-        "hh": lambda value: [hh.demonstration(_checked(hh.HHRow, value))],
-        "preferences": lambda value: [preferences.demonstration(_checked(preferences.PreferenceRow, value))],
-        "ultrafeedback": lambda value: [ultrafeedback.demonstration(_checked(ultrafeedback.UltraFeedbackRow, value))],
+        "hh": lambda value: [hh.demonstration(checked(hh.HHRow, value))],
+        "preferences": lambda value: [preferences.demonstration(checked(preferences.PreferenceRow, value))],
+        "ultrafeedback": lambda value: [ultrafeedback.demonstration(checked(ultrafeedback.UltraFeedbackRow, value))],
     }
     loaded: Loaded[Demonstration] = Loaded([], 0, [], Counter())
     for source in sources:
@@ -66,24 +63,15 @@ def _pair_reader(
     if source.format == "ultrafeedback":
         principles = tuple(template.principles) if template.principles else None
         wanted = ultrafeedback.Wanted(principles, template.rationale is not None, seed)
-        return lambda value: ultrafeedback.pairs(_checked(ultrafeedback.UltraFeedbackRow, value), wanted, left_out)
+        return lambda value: ultrafeedback.pairs(checked(ultrafeedback.UltraFeedbackRow, value), wanted, left_out)
     if template.principles or template.rationale:
         raise DataError(
             f"{source.name}: judgment template {template.name!r} needs pairs under principles, which only format "
             f"'ultrafeedback' has, not {source.format!r}; choose a template without, such as 'hh-helpful'"
         )
     if source.format == "hh":
-        return lambda value: [hh.pair(_checked(hh.HHRow, value))]
-    return lambda value: [preferences.pair(_checked(preferences.PreferenceRow, value))]
-
-
-def _checked(schema: type[Schema], value: object) -> Schema:
-    try:
-        return schema.model_validate(value)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "row"
-        raise MalformedRowError(f"{place}: {first['msg']}") from error
+        return lambda value: [hh.pair(checked(hh.HHRow, value))]
+    return lambda value: [preferences.pair(checked(preferences.PreferenceRow, value))]
 
 
 def _load(source: Source, reader: Reader[Record], before: Loaded[Record], *, strict: bool) -> Loaded[Record]:

@@ -3,7 +3,10 @@
 from collections import Counter
 from typing import Generic, NamedTuple, TypeVar
 
+from pydantic import BaseModel, ValidationError
+
 Record = TypeVar("Record")
+Schema = TypeVar("Schema", bound=BaseModel)
 
 SHOWN = 20
 """Malformed rows that an account lists one by one; the rest are counted."""
@@ -11,6 +14,16 @@ SHOWN = 20
 
 class MalformedRowError(ValueError):
     """A row is not what its format says; the message is the reason."""
+
+
+def checked(schema: type[Schema], value: object) -> Schema:
+    """A row's value as what its format says it is. Raises MalformedRowError, naming the first key that is wrong."""
+    try:
+        return schema.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "row"
+        raise MalformedRowError(f"{place}: {first['msg']}") from error
 
 
 class Malformed(NamedTuple):
