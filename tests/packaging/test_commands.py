@@ -10,7 +10,7 @@ import pytest
 
 from tests.packaging.project import ROOT
 
-TARGETS = {"help", "serve", "test", "check", "model", "bench", "evaluate", "paper"}
+TARGETS = {"help", "serve", "test", "check", "model", "bench", "evaluate", "paper", "tools", "chart", "image"}
 
 
 def output(*command: str | Path) -> str:

@@ -1,0 +1,17 @@
+"""Sends one request with best_of_n, as the `helm test` pod; exits non-zero unless a tournament answered it."""
+
+import json
+import os
+from urllib.request import Request, urlopen
+
+BEST_OF_N = 4
+body = {"messages": [{"role": "user", "content": "Sort these letters: QDBA"}], "best_of_n": BEST_OF_N, "max_tokens": 16}
+headers = {"Content-Type": "application/json"}
+if keys := os.environ.get("SELFJUDGE_API_KEYS"):
+    headers["Authorization"] = f"Bearer {keys.split(',')[0].strip()}"
+request = Request(os.environ["URL"], json.dumps(body).encode(), headers)  # noqa: S310  the chart's own Service
+with urlopen(request, timeout=300) as answer:  # noqa: S310
+    completion = json.load(answer)
+print(json.dumps(completion, indent=1))
+if completion["self_rejection"]["candidates_finished"] != BEST_OF_N:
+    raise SystemExit(f"not {BEST_OF_N} candidates finished")
