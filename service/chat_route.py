@@ -30,6 +30,7 @@ from service.route import Route, counting_of
 from service.select import Plan, plan, select, wanted_best_of_n
 from service.served import resolve_model
 from service.state import SelfJudgeState, state_of
+from service.telemetry.request import note, note_text
 
 ROUTE = "/v1/chat/completions"
 
@@ -54,6 +55,9 @@ async def chat_completions(
     # Negative priorities are the judge's: a client must not get ahead of it.
     body.priority = max(body.priority, 0)
     best_of_n = wanted_best_of_n(body, x_best_of_n, state)
+    note(best_of_n=best_of_n)
+    if state.settings.log_prompts:
+        note_text(messages=body.messages)
     body.model = resolve_model(request, body.model, body.user)
     if best_of_n == 1:
         plain: Response | None = await create_chat_completion(body, request)

@@ -16,6 +16,7 @@ from service import metrics
 from service.judge import Judged
 from service.sampling import SampleError
 from service.tasks import task_group
+from service.telemetry.spans import rounds
 
 Bring = Callable[[int], Awaitable[str]]
 Compare = Callable[[str, str], Awaitable[Judged]]
@@ -53,9 +54,10 @@ class _Holder:
         self._known: dict[tuple[str, str], asyncio.Future[Verdict]] = {}
 
     async def run(self) -> None:
-        async with task_group() as group:
-            for candidate in range(self._tournament.n):
-                group.create_task(self._candidate(candidate, group))
+        with rounds() as self._rounds:
+            async with task_group() as group:
+                for candidate in range(self._tournament.n):
+                    group.create_task(self._candidate(candidate, group))
 
     async def _candidate(self, candidate: int, group: asyncio.TaskGroup) -> None:
         try:
@@ -87,17 +89,21 @@ class _Holder:
             verdict = await self._repeated(first, second)
             self._tournament.report(match, verdict.winner, verdict.probability_a, "repeated")
         else:
-            verdict = await self._judged(first, second)
+            with self._rounds.match(match.place, match.round, first=match.first, second=match.second) as traced:
+                verdict, _, tokens, cached = await self._judged(first, second)
+                traced.set(
+                    winner=verdict.winner, probability=verdict.probability_a, tokens=tokens, cached_tokens=cached
+                )
             self._tournament.report(match, verdict.winner, verdict.probability_a)
         self.verdicts[match.first, match.second] = verdict
         self._start_matches(group)
 
-    async def _judged(self, first: str, second: str) -> Verdict:
+    async def _judged(self, first: str, second: str) -> Judged:
         told = self._known[first, second] = asyncio.get_running_loop().create_future()
         judged = await self._compare(first, second)
         self.judged.append(judged)
         told.set_result(judged.verdict)
-        return judged.verdict
+        return judged
 
     async def _repeated(self, first: str, second: str) -> Verdict:
         """The verdict on two texts that met before, known or still awaited."""

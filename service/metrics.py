@@ -17,6 +17,7 @@ from vllm.entrypoints.serve import create_error_response
 
 from selfjudge import Comparison, PrincipleVerdict
 from service.errors import ApiError
+from service.telemetry.request import note
 
 # What nginx logs where a client hung up before its answer; nobody is there to read it.
 CLIENT_CLOSED_REQUEST = 499
@@ -161,6 +162,7 @@ def count_request(route: str) -> Iterator[Counting]:
         raise
     finally:
         REQUESTS.labels(route, counting.outcome).inc()
+        note(outcome=counting.outcome)
 
 
 def outcome_of(status: int) -> str:

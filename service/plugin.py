@@ -27,6 +27,9 @@ from service.reader import EngineReader
 from service.sampling import ChatSampler
 from service.settings import Settings
 from service.state import SelfJudgeState
+from service.telemetry import logs
+from service.telemetry.request_log import RequestLogMiddleware
+from service.telemetry.tracing import start_tracing
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -65,6 +68,10 @@ class SelfJudgePlugin:
         keys = settings.api_keys or app.state.args.api_key or [os.environ.get("VLLM_API_KEY", "")]
         if keys := [key for key in keys if key]:
             app.add_middleware(ApiKeyMiddleware, keys=[*keys, *settings.admin_keys])
+        logs.for_plugin()
+        start_tracing(settings.otlp_endpoint, vllm_traces=bool(app.state.args.otlp_traces_endpoint))
+        # Last, and so around all others: refusals are told too.
+        app.add_middleware(RequestLogMiddleware)
 
     async def init_state(self, engine_client: EngineClient | None, state: State, args: Namespace) -> None:  # noqa: ARG002  vLLM's interface
         """Builds what the routes share and warms the judge up, before the server is healthy.

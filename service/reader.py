@@ -18,6 +18,7 @@ from vllm.sampling_params import RequestOutputKind
 
 from selfjudge import Reading
 from service.tasks import run_together
+from service.telemetry.request import engine_id
 
 # A judge read frees a waiting match; a sample merely starts one. Lower goes first, and nobody can go lower than this.
 JUDGE_PRIORITY = -(2**63)
@@ -110,7 +111,7 @@ class EngineReader:
     ) -> RequestOutput:
         last: RequestOutput | None = None
         async for output in self._engine.generate(
-            prompt, params, f"judge-{uuid4().hex}", lora_request=lora, priority=priority
+            prompt, params, f"judge-{engine_id()}", lora_request=lora, priority=priority
         ):
             last = output
         if last is None:

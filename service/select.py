@@ -16,6 +16,8 @@ from service.judge import Judged, Panel
 from service.protocol import ChatRequest, SelfRejection
 from service.sampling import Sampled, SampleError
 from service.state import SelfJudgeState
+from service.telemetry.request import engine_id
+from service.telemetry.spans import span
 
 _SEED_BITS = 32
 _INTEGER = re.compile(r"\s*[0-9]{1,9}\s*")
@@ -106,21 +108,22 @@ async def select(plan: Plan, state: SelfJudgeState, progress: Progress | None = 
         SampleError: if no candidate could be sampled.
         DeadlineError: if none was finished in time.
     """
-    request_id = uuid4().hex
+    request_id = engine_id()
     sampled: dict[int, Sampled] = {}
 
     async def bring(candidate: int) -> str:
         outcome = "cancelled"
         try:
-            with metrics.working("sampling"):
-                sampled[candidate] = await state.sampler.sample(plan.request, candidate, request_id)
+            with span("sample", candidate=candidate) as traced, metrics.working("sampling"):
+                one = sampled[candidate] = await state.sampler.sample(plan.request, candidate, request_id)
+                traced.set(tokens=one.response.usage.completion_tokens or 0)
             outcome = "ok"
         except SampleError:
             outcome = "failed"
             raise
         finally:
             metrics.CANDIDATES.labels(outcome).inc()
-        return sampled[candidate].text
+        return one.text
 
     async def compare(first: str, second: str) -> Judged:
         with metrics.working("judging"):

@@ -7,6 +7,7 @@ from fastapi import Request
 
 from service.route import headers_of, until_end
 from service.state import state_of
+from service.telemetry.request import note
 
 VERSION_HEADER = "X-Selfjudge-Version"
 STICKY_HEADER = "X-Selfjudge-Sticky"
@@ -27,5 +28,7 @@ def resolve_model(request: Request, model: str | None, user: str | None = None) 
         if key:
             until_end(request).enter_context(adapters.lease(key))
             model = str(key)
-    headers_of(request)[VERSION_HEADER] = model or state.models.base_model_paths[0].name
+    version = model or state.models.base_model_paths[0].name
+    headers_of(request)[VERSION_HEADER] = version
+    note(model=version)
     return model

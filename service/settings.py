@@ -5,7 +5,7 @@ inside anybody's stock vLLM server; `selfjudge-serve` turns its flags into these
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -122,6 +122,18 @@ class Settings(BaseSettings):
         default=1024.0,
         gt=0,
         description="Most that bracket_log may hold, in MiB; once it does, nothing is added, and nothing deleted.",
+    )
+
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Lines of the log: text for a person at a terminal, json for what stores logs."
+    )
+
+    log_prompts: bool = Field(default=False, description="Log what requests ask; otherwise logs hold no prompt text.")
+
+    otlp_endpoint: str | None = Field(
+        default=None,
+        pattern="^https?://",
+        description="Collector to send traces of tournaments to by OTLP over HTTP, such as http://collector:4318.",
     )
 
     @field_validator("default_best_of_n")

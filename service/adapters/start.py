@@ -1,7 +1,6 @@
 """Puts adapters together for vLLM's server, serves what the store's records say, and does so on a new engine too."""
 
 import asyncio
-import logging
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,7 +37,6 @@ async def start_adapters(
     Raises:
         AdapterError: if the engine was started without LoRA, or the served model isn't a folder of safetensors files.
     """
-    _log_to_operator()
     lora = engine.vllm_config.lora_config
     if lora is None:
         raise AdapterError("rank", "the engine was started without --enable-lora, so adapters_dir can't be served")
@@ -81,14 +79,3 @@ async def restore(adapting: Adapting, engine: EngineClient, models: OpenAIServin
     counter = models.lora_id_counter
     counter.inc(max(adapting.adapters.largest_id - counter.value, 0))
     await adapting.adapters.move(VllmAdapterEngine(engine, judge), models.lora_requests, lambda: counter.inc(1))
-
-
-def _log_to_operator() -> None:
-    """Shows switches and refusals among the server's own lines; vLLM sets up logging for itself only."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("selfjudge: %(message)s"))
-    for name in ("service.adapters", "selfjudge.adapters"):
-        logger = logging.getLogger(name)
-        logger.setLevel(logging.INFO)
-        logger.addHandler(handler)
-        logger.propagate = False

@@ -226,7 +226,9 @@ class World(NamedTuple):
 def _application() -> FastAPI:
     """Our routes and guards, and vLLM's error handlers."""
     app = FastAPI()
-    app.state.args = Namespace(log_error_stack=False, api_key=None, sse_keep_alive_interval=0)
+    app.state.args = Namespace(
+        log_error_stack=False, api_key=None, sse_keep_alive_interval=0, otlp_traces_endpoint=None
+    )
     init_exception_handler(app)
     SelfJudgePlugin().attach_router(app)
     return app
