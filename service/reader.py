@@ -7,7 +7,6 @@ what is being judged.
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
-from uuid import uuid4
 
 from vllm import SamplingParams
 from vllm.engine.protocol import EngineClient

@@ -3,7 +3,6 @@
 import re
 import secrets
 from typing import NamedTuple
-from uuid import uuid4
 
 from vllm.lora.request import LoRARequest
 
