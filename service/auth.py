@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import ForbiddenError, UnauthorizedError, api_error_response
 
-OPEN_PATHS = frozenset({"/health", "/ready", "/metrics"})
+OPEN_PATHS = frozenset({"/health", "/live", "/ready", "/metrics"})
 
 
 class Keys:

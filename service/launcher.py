@@ -1,7 +1,7 @@
 """`selfjudge-serve`: vLLM's OpenAI server with selection and judging on top, ready with no flags at all.
 
 It parses vLLM's own flags plus ours, fills in defaults that work (the shipped model, judge reads ahead of samples, what
-a CPU needs) and hands over to vLLM's server, which loads our plugin. Supervision of the engine is not here.
+a CPU needs) and hands over to supervision, which serves vLLM's application with our plugin in it.
 """
 
 import asyncio
@@ -38,11 +38,15 @@ _EVERYWHERE: Final = {
     "PYTHONWARNINGS": "ignore::FutureWarning",
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
     "VLLM_NO_USAGE_STATS": "1",
+    # The engine is replaced when it dies; vLLM would shut the server down.
+    "VLLM_KEEP_ALIVE_ON_ENGINE_DEATH": "1",
 }
 # Compiling takes longer than it saves on a CPU and needs a compiler; model and scheduler share the engine's process.
 _ON_CPU: Final = {"TORCH_COMPILE_DISABLE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
-# Threads that wait for each other slow a model of a few MB down.
-_FOR_SHIPPED_MODEL: Final = {"OMP_NUM_THREADS": "1"}
+# A step of a large model may take minutes there.
+_FOR_OTHER_MODELS_ON_CPU: Final = {"SELFJUDGE_WATCHDOG_SECONDS": "600"}
+# Threads that wait for each other slow a model of a few MB down. Its longest step takes a fraction of a second.
+_FOR_SHIPPED_MODEL: Final = {"OMP_NUM_THREADS": "1", "SELFJUDGE_WATCHDOG_SECONDS": "5"}
 _SHIPPED_MODEL_CACHE_BYTES: Final = 2**30
 
 # bfloat16 dies with an illegal instruction on some virtual machines; small cache blocks keep more of a judge prompt.
@@ -65,9 +69,13 @@ _OWN_FLAGS: Final = {
     "log_format": str,
     "log_prompts": bool,
     "otlp_endpoint": str,
+    "client_seconds": float,
     "bracket_log": Path,
     "bracket_log_share": float,
     "bracket_log_max_mib": float,
+    "drain_seconds": float,
+    "watchdog_seconds": float,
+    "max_engine_failures": int,
     "max_candidates": int,
     "max_tournaments": int,
     "max_waiting": int,
@@ -87,12 +95,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = read_options(arguments)
     logs.for_vllm(args)
 
-    import uvloop  # noqa: PLC0415  heavy imports wait until a typing error in the flags has been told
+    # Heavy imports wait until a typing error in the flags has been told.
+    import uvloop  # noqa: PLC0415
+
+    from service.supervision.supervisor import EngineLostError  # noqa: PLC0415
 
     warnings.filterwarnings("ignore", category=FutureWarning)
     with contextlib.suppress(KeyboardInterrupt):
         try:
             uvloop.run(_serve(args, started))
+        except EngineLostError as error:
+            sys.exit(f"selfjudge: {error}")
         except SelfJudgeError as error:
             sys.exit(f"selfjudge: {args.model} can't judge: {error}")
     _say("stopped")
@@ -105,22 +118,24 @@ def read_options(argv: Sequence[str]) -> Namespace:
     args = _parse(argv, on_cpu=on_cpu)
     if args.model == str(SHIPPED_MODEL):
         _set_defaults(_FOR_SHIPPED_MODEL)
+    elif on_cpu:
+        _set_defaults(_FOR_OTHER_MODELS_ON_CPU)
     return args
 
 
 async def _serve(args: Namespace, started: float) -> None:
-    from vllm.entrypoints.launchers.api_server.entry import run_server  # noqa: PLC0415
+    from service.supervision.serve import serve  # noqa: PLC0415
 
     _say(f"loading {args.model} on the {'CPU' if _is_cpu_build() else 'GPU'}")
     announcement = asyncio.create_task(_announce(args, started))
     try:
-        await run_server(args)
+        await serve(args)
     finally:
         announcement.cancel()
 
 
 async def _announce(args: Namespace, started: float) -> None:
-    # The port opens in vLLM's code, which sets no event.
+    # The port opens in uvicorn's code, which sets no event.
     while not await _accepts_connections(args.host or "127.0.0.1", args.port):  # noqa: ASYNC110
         await asyncio.sleep(0.1)
     host = "127.0.0.1" if args.host in (None, "0.0.0.0", "::") else args.host  # noqa: S104

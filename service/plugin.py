@@ -7,11 +7,10 @@ import os
 from argparse import Namespace
 from typing import TYPE_CHECKING, cast
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI
 from starlette.datastructures import State
 from vllm.engine.protocol import EngineClient
 from vllm.tasks import SupportedTask
-from vllm.v1.engine.exceptions import EngineDeadError
 
 from selfjudge import Comparison
 from service import adapter_routes, chat_route, judge_route, rank_route
@@ -27,6 +26,7 @@ from service.reader import EngineReader
 from service.sampling import ChatSampler
 from service.settings import Settings
 from service.state import SelfJudgeState
+from service.supervision import probes
 from service.telemetry import logs
 from service.telemetry.request_log import RequestLogMiddleware
 from service.telemetry.tracing import start_tracing
@@ -35,18 +35,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _BYTES_PER_MIB = 2**20
-
-probes = APIRouter()
-
-
-@probes.get("/ready", response_class=Response)
-async def ready(request: Request) -> Response:
-    """200 once the engine answers and the judge is warm, 503 otherwise."""
-    try:
-        await request.app.state.engine_client.check_health()
-    except EngineDeadError:
-        return Response(status_code=503)
-    return Response(status_code=200 if hasattr(request.app.state, "selfjudge") else 503)
 
 
 class SelfJudgePlugin:
@@ -58,7 +46,7 @@ class SelfJudgePlugin:
     def attach_router(self, app: FastAPI) -> None:
         """Adds our routes, which replace vLLM's of the same path and method, and our guards."""
         settings = Settings()
-        for router in (chat_route.router, judge_route.router, rank_route.router, adapter_routes.router, probes):
+        for router in (chat_route.router, judge_route.router, rank_route.router, adapter_routes.router, probes.router):
             app.include_router(router)
         if settings.adapters_dir:
             app.include_router(adapter_routes.models_router)

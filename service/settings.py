@@ -136,6 +136,25 @@ class Settings(BaseSettings):
         description="Collector to send traces of tournaments to by OTLP over HTTP, such as http://collector:4318.",
     )
 
+    drain_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        le=3600,
+        description="After SIGTERM, longest time for finishing the requests under way; the rest is answered 503.",
+    )
+
+    watchdog_seconds: float = Field(
+        default=60.0,
+        ge=1,
+        le=3600,
+        description="Silence after which the engine is taken to hang, and is replaced; must be longer than its "
+        "longest step. selfjudge-serve's own default is 600 on CPUs and 5 for the model that ships.",
+    )
+
+    max_engine_failures: int = Field(
+        default=5, ge=1, le=1000, description="Failures of the engine in a row after which the server gives up."
+    )
+
     @field_validator("default_best_of_n")
     @classmethod
     def _default_within_limit(cls, value: int, info: ValidationInfo) -> int:

@@ -1,0 +1,17 @@
+"""What the standby imports before it is asked for an engine; nothing else imports this.
+
+Leaves out what depends on the model, and everything that would start threads or touch a GPU.
+"""
+
+# ruff: noqa: F401
+
+import gc
+
+import vllm.v1.engine.async_llm
+
+import service.early
+import service.engine_plugin
+import service.launcher
+
+# Engines share the memory of what is here as long as nobody writes to it, and a collection would.
+gc.freeze()

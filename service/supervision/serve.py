@@ -1,0 +1,163 @@
+"""vLLM's application on an HTTP server that outlives its engine and drains before it ends.
+
+Takes the place of vLLM's `run_server`, which shuts down when the engine dies and stops the engine before HTTP. The
+application, its state and every option are vLLM's.
+"""
+
+import asyncio
+import signal
+import time
+from argparse import Namespace
+from socket import socket
+from typing import TYPE_CHECKING, Never
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from starlette.datastructures import State
+from starlette.middleware import Middleware
+from vllm import envs
+from vllm.entrypoints.launchers.api_server.app_state import init_app_state
+from vllm.entrypoints.launchers.app import build_app
+from vllm.entrypoints.launchers.launcher import NoSignalServer, setup_server
+from vllm.entrypoints.launchers.utils.server_utils import get_uvicorn_log_config
+from vllm.entrypoints.launchers.utils.ssl import SSLCertRefresher
+from vllm.entrypoints.serve import create_error_response
+from vllm.utils.system_utils import decorate_logs
+from vllm.v1.engine.exceptions import EngineDeadError
+
+from selfjudge import Comparison
+from service.body_limit import BodyLimitMiddleware
+from service.errors import UnavailableError, api_error_response
+from service.protocol import JudgingOptions
+from service.settings import Settings
+from service.supervision.drain import Signals, drain
+from service.supervision.engine import ReplaceableEngine, start_engine
+from service.supervision.gate import Gate, UnderWay
+from service.supervision.status import Status
+from service.supervision.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from service.state import SelfJudgeState
+
+# Connections that only read, or that nobody reads from, are cut after that.
+_CUT_AFTER_SECONDS = 5
+
+
+async def serve(args: Namespace) -> None:
+    """Serves until told to stop.
+
+    Raises:
+        EngineLostError: if the engine has failed too often.
+        SelfJudgeError: if the model can't judge.
+        KeyboardInterrupt: if told to stop before it serves.
+    """
+    decorate_logs("APIServer", skip_if_decorated=True)
+    signal.signal(signal.SIGTERM, _interrupt)
+    _, sock = setup_server(args, reuse_port=False)
+    with sock:
+        started = time.monotonic()
+        engine = await start_engine(args)
+        try:
+            await _Server(args, engine, sock).run(time.monotonic() - started)
+        finally:
+            engine.shutdown(timeout=engine.vllm_config.shutdown_timeout)
+
+
+class _Server:
+    def __init__(self, args: Namespace, engine: ReplaceableEngine, sock: socket) -> None:
+        self._args = args
+        self._engine = engine
+        self._sock = sock
+        self._status = Status()
+        self._under_way = UnderWay()
+
+    async def run(self, start_seconds: float) -> None:
+        app = await self._application()
+        settings = Settings()
+        supervisor = Supervisor(
+            self._engine,
+            self._status,
+            lambda: _restore(self._engine, app.state),
+            watchdog_seconds=settings.watchdog_seconds,
+            max_failures=settings.max_engine_failures,
+            start_seconds=start_seconds,
+        )
+        config = _uvicorn_config(app, self._args)
+        app.state.server = server = NoSignalServer(config)
+        certificates = _refreshed_certificates(config, self._args)
+        signals = Signals()
+        serving = asyncio.create_task(server.serve(sockets=[self._sock]))
+        supervising = asyncio.create_task(supervisor.run())
+        stopping = asyncio.create_task(signals.stop.wait())
+        self._status.engine_is_up()
+        await asyncio.wait((serving, supervising, stopping), return_when=asyncio.FIRST_COMPLETED)
+        lost = supervising.done()
+        supervising.cancel()
+        stopping.cancel()
+        await drain(self._status, self._under_way, signals.hurry, 0 if lost else settings.drain_seconds)
+        server.should_exit = True
+        await serving
+        if certificates:
+            certificates.stop()
+        if lost:
+            await supervising
+
+    async def _application(self) -> FastAPI:
+        tasks = await self._engine.get_supported_tasks()
+        app = build_app(self._args, tasks, self._engine.model_config)
+        # Inside of what authenticates and logs, so that refusals are too; outside of admission.
+        outside = [middleware.cls for middleware in app.user_middleware].index(BodyLimitMiddleware)
+        app.user_middleware.insert(outside + 1, Middleware(Gate, status=self._status, under_way=self._under_way))
+        app.add_exception_handler(EngineDeadError, self._engine_is_dead)
+        app.state.status = self._status
+        await init_app_state(self._engine, app.state, self._args, tasks)
+        return app
+
+    async def _engine_is_dead(self, _request: Request, error: Exception) -> Response:
+        """Answers what has asked the engine for something else than tokens."""
+        told = create_error_response(error).error.message
+        return api_error_response(self._status.refusal() or UnavailableError(f"{told}: try again", 1))
+
+
+async def _restore(engine: ReplaceableEngine, state: State) -> None:
+    served: SelfJudgeState = state.selfjudge
+    await served.judge.compare(served.judge.panel(JudgingOptions(), None), Comparison("warm-up", "a", "b"))
+    if served.adapting:
+        from service.adapters.start import restore  # noqa: PLC0415  only servers with a store need it
+
+        await restore(served.adapting, engine, state.openai_serving_models, served.judge)
+
+
+def _uvicorn_config(app: FastAPI, args: Namespace) -> uvicorn.Config:
+    """As vLLM's `build_and_serve` and `serve_http` have it."""
+    config = uvicorn.Config(
+        app,
+        host=args.host,
+        port=args.port,
+        log_level=args.uvicorn_log_level,
+        log_config=get_uvicorn_log_config(args) or uvicorn.config.LOGGING_CONFIG,
+        access_log=not args.disable_uvicorn_access_log,
+        timeout_keep_alive=envs.VLLM_HTTP_TIMEOUT_KEEP_ALIVE,
+        timeout_graceful_shutdown=_CUT_AFTER_SECONDS,
+        ssl_keyfile=args.ssl_keyfile,
+        ssl_certfile=args.ssl_certfile,
+        ssl_ca_certs=args.ssl_ca_certs,
+        ssl_cert_reqs=args.ssl_cert_reqs,
+        ssl_ciphers=args.ssl_ciphers,
+    )
+    config.h11_max_incomplete_event_size = args.h11_max_incomplete_event_size
+    config.h11_max_header_count = args.h11_max_header_count  # type: ignore[attr-defined]  # vLLM's h11 reads it
+    config.load()
+    return config
+
+
+def _refreshed_certificates(config: uvicorn.Config, args: Namespace) -> SSLCertRefresher | None:
+    if not args.enable_ssl_refresh or config.ssl is None:
+        return None
+    return SSLCertRefresher(
+        ssl_context=config.ssl, key_path=args.ssl_keyfile, cert_path=args.ssl_certfile, ca_path=args.ssl_ca_certs
+    )
+
+
+def _interrupt(*_: object) -> Never:
+    raise KeyboardInterrupt

@@ -1,0 +1,55 @@
+"""Dead and hanging engines are found; slow ones and a slow watcher are not mistaken for them."""
+
+import asyncio
+import time
+
+from service.supervision.watch import failure
+from tests.service.supervision.fakes import FakeEngine
+
+
+async def test_a_dead_engine_is_found() -> None:
+    engine = FakeEngine()
+    watching = asyncio.create_task(failure(engine, 10))
+    await asyncio.sleep(0.05)
+    engine.errored = True
+    assert await watching == "died"
+
+
+async def test_an_engine_that_is_silent_for_too_long_hangs() -> None:
+    engine = FakeEngine()
+    engine.silent = True
+    started = time.monotonic()
+    assert await failure(engine, 0.5) == "hung"
+    assert time.monotonic() - started >= 0.5
+
+
+async def test_an_engine_that_answers_late_does_not_hang() -> None:
+    engine = FakeEngine()
+    watching = asyncio.create_task(failure(engine, 0.6))
+    for _ in range(3):
+        engine.silent = True
+        await asyncio.sleep(0.3)
+        engine.silent = False
+        await asyncio.sleep(0.3)
+    assert not watching.done()
+    watching.cancel()
+
+
+async def test_time_in_which_this_process_did_not_run_is_not_held_against_the_engine() -> None:
+    engine = FakeEngine()
+    engine.silent = True
+    watching = asyncio.create_task(failure(engine, 1))
+    await asyncio.sleep(0.05)
+    time.sleep(1.2)  # noqa: ASYNC251  what a suspended machine looks like
+    engine.silent = False
+    await asyncio.sleep(0.3)
+    assert not watching.done()
+    watching.cancel()
+
+
+async def test_an_engine_that_can_not_be_asked_is_dead() -> None:
+    class Broken(FakeEngine):
+        async def is_paused(self) -> bool:
+            raise OSError("not a socket")
+
+    assert await failure(Broken(), 10) == "died"
