@@ -20,7 +20,7 @@ from training.data.load import load_overall_pairs
 from training.jsft.model import adapter_config
 from training.run.config import ConfigError
 from training.run.folder import RunFolder
-from training.run.processes import on_cpu, processes
+from training.run.processes import micro_batches, on_cpu, processes
 from training.self_training.losses import Loss
 from training.self_training.policy import load_base, load_tokenizer, save_adapter, save_merged
 from training.self_training.preferences import Preference
@@ -43,7 +43,7 @@ def train_offline(config: OfflineConfig, output: Path) -> Path:
     rows = _in_order(pairs, config.optimisation.batch, steps, config.seed)
     trainer = OfflineTrainer(
         model=load_base(config.model, config.machine),
-        args=_arguments(config, steps, state.num_processes, output),
+        args=_arguments(config, steps, output),
         train_dataset=rows,
         sampler=SequentialSampler(rows),
         processing_class=tokenizer,
@@ -94,13 +94,8 @@ def _row(pair: Preference) -> dict[str, list[int]]:
     return {"prompt_ids": pair.prompt, "chosen_ids": pair.chosen, "rejected_ids": pair.rejected}
 
 
-def _arguments(config: OfflineConfig, steps: int, sharers: int, output: Path) -> DPOConfig:
+def _arguments(config: OfflineConfig, steps: int, output: Path) -> DPOConfig:
     how, machine = config.optimisation, config.machine
-    if how.batch % (machine.micro_batch * sharers):
-        raise ConfigError(
-            f"optimisation.batch is {how.batch}, which is no multiple of machine.micro_batch {machine.micro_batch} "
-            f"times {sharers} processes"
-        )
     if config.objective.label_smoothing:
         raise ConfigError("objective.label_smoothing should be 0 offline: TRL smooths none of these losses")
     return DPOConfig(
@@ -109,7 +104,7 @@ def _arguments(config: OfflineConfig, steps: int, sharers: int, output: Path) ->
         seed=config.seed,
         max_steps=steps,
         per_device_train_batch_size=machine.micro_batch,
-        gradient_accumulation_steps=how.batch // (machine.micro_batch * sharers),
+        gradient_accumulation_steps=micro_batches(how.batch, machine.micro_batch, "machine.micro_batch"),
         learning_rate=how.learning_rate,
         lr_scheduler_type="constant_with_warmup",
         warmup_steps=round(how.warm_up * steps),

@@ -26,19 +26,20 @@ def run(options: argparse.Namespace) -> int:
     """Prints them."""
     import random  # noqa: PLC0415
 
-    from training.data.jsft import jsft_examples  # noqa: PLC0415
+    from training.data.jsft import each_example  # noqa: PLC0415
     from training.data.preview import rendered, wants_colours  # noqa: PLC0415
 
     config, chat, template, demonstrations, pairs = data_set.load(options)
     rng = random.Random(options.seed)
-    made = jsft_examples(
+    made = each_example(
         chat,
         template,
         rng.sample(demonstrations, min(options.count, len(demonstrations))),
         rng.sample(pairs, min(options.count, len(pairs))),
         max_tokens=config.data.max_length,
         system=config.data.system,
+        quiet=True,
     )
-    for example in made.examples:
+    for example in made:
         print(rendered(chat, example, colours=wants_colours(sys.stdout)), end="\n\n")
     return 0

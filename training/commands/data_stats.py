@@ -19,11 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints them."""
-    from training.data.jsft import jsft_examples  # noqa: PLC0415
+    from training.data.jsft import each_example  # noqa: PLC0415
     from training.data.stats import measure, table  # noqa: PLC0415
 
     config, chat, template, demonstrations, pairs = data_set.load(options)
     longest = config.data.max_length
-    made = jsft_examples(chat, template, demonstrations, pairs, max_tokens=longest, system=config.data.system)
-    print(*table(measure(made, pairs), longest), sep="\n")
+    made = each_example(chat, template, demonstrations, pairs, max_tokens=longest, system=config.data.system)
+    print(*table(measure(made, len(demonstrations), pairs), longest), sep="\n")
     return 0

@@ -1,10 +1,11 @@
 """The JSFT set: D_SFT and D_Judge, every pair in both orders (section 3.1, A.3), as token ids with a loss mask.
 
 A judgment that is too long is cut before the choice by the rule of inference, so the choice is always a target; a
-dialogue, and a rationale behind its choice, lose their ends. Leaves out sampling, batches and weights: the trainer's.
+dialogue, and a rationale behind its choice, lose their ends. Leaves out sampling, batches and weights, which are the
+trainer's, and where a set is kept that does not fit into memory (`training.jsft.examples`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from tqdm import tqdm
@@ -43,7 +44,7 @@ class JsftExample(NamedTuple):
 
 
 class JsftSet(NamedTuple):
-    """Dialogues first, then judgments, the two orders of a pair one behind the other."""
+    """A set held in memory, in the order of `each_example`."""
 
     examples: list[JsftExample]
     left_out: int
@@ -59,24 +60,40 @@ def jsft_examples(
     max_tokens: int,
     system: str | None = None,
 ) -> JsftSet:
-    """Render everything; without demonstrations it is the judge-only set of table 2.
+    """`each_example` as a list, which takes some 40 bytes a token: for sets that are small."""
+    made = list(each_example(chat, template, demonstrations, pairs, max_tokens=max_tokens, system=system))
+    return JsftSet(made, len(demonstrations) - sum(example.kind == "dialogue" for example in made))
 
-    `max_tokens` is the longest example; `system` the default system message, put before demonstrations that have none
-    (A.5). Raises DataError where a pair lacks the rationale that the template has a place for, PrincipleError where
-    its principle is not the template's, BudgetError where the template alone is too long.
+
+def each_example(
+    chat: Chat,
+    template: JudgmentTemplate,
+    demonstrations: Sequence[Demonstration],
+    pairs: Sequence[PreferencePair],
+    *,
+    max_tokens: int,
+    system: str | None = None,
+    quiet: bool = False,
+) -> Iterator[JsftExample]:
+    """Render one after the other: dialogues, then judgments, the two orders of a pair one behind the other.
+
+    Without demonstrations it is the judge-only set of table 2. Dialogues of which no target is left within
+    `max_tokens`, the longest example, are left out. `system` is the default system message, put before demonstrations
+    that have none (A.5); `quiet` leaves out progress bars. Raises DataError where a pair lacks the rationale that the
+    template has a place for, PrincipleError where its principle is not the template's, BudgetError where the template
+    alone is too long.
     """
-    dialogues = [
-        _dialogue(chat, with_system(demonstration.conversation, system), demonstration.response, max_tokens)
-        for demonstration in tqdm(demonstrations, "dialogues", disable=None, leave=False)
-    ]
+    hidden = True if quiet else None  # none: hidden where nobody watches
+    for demonstration in tqdm(demonstrations, "dialogues", disable=hidden, leave=False):
+        conversation = with_system(demonstration.conversation, system)
+        dialogue = _dialogue(chat, conversation, demonstration.response, max_tokens)
+        if any(dialogue.loss_mask):
+            yield dialogue
     encoders: dict[str | None, JudgmentEncoder] = {}
-    judgments: list[JsftExample] = []
-    for pair in tqdm(pairs, "judgments", disable=None, leave=False):
+    for pair in tqdm(pairs, "judgments", disable=hidden, leave=False):
         if pair.principle not in encoders:
             encoders[pair.principle] = _encoder(chat, template, pair.principle, max_tokens)
-        judgments += _judgments(encoders[pair.principle], pair, max_tokens)
-    kept = [dialogue for dialogue in dialogues if any(dialogue.loss_mask)]
-    return JsftSet([*kept, *judgments], len(dialogues) - len(kept))
+        yield from _judgments(encoders[pair.principle], pair, max_tokens)
 
 
 def with_system(conversation: Messages, system: str | None) -> Messages:

@@ -1,11 +1,11 @@
 """Figures about a JSFT set: counts, lengths in tokens, truncations, position balance, and length as a giveaway."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import NamedTuple
 
-from training.data.jsft import JsftExample, JsftSet
+from training.data.jsft import JsftExample
 from training.data.records import PreferencePair
 
 
@@ -24,6 +24,14 @@ class Lengths(NamedTuple):
     """Examples of which something was cut away."""
 
 
+class _Measured(NamedTuple):
+    """All that figures need of one example."""
+
+    tokens: int
+    targets: int
+    cut: bool
+
+
 class Stats(NamedTuple):
     """What there is to know before training."""
 
@@ -40,16 +48,21 @@ class Stats(NamedTuple):
     """Pairs by category."""
 
 
-def measure(jsft: JsftSet, pairs: Sequence[PreferencePair]) -> Stats:
-    """Figures of a set and of the pairs it was made of."""
-    groups: dict[str, list[JsftExample]] = {}
-    for example in jsft.examples:
-        groups.setdefault(_group(example), []).append(example)
+def measure(examples: Iterable[JsftExample], demonstrations: int, pairs: Sequence[PreferencePair]) -> Stats:
+    """Figures of a set, which may stream by, and of the demonstrations (their number) and pairs it is made of."""
+    groups: dict[str, list[_Measured]] = {}
+    places: Counter[str] = Counter()
+    dialogues = 0
+    for example in examples:
+        measured = _Measured(len(example.input_ids), sum(example.loss_mask), example.cut)
+        groups.setdefault(_group(example), []).append(measured)
+        places.update([example.choice] if example.choice else [])
+        dialogues += example.kind == "dialogue"
     longer = [_longer(pair) for pair in pairs]
     return Stats(
-        {group: _lengths(examples) for group, examples in groups.items()},
-        jsft.left_out,
-        Counter(example.choice for example in jsft.examples if example.choice),
+        {group: _lengths(measured) for group, measured in groups.items()},
+        demonstrations - dialogues,
+        places,
         len(pairs),
         sum(longer) / len(longer) if longer else None,
         Counter(pair.category or "(none)" for pair in pairs),
@@ -87,8 +100,8 @@ def _longer(pair: PreferencePair) -> float:
     return 0.5 if difference == 0 else float(difference > 0)
 
 
-def _lengths(examples: Sequence[JsftExample]) -> Lengths:
-    ordered = sorted(len(example.input_ids) for example in examples)
+def _lengths(group: Sequence[_Measured]) -> Lengths:
+    ordered = sorted(measured.tokens for measured in group)
     return Lengths(
         len(ordered),
         ordered[0],
@@ -96,6 +109,6 @@ def _lengths(examples: Sequence[JsftExample]) -> Lengths:
         ordered[ceil(0.95 * len(ordered)) - 1],
         ordered[-1],
         sum(ordered),
-        sum(sum(example.loss_mask) for example in examples),
-        sum(example.cut for example in examples),
+        sum(measured.targets for measured in group),
+        sum(measured.cut for measured in group),
     )

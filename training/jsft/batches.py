@@ -1,6 +1,6 @@
 """From JSFT examples to batches: which examples make up each step, their tensors, and the weight of every target.
 
-Leaves out packing (an example would see its neighbours) and the loss itself.
+Leaves out where examples are kept (`examples`), packing (an example would see its neighbours) and the loss itself.
 """
 
 import random
@@ -8,13 +8,10 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, TypedDict
 
 import torch
-from datasets import Dataset, Features, List, Value  # type: ignore[import-untyped]  # it ships no py.typed
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Sampler
 from typing_extensions import override
-
-from training.data.jsft import JsftExample
 
 IGNORED = -100
 """Label of tokens that are no targets."""
@@ -23,24 +20,11 @@ Weighting = Literal["tokens", "examples"]
 
 
 class Row(TypedDict):
-    """One example, as the data set holds it."""
+    """What a batch needs of an example."""
 
     input_ids: list[int]
     loss_mask: list[bool]
     judgment: bool
-
-
-def as_dataset(examples: Sequence[JsftExample]) -> Dataset:
-    """The examples in Arrow's memory, which processes share and which holds a token in five bytes."""
-    features = Features(
-        {"input_ids": List(Value("int32")), "loss_mask": List(Value("bool")), "judgment": Value("bool")}
-    )
-    columns = {
-        "input_ids": [example.input_ids for example in examples],
-        "loss_mask": [example.loss_mask for example in examples],
-        "judgment": [example.kind == "judgment" for example in examples],
-    }
-    return Dataset.from_dict(columns, features=features)
 
 
 class Schedule(NamedTuple):

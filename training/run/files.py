@@ -8,14 +8,14 @@ from pathlib import Path
 
 def write_whole(path: Path, text: str) -> None:
     """Write ``text`` beside ``path`` and move it there, so that being killed leaves what was there before."""
-    partial = _beside(path)
+    partial = beside(path)
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
 
 
 def write_folder(path: Path, write: Callable[[Path], None]) -> None:
     """Have ``write`` fill a folder beside ``path``, and move it there once it is on disk; ``path`` must not exist."""
-    partial = _beside(path)
+    partial = beside(path)
     if partial.exists():
         shutil.rmtree(partial)
     partial.mkdir(parents=True)
@@ -31,7 +31,8 @@ def put_in_place(partial: Path, whole: Path) -> None:
     _force_to_disk(whole.parent)
 
 
-def _beside(path: Path) -> Path:
+def beside(path: Path) -> Path:
+    """Where a file or a folder is written before it is whole."""
     return path.with_name(f"{path.name}.partial")
 
 

@@ -19,12 +19,19 @@ from training.run.metrics import MetricsLog
 PACKAGES = ("selfjudge", "torch", "transformers", "tokenizers", "trl", "peft", "accelerate", "datasets", "vllm")
 """Whose versions a result may depend on."""
 
+_CONFIG = "config.yaml"
+
 
 class RunFolder:
     """An open folder; make one by `open`."""
 
     def __init__(self, path: Path, metrics: MetricsLog) -> None:
         self.path, self.metrics = path, metrics
+
+    @staticmethod
+    def is_begun(path: Path) -> bool:
+        """Whether a run has opened this folder before."""
+        return (path / _CONFIG).is_file()
 
     @classmethod
     def open(cls, path: Path, config: Section, *, seed: int, main: bool = True) -> "RunFolder":
@@ -43,7 +50,7 @@ class RunFolder:
 
 
 def _claim(path: Path, resolved: dict[str, object]) -> None:
-    file = path / "config.yaml"
+    file = path / _CONFIG
     if file.is_file():
         kept = yaml.safe_load(file.read_text(encoding="utf-8"))
         if kept != resolved:

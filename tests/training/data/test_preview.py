@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from selfjudge import load_templates
 from training.data.chat import load_chat
-from training.data.jsft import jsft_examples
+from training.data.jsft import each_example
 from training.data.preview import rendered, wants_colours
 from training.data.records import Demonstration, Messages, PreferencePair
 
@@ -25,14 +25,14 @@ class Terminal(io.StringIO):
 
 
 def shown(*, response: str = "ABCD", colours: bool) -> list[str]:
-    made = jsft_examples(
+    made = each_example(
         CHAT,
         load_templates()["ultrafeedback"],
         [Demonstration(ASKED, response)],
         [PreferencePair(ASKED, response, "DCBA")],
         max_tokens=1000,
     )
-    return [rendered(CHAT, example, colours=colours) for example in made.examples]
+    return [rendered(CHAT, example, colours=colours) for example in made]
 
 
 def test_targets_stand_between_brackets_without_colours() -> None:

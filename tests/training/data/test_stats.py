@@ -1,6 +1,6 @@
 """Figures about a JSFT set."""
 
-from training.data.jsft import JsftExample, JsftSet
+from training.data.jsft import JsftExample
 from training.data.records import PreferencePair
 from training.data.stats import Lengths, measure, table
 
@@ -20,7 +20,7 @@ PAIRS = [PreferencePair([], *texts, category="flan") for texts in (("long", "s")
 
 
 def test_lengths_by_kind_and_principle() -> None:
-    lengths = measure(JsftSet(EXAMPLES, 2), PAIRS).lengths
+    lengths = measure(EXAMPLES, 22, PAIRS).lengths
     assert lengths == {
         "dialogue": Lengths(20, least=1, median=10, p95=19, most=30, total=220, targets=20, cut=1),
         "judgment, honesty": Lengths(2, least=2, median=2, p95=3, most=3, total=5, targets=3, cut=0),
@@ -29,7 +29,7 @@ def test_lengths_by_kind_and_principle() -> None:
 
 
 def test_positions_lengths_and_categories() -> None:
-    stats = measure(JsftSet(EXAMPLES, 2), PAIRS)
+    stats = measure(EXAMPLES, 22, PAIRS)
     assert stats.places == {"A": 2, "B": 1}
     assert stats.chosen_is_longer == 0.5
     lines = table(stats, 30)
@@ -40,4 +40,4 @@ def test_positions_lengths_and_categories() -> None:
 
 
 def test_a_set_of_dialogues_alone_has_no_figures_of_pairs() -> None:
-    assert len(table(measure(JsftSet([dialogue(3)], 0), []), 30)) == 3
+    assert len(table(measure([dialogue(3)], 1, []), 30)) == 3

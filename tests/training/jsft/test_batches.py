@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from training.data.jsft import JsftExample
-from training.jsft.batches import IGNORED, Collator, Schedule, StepSampler, Weighting, as_dataset
+from training.jsft.batches import IGNORED, Collator, Schedule, StepSampler, Weighting
+from training.jsft.examples import as_row
 
 DIALOGUE = JsftExample([5, 6, 7, 8, 9], [False, True, True, True, True], "dialogue")
 JUDGMENT = JsftExample([5, 6, 7, 3], [False, False, True, True], "judgment")
@@ -44,12 +45,12 @@ def test_the_number_of_steps_is_that_of_the_epochs_or_the_limit() -> None:
     ],
 )
 def test_targets_weigh_alike_or_their_examples_do(weighting: Weighting, expected: list[list[float]]) -> None:
-    batch = Collator(pad_id=1, weighting=weighting)(list(as_dataset([DIALOGUE, JUDGMENT, EXPLAINED])))
+    batch = Collator(pad_id=1, weighting=weighting)([as_row(each) for each in (DIALOGUE, JUDGMENT, EXPLAINED)])
     torch.testing.assert_close(batch["weights"], torch.tensor(expected, dtype=torch.float32))
 
 
 def test_rows_are_padded_on_the_right_and_only_targets_are_labels() -> None:
-    batch = Collator(pad_id=1, weighting="tokens")(list(as_dataset([DIALOGUE, JUDGMENT])))
+    batch = Collator(pad_id=1, weighting="tokens")([as_row(DIALOGUE), as_row(JUDGMENT)])
     assert batch["input_ids"].tolist() == [[5, 6, 7, 8, 9], [5, 6, 7, 3, 1]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]]
     assert batch["labels"].tolist() == [[IGNORED, 6, 7, 8, 9], [IGNORED, IGNORED, 7, 3, IGNORED]]

@@ -14,9 +14,10 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from selfjudge import Chat, SafeTokenizer
-from training.jsft.batches import Collator, as_dataset
+from training.jsft.batches import Collator
 from training.jsft.config import JsftConfig, Lora
-from training.jsft.stage import load_examples, run_jsft
+from training.jsft.examples import EXAMPLES, kept_examples
+from training.jsft.stage import run_jsft
 from training.run.checkpoint import latest_checkpoint
 from training.run.config import ConfigError
 from training.run.metrics import read_metrics
@@ -56,6 +57,7 @@ def test_it_learns_and_leaves_a_model_folder_and_metrics(config: JsftConfig, tmp
     assert AutoTokenizer.from_pretrained(model).chat_template
     assert AutoModelForCausalLM.from_pretrained(model).dtype == torch.float32
     assert not (tmp_path / "run" / "trained").exists()
+    assert not (tmp_path / "run" / EXAMPLES).exists()
 
 
 @pytest.mark.parametrize("weighting", ["tokens", "examples"])
@@ -65,10 +67,11 @@ def test_the_first_loss_is_the_weighted_mean_over_the_step(config: JsftConfig, t
     run_jsft(config, tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(config.start.path)
     model = AutoModelForCausalLM.from_pretrained(config.start.path, dtype=torch.float32)
-    examples = load_examples(config.data, Chat(SafeTokenizer(tokenizer)), config.seed)
+    chat = Chat(SafeTokenizer(tokenizer))
+    examples = kept_examples(config.data, chat, config.seed, tmp_path / "again", begun=False)
     total = weight = 0.0
     for example in examples:
-        batch = Collator(tokenizer.pad_token_id, config.optimisation.weighting)(list(as_dataset([example])))
+        batch = Collator(tokenizer.pad_token_id, config.optimisation.weighting)([example])
         with torch.no_grad():
             logprobs = model(batch["input_ids"]).logits[0, :-1].log_softmax(-1)
         losses = -logprobs.gather(1, batch["input_ids"][0, 1:, None])[:, 0]
@@ -168,7 +171,10 @@ def test_a_loss_that_is_not_finite_stops_the_run(config: JsftConfig, tmp_path: P
         ({"start": {"path": "no/such/model", "architecture": "llama"}}, r"start\.path 'no/such/model'"),
         ({"start": {"path": "models/selfjudge-tiny", "architecture": "qwen2"}}, "is 'llama'"),
         ({"data": {"template": "pear"}}, r"data\.template is 'pear'; there are hh-helpful, ultrafeedback"),
-        ({"optimisation": {"batch": 7}}, "batch is 7, which is no multiple of micro_batch 4 times 1 processes"),
+        (
+            {"optimisation": {"batch": 7}},
+            "is 7, which is no multiple of optimisation.micro_batch 4 times 1 processes",
+        ),
         ({"optimisation": {"batch": 64}}, "36 examples do not fill a batch of 64"),
     ],
 )

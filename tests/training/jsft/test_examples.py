@@ -1,0 +1,76 @@
+"""Examples in files: the same as in memory, whoever makes them, and made anew only where no run depends on them."""
+
+from pathlib import Path
+
+import pytest
+
+from selfjudge import Chat, load_templates
+from training.data.chat import load_chat
+from training.data.jsft import jsft_examples
+from training.data.load import load_demonstrations, load_pairs
+from training.data.source import DataError, Source
+from training.jsft.config import Data, JsftConfig
+from training.jsft.examples import EXAMPLES, as_row, kept_examples, lengths, share
+
+
+@pytest.fixture(scope="module")
+def chat() -> Chat:
+    return load_chat("models/selfjudge-tiny")
+
+
+def rows(data: Data, chat: Chat, folder: Path, *, begun: bool = False) -> list[dict[str, object]]:
+    return list(kept_examples(data, chat, 0, folder, begun=begun).remove_columns("cut"))
+
+
+def in_memory(data: Data, chat: Chat) -> list[dict[str, object]]:
+    template = load_templates()[data.template]
+    shown, pairs = load_demonstrations(data.demonstrations).records, load_pairs(data.pairs, template).records
+    return [dict(as_row(each)) for each in jsft_examples(chat, template, shown, pairs, max_tokens=512).examples]
+
+
+def test_files_hold_what_would_be_in_memory(config: JsftConfig, chat: Chat, tmp_path: Path) -> None:
+    expected = in_memory(config.data, chat)
+    assert rows(config.data, chat, tmp_path) == expected
+    kept = kept_examples(config.data, chat, 0, tmp_path, begun=True)
+    assert lengths(kept) == [len(ids) for ids in kept["input_ids"]]
+    assert len(kept.cache_files) == 2, "the rows are in memory, not in files"
+
+
+@pytest.mark.parametrize("processes", [1, 3, 40])
+def test_processes_share_the_records_in_order(processes: int) -> None:
+    shares = [share(list(range(17)), number, processes) for number in range(processes)]
+    assert [record for each in shares for record in each] == list(range(17))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_a_set_of_one_kind_is_a_set_too(config: JsftConfig, chat: Chat, tmp_path: Path) -> None:
+    data = config.data.model_copy(update={"demonstrations": ()})
+    assert rows(data, chat, tmp_path) == in_memory(data, chat)
+
+
+def test_a_run_that_goes_on_keeps_its_examples_and_one_that_never_began_does_not(
+    config: JsftConfig, chat: Chat, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text('{"prompt": "1 + 1", "chosen": "2", "rejected": "3"}\n', encoding="utf-8")
+    source = Source(format="preferences", path=file)
+    data = config.data.model_copy(update={"demonstrations": (source,), "pairs": (source,)})
+    first = rows(data, chat, tmp_path)
+    assert capsys.readouterr().out.endswith(
+        "3 examples, 0 of them cut to 512 tokens; 0 left out, as no target fits in\n"
+    )
+    file.write_text('{"prompt": "1 + 2", "chosen": "3", "rejected": "2"}\n', encoding="utf-8")
+    assert rows(data, chat, tmp_path, begun=True) == first
+    assert rows(data, chat, tmp_path) == in_memory(data, chat) != first
+
+
+def test_half_written_files_are_never_read(config: JsftConfig, chat: Chat, tmp_path: Path) -> None:
+    broken = config.data.model_copy(update={"template": "ultrafeedback-principle-rationale"})
+    left = tmp_path / f"{EXAMPLES}.partial"
+    left.mkdir()
+    (left / "judgments-00007.arrow").write_bytes(b"half")
+    with pytest.raises(DataError, match="needs pairs under principles"):
+        rows(broken, chat, tmp_path)
+    assert not (tmp_path / EXAMPLES).exists()
+    assert rows(config.data, chat, tmp_path, begun=True) == in_memory(config.data, chat)
+    assert not left.exists()
