@@ -70,6 +70,7 @@ _OWN_FLAGS: Final = {
     "log_prompts": bool,
     "otlp_endpoint": str,
     "client_seconds": float,
+    "client_seconds": float,
     "bracket_log": Path,
     "bracket_log_share": float,
     "bracket_log_max_mib": float,

@@ -112,6 +112,13 @@ class Settings(BaseSettings):
         default=None, ge=1, description="Candidates of one API key running or waiting at once; no limit if unset."
     )
 
+    client_seconds: float = Field(
+        default=60.0,
+        ge=1,
+        le=3600,
+        description="Longest wait for a client to send its whole request, or to take what it is sent, in seconds.",
+    )
+
     bracket_log: Path | None = Field(
         default=None, description="Folder to log tournaments in, for training; without it none are logged."
     )

@@ -27,6 +27,7 @@ from vllm.v1.engine.exceptions import EngineDeadError
 
 from selfjudge import Comparison
 from service.body_limit import BodyLimitMiddleware
+from service.connections import connections
 from service.errors import UnavailableError, api_error_response
 from service.protocol import JudgingOptions
 from service.settings import Settings
@@ -132,6 +133,7 @@ def _uvicorn_config(app: FastAPI, args: Namespace) -> uvicorn.Config:
     """As vLLM's `build_and_serve` and `serve_http` have it."""
     config = uvicorn.Config(
         app,
+        http=connections(Settings().client_seconds),
         host=args.host,
         port=args.port,
         log_level=args.uvicorn_log_level,
@@ -145,8 +147,6 @@ def _uvicorn_config(app: FastAPI, args: Namespace) -> uvicorn.Config:
         ssl_cert_reqs=args.ssl_cert_reqs,
         ssl_ciphers=args.ssl_ciphers,
     )
-    config.h11_max_incomplete_event_size = args.h11_max_incomplete_event_size
-    config.h11_max_header_count = args.h11_max_header_count  # type: ignore[attr-defined]  # vLLM's h11 reads it
     config.load()
     return config
 

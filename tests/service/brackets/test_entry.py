@@ -12,7 +12,7 @@ from vllm.entrypoints.serve import create_error_response
 from service.brackets.log import BracketLog
 from service.brackets.parts import Parts
 from tests.service.conftest import Counter
-from tests.service.fakes import MODEL, QUESTION, QualityReader, ScriptedChat, World, completion, make_world
+from tests.service.fakes import MODEL, QUESTION, Outcome, QualityReader, ScriptedChat, World, completion, make_world
 
 CHAT: dict[str, Any] = {"messages": QUESTION, "best_of_n": 4, "self_rejection": {"seed": 3, "include": ["bracket"]}}
 RANK: dict[str, Any] = {"prompt": "Say a number.", "candidates": ["answer 3", "answer 9", "answer 1"], "seed": 1}
@@ -91,7 +91,7 @@ async def test_both_orders_show_a_judge_of_position_bias(tmp_path: Path) -> None
 async def test_equal_texts_failures_and_tool_calls_are_told(tmp_path: Path) -> None:
     call = ToolCall(id="1", function=FunctionCall(name="f", arguments="{}"))
     failure = create_error_response("the engine refused")
-    outcomes = [completion("answer 7", tool_calls=[call]), failure, "answer 2", "answer 2"]
+    outcomes: list[Outcome] = [completion("answer 7", tool_calls=[call]), failure, "answer 2", "answer 2"]
     _, [line] = await post(tmp_path, make_world(ScriptedChat(outcomes)), "/v1/chat/completions", CHAT)
     assert line["candidates"][0] == {
         "text": "answer 7\nTool call: f {}",

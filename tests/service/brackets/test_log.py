@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from service.brackets.log import BracketLog, open_log
 from service.brackets.parts import Parts
@@ -23,6 +24,7 @@ class StuckParts(Parts):
         self.goes_on = threading.Event()
         self.reached = threading.Event()
 
+    @override
     def append(self, line: bytes) -> None:
         self.reached.set()
         assert self.goes_on.wait(10)

@@ -62,7 +62,7 @@ def log(tmp_path: Path) -> Callable[..., Path]:
 
 def pairs(path: Path, wanted: Wanted | None = None) -> list[tuple[str, str, float]]:
     loaded = load_brackets([path], wanted or Wanted())
-    return [(pair.chosen, pair.rejected, pytest.approx(pair.margin)) for pair in loaded.records]
+    return [(pair.chosen, pair.rejected, round(pair.margin, 9)) for pair in loaded.records]
 
 
 def left_out(path: Path, wanted: Wanted | None = None) -> dict[str, int]:
