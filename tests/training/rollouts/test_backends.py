@@ -15,7 +15,7 @@ from training.rollouts.hugging_face import HuggingFaceRollOuts
 from training.rollouts.prompts import encode_prompts
 from training.rollouts.server import ServerRollOuts
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # an engine and a server start
 
 GREEDY = Sampling(temperature=0, max_new_tokens=12)
 PLAIN = Sampling(temperature=1.0, top_p=0.9, max_new_tokens=12)

@@ -22,6 +22,7 @@ KINDS: dict[str, type[Section]] = {
     "offline-ultrafeedback": OfflineConfig,
     "paper": PaperRecipe,
     "self-train-hh": SelfTrainingConfig,
+    "self-train-server": SelfTrainingConfig,
     "self-train-tiny": SelfTrainingConfig,
     "self-train-ultrafeedback": SelfTrainingConfig,
     "self-train-ultrafeedback-pr": SelfTrainingConfig,
