@@ -5,6 +5,8 @@ Replaces vLLM's route of the same path; a request that asks for no selection is 
 
 import asyncio
 import json
+import math
+import time
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from functools import partial
@@ -20,6 +22,7 @@ from vllm.entrypoints.serve.utils.api_utils import should_include_usage, validat
 from vllm.entrypoints.serve.utils.sse_keep_alive import with_sse_keep_alive
 from vllm.exceptions import VLLMError
 
+from service.admission.entry import admitted, room
 from service.brackets.entry import Facts, entry
 from service.completion import Json, Selection, chat_completion, stream_chunks
 from service.errors import ApiError, InvalidFieldError
@@ -39,9 +42,9 @@ router = APIRouter(route_class=Route)
 
 @router.post(
     ROUTE,
-    dependencies=[Depends(validate_json_request)],
+    dependencies=[Depends(validate_json_request), Depends(room)],
     response_model=ChatCompletionResponse,
-    responses={status: {"model": ErrorResponse} for status in (400, 401, 404, 408, 413, 500)},
+    responses={status: {"model": ErrorResponse} for status in (400, 401, 404, 408, 413, 429, 500)},
 )
 async def chat_completions(
     body: ChatRequest,
@@ -49,6 +52,7 @@ async def chat_completions(
     x_best_of_n: Annotated[str | None, Header(description="`best_of_n` for clients that can't send the field.")] = None,
 ) -> Response:
     """A chat completion; with `best_of_n` above 1, the winner of a tournament among that many samples."""
+    arrived = time.monotonic()
     state = state_of(request)
     if not body.messages:
         raise InvalidFieldError("messages", "must hold at least one message", body.messages)
@@ -59,11 +63,16 @@ async def chat_completions(
     if state.settings.log_prompts:
         note_text(messages=body.messages)
     body.model = resolve_model(request, body.model, body.user)
+    milliseconds = body.self_rejection.deadline_ms if body.self_rejection else None
+    deadline_seconds = math.inf if milliseconds is None else milliseconds / 1000
+    weight = max(best_of_n, body.n or 1)
+    if not await admitted(request, weight, tournament=best_of_n > 1, deadline_seconds=deadline_seconds):
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
     if best_of_n == 1:
         plain: Response | None = await create_chat_completion(body, request)
         return plain or Response(status_code=CLIENT_CLOSED_REQUEST)
     await state.sampler.check(body)
-    planned = plan(body, best_of_n, state.adapter(body.model), state)
+    planned = plan(body, best_of_n, state.adapter(body.model), state, arrived)
     if body.stream:
         events = _events(planned, state, counting_of(request))
         return StreamingResponse(

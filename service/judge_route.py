@@ -10,6 +10,7 @@ from vllm.entrypoints.serve.utils.api_utils import validate_json_request, with_c
 
 from selfjudge import Comparison as Texts
 from selfjudge import Conversation, ConversationError
+from service.admission.entry import admitted, room
 from service.completion import cut_json, judging_usage, verdict_json
 from service.errors import ApiError, InvalidFieldError
 from service.judge import Judge, Judged, Panel, Rationale
@@ -23,22 +24,31 @@ from service.tasks import run_together
 router = APIRouter(route_class=Route)
 
 
-@router.post("/judge", dependencies=[Depends(validate_json_request)], responses={400: {"model": ErrorResponse}})
-@router.post("/v1/judge", dependencies=[Depends(validate_json_request)], responses={400: {"model": ErrorResponse}})
+_DEPENDENCIES = [Depends(validate_json_request), Depends(room)]
+_REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorResponse} for status in (400, 429)}
+
+
+@router.post("/judge", dependencies=_DEPENDENCIES, responses=_REFUSALS)
+@router.post("/v1/judge", dependencies=_DEPENDENCIES, responses=_REFUSALS)
 async def judge(body: JudgeRequest, request: Request) -> Response:
     """Compares pairs of responses in both orders, under each principle, with a rationale where asked."""
     body.model = resolve_model(request, body.model)
-    answer: Response | None = await _judge(body, request)
-    return answer or Response(status_code=CLIENT_CLOSED_REQUEST)
-
-
-@with_cancellation  # type: ignore[untyped-decorator]  # vLLM leaves it untyped
-async def _judge(body: JudgeRequest, request: Request) -> Response:
     state = state_of(request)
     comparisons = body.comparisons or [body.single()]
     if len(comparisons) > state.settings.max_comparisons:
         raise InvalidFieldError("comparisons", f"must hold at most {state.settings.max_comparisons}", len(comparisons))
     panel = state.judge.panel(body, state.adapter(body.model), rationale=body.rationale)
+    # A rationale is generated, as a candidate is.
+    weight = len(comparisons) * len(panel.encoders) * (2 if body.rationale else 1)
+    if not await admitted(request, weight):
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+    answer: Response | None = await _judge(body, request, comparisons, panel)
+    return answer or Response(status_code=CLIENT_CLOSED_REQUEST)
+
+
+@with_cancellation  # type: ignore[untyped-decorator]  # vLLM leaves it untyped
+async def _judge(body: JudgeRequest, request: Request, comparisons: list[Comparison], panel: Panel) -> Response:
+    state = state_of(request)
     results = await run_together(
         _one(state.judge, panel, comparison, rationale=body.rationale) for comparison in comparisons
     )

@@ -16,6 +16,7 @@ from selfjudge import Comparison
 from service import adapter_routes, chat_route, judge_route, rank_route
 from service.admission.admission import Admission
 from service.admission.limits import limits_for
+from service.admission.other_routes import OtherRoutesMiddleware
 from service.auth import ApiKeyMiddleware
 from service.body_limit import BodyLimitMiddleware
 from service.brackets.log import open_log
@@ -52,6 +53,7 @@ class SelfJudgePlugin:
             app.include_router(adapter_routes.models_router)
         app.state.bracket_log = open_log(settings)
         app.add_exception_handler(ApiError, handle_api_error)
+        app.add_middleware(OtherRoutesMiddleware)
         app.add_middleware(BodyLimitMiddleware, max_bytes=int(settings.max_body_mib * _BYTES_PER_MIB))
         keys = settings.api_keys or app.state.args.api_key or [os.environ.get("VLLM_API_KEY", "")]
         if keys := [key for key in keys if key]:

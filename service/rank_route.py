@@ -10,6 +10,7 @@ from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.entrypoints.serve.utils.api_utils import validate_json_request, with_cancellation
 
 from selfjudge import Comparison, ConversationError, Tournament
+from service.admission.entry import admitted, room
 from service.brackets.entry import Facts, entry
 from service.completion import cut_json, judging_usage, record_json
 from service.errors import ApiError, InvalidFieldError
@@ -28,23 +29,28 @@ ROUTE = "/v1/rank"
 router = APIRouter(route_class=Route)
 
 
-@router.post(ROUTE, dependencies=[Depends(validate_json_request)], responses={400: {"model": ErrorResponse}})
+@router.post(
+    ROUTE,
+    dependencies=[Depends(validate_json_request), Depends(room)],
+    responses={status: {"model": ErrorResponse} for status in (400, 429)},
+)
 async def rank(body: RankRequest, request: Request) -> Response:
     """Ranks 2 or more candidates by a knockout tournament."""
     body.model = resolve_model(request, body.model)
+    count, limit = len(body.candidates), state_of(request).settings.max_best_of_n
+    if count > limit:
+        raise InvalidFieldError("candidates", f"must hold 2 to {limit}", count)
+    if body.top_n is not None and body.top_n > count:
+        raise InvalidFieldError("top_n", f"must not exceed the number of candidates, which is {count}", body.top_n)
+    if not await admitted(request, count, tournament=True):
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
     answer: Response | None = await _rank(body, request)
     return answer or Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
 @with_cancellation  # type: ignore[untyped-decorator]  # vLLM leaves it untyped
 async def _rank(body: RankRequest, request: Request) -> Response:
-    state = state_of(request)
-    candidates, limit = body.candidates, state.settings.max_best_of_n
-    if len(candidates) > limit:
-        raise InvalidFieldError("candidates", f"must hold 2 to {limit}", len(candidates))
-    top = len(candidates) if body.top_n is None else body.top_n
-    if top > len(candidates):
-        raise InvalidFieldError("top_n", f"must not exceed the number of candidates, which is {len(candidates)}", top)
+    state, candidates = state_of(request), body.candidates
     panel = state.judge.panel(body, state.adapter(body.model))
     context = conversation(body.prompt, body.messages)
     seed = seed_or_random(body.seed)
@@ -56,7 +62,8 @@ async def _rank(body: RankRequest, request: Request) -> Response:
         return await state.judge.compare(panel, Comparison(context, first, second))
 
     try:
-        held = await hold(Tournament(len(candidates), seed=seed, top=top), bring, compare)
+        tournament = Tournament(len(candidates), seed=seed, top=body.top_n or len(candidates))
+        held = await hold(tournament, bring, compare)
     except ConversationError as error:
         raise ApiError(f"messages can't be judged: {error}", "messages") from error
     ranking_id, model = f"rank-{uuid4().hex}", body.model or state.models.base_model_paths[0].name

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import time
 from typing import NamedTuple
 
 from vllm.lora.request import LoRARequest
@@ -33,6 +34,8 @@ class Plan(NamedTuple):
     panel: Panel
     conversation: list[Message]
     warnings: list[str]
+    arrived: float
+    """When the request came, by the monotonic clock; its deadline counts from there."""
 
 
 def wanted_best_of_n(request: ChatRequest, header: str | None, state: SelfJudgeState) -> int:
@@ -63,7 +66,9 @@ def seed_or_random(seed: int | None) -> int:
     return secrets.randbits(_SEED_BITS) if seed is None else seed
 
 
-def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: SelfJudgeState) -> Plan:
+def plan(
+    request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: SelfJudgeState, arrived: float
+) -> Plan:
     """Checks everything that can be checked before tokens are spent.
 
     Raises:
@@ -90,6 +95,7 @@ def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: 
         panel,
         conversation,
         _warnings(request, state),
+        arrived,
     )
 
 
@@ -134,7 +140,7 @@ async def select(plan: Plan, state: SelfJudgeState, progress: Progress | None = 
         Tournament(plan.best_of_n, seed=plan.seed, top=plan.top),
         bring,
         compare,
-        deadline_seconds=None if milliseconds is None else milliseconds / 1000,
+        deadline_seconds=None if milliseconds is None else plan.arrived + milliseconds / 1000 - time.monotonic(),
         progress=progress,
     )
     if not held.ranking:

@@ -69,19 +69,23 @@ async def enter_until(end: ExitStack, admission: Admission, weight: int, **how: 
 async def unless_hung_up(receive: Receive, work: Coroutine[Any, Any, None]) -> bool:
     """Does some work, or cancels it as soon as the client hangs up; returns whether it was done.
 
-    The request's body must have been read.
+    The request's body must have been read. Nobody watches where the work needs no waiting.
     """
     working = asyncio.create_task(work)
-    watching = asyncio.create_task(_hung_up(receive))
+    tasks = [working]
     try:
-        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.sleep(0)
+        if not working.done():
+            tasks.append(asyncio.create_task(_hung_up(receive)))
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             return False
         working.result()
         return True
     finally:
-        working.cancel()
-        watching.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 async def _hung_up(receive: Receive) -> None:

@@ -1,6 +1,7 @@
 """Best-of-N requests from options to winner, over fakes."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ def request(**fields: object) -> ChatRequest:
 
 
 def planned(world: World, best_of_n: int = 4, **fields: object) -> Plan:
-    return plan(request(**fields), best_of_n, None, world.state)
+    return plan(request(**fields), best_of_n, None, world.state, time.monotonic())
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ async def test_the_seed_fixes_the_bracket() -> None:
 
 async def test_samples_and_judgments_share_one_model() -> None:
     world = make_world()
-    ready = plan(request(model=ADAPTER.lora_name), 2, ADAPTER, world.state)
+    ready = plan(request(model=ADAPTER.lora_name), 2, ADAPTER, world.state, time.monotonic())
     await select(ready, world.state)
     assert {one.model for one in world.chat.requests} == {ADAPTER.lora_name}
     assert set(world.reader.adapters) == {ADAPTER}
@@ -153,6 +154,13 @@ async def test_a_deadline_without_a_candidate_is_an_error_that_says_so(counted: 
         await select(planned(world, self_rejection={"deadline_ms": 20}), world.state)
     assert caught.value.param == "self_rejection.deadline_ms"
     assert counted("selfjudge_candidates_total", outcome="cancelled") == 4
+
+
+async def test_a_deadline_counts_from_the_requests_arrival() -> None:
+    world = make_world(ScriptedChat(before=hang))
+    arrived_long_ago = planned(world, self_rejection={"deadline_ms": 60_000})._replace(arrived=time.monotonic() - 60)
+    with pytest.raises(DeadlineError):
+        await select(arrived_long_ago, world.state)
 
 
 async def test_at_a_deadline_the_best_so_far_is_returned() -> None:

@@ -1,0 +1,146 @@
+"""Admission of requests that vLLM's own routes answer, and no priority of theirs above that of ours.
+
+Our routes know what a request weighs once they have validated it (entry.py). Of the others, whose code is vLLM's, the
+body is read here: it weighs 1 for each choice of each prompt, whatever route it is for. Requests that no engine work
+follows from (models, tokens, probes, metrics, adapters) pass. Work that goes on after its answer, as that of
+`background` responses does, is not counted; web sockets aren't either.
+"""
+
+import json
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from vllm.entrypoints.generate.base.serving import PRIORITY_HEADER
+
+from service.admission.entry import caller_of, enter_until, unless_hung_up
+from service.errors import ApiError, api_error_response
+
+if TYPE_CHECKING:
+    from service.admission.admission import Admission
+
+GENERATING: Final = frozenset(
+    {
+        "/cohere/v2/chat",
+        "/generative_scoring",
+        "/inference/v1/generate",
+        "/invocations",
+        "/v1/audio/transcriptions",
+        "/v1/audio/translations",
+        "/v1/chat/completions/batch",
+        "/v1/completions",
+        "/v1/messages",
+        "/v1/responses",
+        "/v1/systemone",
+    }
+)
+
+
+class OtherRoutesMiddleware:
+    """Has vLLM's generating routes admit what they answer.
+
+    Args:
+        app: the application, whose state has our own once the server is up.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI's entry point."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        _clamp_header(scope)
+        path: str = scope["path"]
+        if scope["method"] != "POST" or path.removeprefix(scope.get("root_path", "")) not in GENERATING:
+            await self.app(scope, receive, send)
+            return
+        with ExitStack() as stack:
+            try:
+                body = await self._enter(stack, scope, receive)
+            except ApiError as refusal:
+                await api_error_response(refusal)(scope, receive, send)
+                return
+            if body is not None:
+                await self.app(scope, _replay(body, receive), send)
+
+    async def _enter(self, stack: ExitStack, scope: Scope, receive: Receive) -> bytes | None:
+        """The body of a request that has been admitted, its priority clamped; None if its client has hung up."""
+        admission: Admission = scope["app"].state.selfjudge.admission
+        caller = caller_of(Headers(scope=scope))
+        admission.check(caller)
+        body = await _read(receive)
+        if body is None:
+            return None
+        fields = _fields(body)
+        entering = enter_until(stack, admission, weight_of(fields), caller=caller)
+        if not await unless_hung_up(receive, entering):
+            return None
+        if _integer(fields.get("priority")) < 0:
+            return json.dumps(fields | {"priority": 0}).encode()
+        return body
+
+
+def weight_of(fields: dict[str, Any]) -> int:
+    """What a body asks for, in candidates: choices times prompts. What vLLM will refuse weighs 1."""
+    parameters = fields.get("sampling_params")
+    choices = _integer((parameters if isinstance(parameters, dict) else fields).get("n"))
+    prompts = max(_several(fields.get("prompt")), _several(fields.get("messages")), _items(fields.get("items")))
+    return max(1, choices) * prompts
+
+
+def _several(prompt: object) -> int:
+    """How many prompts a field holds: a list of texts, or of lists; anything else is one."""
+    if isinstance(prompt, list) and prompt and isinstance(prompt[0], str | list):
+        return len(prompt)
+    return 1
+
+
+def _items(items: object) -> int:
+    return max(1, len(items)) if isinstance(items, list) else 1
+
+
+def _fields(body: bytes) -> dict[str, Any]:
+    """A JSON object's fields; none of anything else, which vLLM reads or refuses itself."""
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _clamp_header(scope: Scope) -> None:
+    headers = MutableHeaders(scope=scope)
+    if _integer(headers.get(PRIORITY_HEADER)) < 0:
+        headers[PRIORITY_HEADER] = "0"
+
+
+def _integer(value: object) -> int:
+    """What vLLM reads as an integer, 0 if it reads none; texts and whole floats are integers to it."""
+    try:
+        return int(float(value)) if isinstance(value, str | int | float) else 0
+    except (ValueError, OverflowError):
+        return 0
+
+
+async def _read(receive: Receive) -> bytes | None:
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def next_message() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return next_message
