@@ -66,9 +66,7 @@ def seed_or_random(seed: int | None) -> int:
     return secrets.randbits(_SEED_BITS) if seed is None else seed
 
 
-def plan(
-    request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: SelfJudgeState, arrived: float
-) -> Plan:
+def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: SelfJudgeState, arrived: float) -> Plan:
     """Checks everything that can be checked before tokens are spent.
 
     Raises:
