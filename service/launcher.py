@@ -35,7 +35,8 @@ SHIPPED_MODEL: Final = Path(__file__).resolve().parent.parent / "models" / "self
 # What vLLM and torch say while they start is for their developers; errors come through (vLLM's level: early.py).
 _EVERYWHERE: Final = {
     "TORCH_CPP_LOG_LEVEL": "ERROR",
-    "PYTHONWARNINGS": "ignore::FutureWarning",
+    # The second is about semaphores of an engine that was killed.
+    "PYTHONWARNINGS": "ignore::FutureWarning,ignore::UserWarning:multiprocessing.resource_tracker",
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
     "VLLM_NO_USAGE_STATS": "1",
     # The engine is replaced when it dies; vLLM would shut the server down.
@@ -69,7 +70,6 @@ _OWN_FLAGS: Final = {
     "log_format": str,
     "log_prompts": bool,
     "otlp_endpoint": str,
-    "client_seconds": float,
     "client_seconds": float,
     "bracket_log": Path,
     "bracket_log_share": float,

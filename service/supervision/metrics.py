@@ -10,6 +10,9 @@ RESTARTS = Counter(
     "by itself; hung: silent for watchdog_seconds; start: it did not come up).",
     ["cause"],
 )
+for _cause in ("killed", "crashed", "hung", "start"):
+    RESTARTS.labels(_cause)  # so that a first one is seen to be an increase
+
 RESTART_SECONDS = Histogram(
     "selfjudge_engine_restart_seconds",
     "From the moment an engine's failure was found to the moment the next one took requests.",

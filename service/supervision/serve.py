@@ -110,6 +110,8 @@ class _Server:
         outside = [middleware.cls for middleware in app.user_middleware].index(BodyLimitMiddleware)
         app.user_middleware.insert(outside + 1, Middleware(Gate, status=self._status, under_way=self._under_way))
         app.add_exception_handler(EngineDeadError, self._engine_is_dead)
+        # vLLM has built it already.
+        app.middleware_stack = app.build_middleware_stack()
         app.state.status = self._status
         await init_app_state(self._engine, app.state, self._args, tasks)
         return app

@@ -6,6 +6,8 @@ import time
 from service.errors import UnavailableError
 from service.supervision import metrics
 
+# Longer waits are not believed: OpenAI's clients give up on anything above two minutes.
+_LONGEST_RETRY = 60
 # Whoever retries meanwhile is sent to another replica: this one takes nothing any more.
 _RETRY_WHILE_DRAINING = 1
 
@@ -51,8 +53,9 @@ class Status:
             )
         if self._up_at is None:
             return None
-        left = max(1, math.ceil(self._up_at - time.monotonic())) if math.isfinite(self._up_at) else 1
-        return UnavailableError("the engine is being restarted: try again", left)
+        left = self._up_at - time.monotonic()
+        retry = min(max(math.ceil(left), 1), _LONGEST_RETRY) if math.isfinite(left) else 1
+        return UnavailableError("the engine is being restarted: try again", retry)
 
     def _tell(self) -> None:
         metrics.READY.set(self.ready)

@@ -41,3 +41,9 @@ def test_a_server_that_drains_takes_nothing_whatever_its_engine_does() -> None:
     assert (status.ready, status.draining, gauges()) == (False, True, (0, 1))
     status.engine_is_up()
     assert not status.ready
+
+
+def test_nobody_is_told_to_wait_for_more_than_a_minute() -> None:
+    status = Status()
+    status.engine_is_down(600)
+    assert told(status) == "60"
