@@ -66,6 +66,11 @@ def render(*values: Path, sets: tuple[str, ...] = ()) -> str:
     )
 
 
+def golden(values: Path) -> str:
+    """What is kept of a render: all but alerts and dashboards, which are files of the chart already."""
+    return render(values, sets=("prometheusRule.enabled=false", "dashboards.enabled=false"))
+
+
 def manifests(rendered: str) -> list[dict[str, Any]]:
     """The manifests in helm's output."""
     return [manifest for manifest in yaml.safe_load_all(rendered) if manifest]

@@ -5,7 +5,7 @@ Read the difference before committing it: the golden files are what a release lo
 
 import json
 
-from tests.deploy.chart import CHART, GOLDEN, PROFILES, VARIANTS, render, settings_schema
+from tests.deploy.chart import CHART, GOLDEN, PROFILES, VARIANTS, golden, settings_schema
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     for old in GOLDEN.glob("*.yaml"):
         old.unlink()
     for name, values in (PROFILES | VARIANTS).items():
-        (GOLDEN / f"{name}.yaml").write_text(render(values))
+        (GOLDEN / f"{name}.yaml").write_text(golden(values))
 
 
 if __name__ == "__main__":

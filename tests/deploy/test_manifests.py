@@ -9,9 +9,10 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]  # stubs are a package of their own
 import kubernetes_validate  # type: ignore[import-untyped]  # has no types
 import pytest
+import yaml
 
 from service.settings import Settings
-from tests.deploy.chart import KUBERNETES, PROFILES, VARIANTS, manifests, render
+from tests.deploy.chart import CHART, KUBERNETES, PROFILES, VARIANTS, manifests, render
 
 Manifest = dict[str, Any]
 CRDS = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "crds").glob("*.json")}
@@ -153,6 +154,19 @@ def test_keda_scales_on_our_queue(rendered: dict[str, list[Manifest]]) -> None:
     assert "sum(selfjudge_tournaments_running{" in query
     (deployment,) = of_kind(rendered["many-replicas"], "Deployment")
     assert "replicas" not in deployment["spec"], "else each upgrade would undo what the autoscaler did"
+
+
+def test_alerts_and_dashboards_are_the_files_of_the_chart(rendered: dict[str, list[Manifest]]) -> None:
+    (rule,) = of_kind(rendered["many-replicas"], "PrometheusRule")
+    files = [yaml.safe_load(path.read_text()) for path in sorted((CHART / "alerts").glob("*.yaml"))]
+    assert rule["spec"]["groups"] == [group for file in files for group in file["groups"]]
+    configs = of_kind(rendered["many-replicas"], "ConfigMap")
+    found = {name: text for one in configs for name, text in one["data"].items() if name.endswith(".json")}
+    boards = {path.name: path.read_text() for path in (CHART / "dashboards").glob("*.json")}
+    assert {name: json.loads(text) for name, text in found.items()} == {
+        name: json.loads(text) for name, text in boards.items()
+    }
+    assert found
 
 
 def test_changed_settings_change_the_pods(rendered: dict[str, list[Manifest]]) -> None:
