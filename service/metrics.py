@@ -92,6 +92,10 @@ ADAPTER_LOADS = Counter(
     ["outcome"],
 )
 ADAPTER_SWAPS = Counter("selfjudge_adapter_swaps", "Switches of a policy's active version.", ["policy"])
+LOOP_TASKS = Gauge(
+    "selfjudge_event_loop_tasks", "Tasks of the server's event loop: what an idle server has, and what requests add."
+)
+
 ADAPTER_INFO = Gauge(
     "selfjudge_adapter_info", "1 for the version that is active of each policy.", ["policy", "version"]
 )

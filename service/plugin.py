@@ -3,6 +3,7 @@
 With `VLLM_PLUGINS=selfjudge` any vLLM server gets them; `selfjudge-serve` sets that by itself.
 """
 
+import asyncio
 import os
 from argparse import Namespace
 from typing import TYPE_CHECKING, cast
@@ -13,7 +14,7 @@ from vllm.engine.protocol import EngineClient
 from vllm.tasks import SupportedTask
 
 from selfjudge import Comparison
-from service import adapter_routes, chat_route, judge_route, rank_route
+from service import adapter_routes, chat_route, judge_route, metrics, rank_route
 from service.admission.admission import Admission
 from service.admission.limits import limits_for
 from service.admission.other_routes import OtherRoutesMiddleware
@@ -88,6 +89,8 @@ class SelfJudgePlugin:
         # Requests may be in flight across a restart of the engine.
         served: SelfJudgeState | None = getattr(state, "selfjudge", None)
         admission = served.admission if served else Admission(limits_for(settings, engine_client.vllm_config))
+        loop = asyncio.get_running_loop()
+        metrics.LOOP_TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
         state.selfjudge = SelfJudgeState(
             settings, judge, ChatSampler(handler), models, temperature, admission, adapting, state.bracket_log
         )
