@@ -32,7 +32,7 @@ class Bucket(NamedTuple):
     """An object store and a pod's copy of it."""
 
     remote: Path
-    store: Path
+    volume: Path
     environment: dict[str, str]
 
     def upload(self, version: str, *names: str) -> None:
@@ -51,6 +51,11 @@ class Bucket(NamedTuple):
     def versions(self) -> list[str]:
         return sorted(path.name for path in self.store.glob("chat/*"))
 
+    @property
+    def store(self) -> Path:
+        """What the server sees."""
+        return self.volume / "store"
+
 
 @pytest.fixture
 def bucket(tmp_path: Path) -> Bucket:
@@ -58,10 +63,9 @@ def bucket(tmp_path: Path) -> Bucket:
     programs.mkdir()
     (programs / "rclone").write_text(RCLONE)
     (programs / "rclone").chmod(0o755)
-    remote, store = tmp_path / "remote", tmp_path / "store"
-    store.mkdir()
+    remote, volume = tmp_path / "remote", tmp_path / "volume"
     path = f"{programs}:{os.environ['PATH']}"
-    return Bucket(remote, store, {"PATH": path, "REMOTE": str(remote), "STORE": str(store), "POLL_SECONDS": "1"})
+    return Bucket(remote, volume, {"PATH": path, "REMOTE": str(remote), "VOLUME": str(volume), "POLL_SECONDS": "1"})
 
 
 def test_a_version_appears_whole_and_one_without_its_manifest_not_yet(bucket: Bucket) -> None:
@@ -85,11 +89,11 @@ def test_what_is_there_is_not_touched_again(bucket: Bucket) -> None:
     before = (bucket.store / "chat" / "one").stat()
     bucket.fetch()
     assert (bucket.store / "chat" / "one").stat() == before
-    assert not list(bucket.store.glob(".incoming/*/*/*"))
+    assert not list(bucket.volume.glob("incoming/*/*/*"))
 
 
 def test_a_copy_that_fails_brings_nothing_into_the_store(bucket: Bucket) -> None:
-    half = bucket.store / ".incoming" / "chat" / "one"
+    half = bucket.volume / "incoming" / "chat" / "one"
     half.mkdir(parents=True)
     (half / "manifest.json").touch()
     assert bucket.fetch().returncode != 0

@@ -73,7 +73,7 @@ capabilities:
 {{- define "selfjudge.serverMounts" -}}
 {{ include "selfjudge.mounts" . }}
 {{- if .Values.adapters.enabled }}
-- {name: adapters, mountPath: /var/lib/selfjudge/adapters, readOnly: {{ .Values.adapters.readOnly }}}
+- {name: adapters, mountPath: /var/lib/selfjudge/adapters, readOnly: {{ .Values.adapters.readOnly }}{{ if .Values.adapters.objectStore.uri }}, subPath: store{{ end }}}
 {{- end }}
 {{- if .Values.brackets.enabled }}
 - {name: brackets, mountPath: /var/lib/selfjudge/brackets, subPathExpr: $(POD_NAME)}

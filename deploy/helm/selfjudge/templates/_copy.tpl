@@ -29,23 +29,23 @@ envFrom:
 
 {{/*
 A version appears in the store by one rename, as `selfjudge-train publish` makes it. Whoever fills the bucket uploads a
-version's manifest.json last: a version without one is left alone.
+version's manifest.json last: a version without one is left alone. The server sees the volume's folder "store" only.
 */}}
 {{- define "selfjudge.copyAdaptersScript" -}}
 set -eu
-store=${STORE:-/var/lib/selfjudge/adapters}
+volume=${VOLUME:-/var/lib/selfjudge/adapters}
+mkdir -p "$volume/incoming" "$volume/store"
 fetch() {
-    rclone copy --config=/tmp/rclone.conf --exclude='.*/**' --compare-dest="$store" "$REMOTE" "$store/.incoming" \
+    rclone copy --config=/tmp/rclone.conf --exclude='.*/**' --compare-dest="$volume/store" "$REMOTE" "$volume/incoming" \
         || return 1
-    for manifest in "$store"/.incoming/*/*/manifest.json; do
+    for manifest in "$volume"/incoming/*/*/manifest.json; do
         [ -e "$manifest" ] || continue
         version=${manifest%/manifest.json}
-        target=$store/${version#"$store/.incoming/"}
+        target=$volume/store/${version#"$volume/incoming/"}
         mkdir -p "${target%/*}"
         [ -e "$target" ] || mv "$version" "$target"
     done
 }
-mkdir -p "$store/.incoming"
 if [ "$1" = once ]; then
     fetch
     exit
