@@ -10,12 +10,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.exceptions import HTTPException
 from vllm.entrypoints.serve import create_error_response
 
 from selfjudge import Comparison, PrincipleVerdict
+from selfjudge.errors import AdapterFault
 from service.errors import ApiError
 from service.telemetry.request import note
 
@@ -109,6 +111,7 @@ for _counter, _values in (
     (LENGTH_PULL, ("longer", "shorter")),
     (WORK_TOKENS, ("sampling", "judging")),
     (WORK_SECONDS, ("sampling", "judging")),
+    (ADAPTER_LOADS, ("ok", *get_args(AdapterFault))),
 ):
     for _value in _values:
         _counter.labels(_value)
