@@ -131,9 +131,10 @@ def test_any_body_has_a_weight(fields: dict[str, Any]) -> None:
     assert weight_of(fields) >= 1
 
 
+@pytest.mark.parametrize("path", sorted(GENERATING))
 @pytest.mark.parametrize("priority", [-1, -(2**63), "-5", -5.0])
-async def test_a_priority_above_the_usual_is_lowered(priority: object, client: httpx.AsyncClient) -> None:
-    answer = await client.post(PATH, json={"prompt": "p", "priority": priority})
+async def test_a_priority_above_the_usual_is_lowered(path: str, priority: object, client: httpx.AsyncClient) -> None:
+    answer = await client.post(path, json={"prompt": "p", "priority": priority})
     assert json.loads(answer.json()["body"]) == {"prompt": "p", "priority": 0}
 
 
