@@ -25,7 +25,7 @@ def write_report(
         "about": dict(about),
         "sampling": settings.sampling._asdict(),
         "rounds": settings.rounds,
-        "figures": [_plain(one) for one in figures],
+        "figures": [plain(one) for one in figures],
         "runs": [_run(one) for one in measured],
     }
     paths[0].write_text(json.dumps(data, indent=1) + "\n")
@@ -34,23 +34,23 @@ def write_report(
     return paths
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401  JSON is untyped
+def plain(value: Any) -> Any:  # noqa: ANN401  JSON is untyped
     """Named tuples as objects, all the way down; figures to six digits."""
     if hasattr(value, "_asdict"):
-        return {key: _plain(part) for key, part in value._asdict().items()}
+        return {key: plain(part) for key, part in value._asdict().items()}
     if isinstance(value, dict):
-        return {key: _plain(part) for key, part in value.items()}
+        return {key: plain(part) for key, part in value.items()}
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _run(measured: Measured) -> dict[str, Any]:
     return {
-        "cell": _plain(measured.cell),
+        "cell": plain(measured.cell),
         "round": measured.round,
         "contenders": {
             name: {
-                "seconds": _plain(run.seconds),
-                "latencies": [_plain(second) for second in latencies(run)],
+                "seconds": plain(run.seconds),
+                "latencies": [plain(second) for second in latencies(run)],
                 "sampled_tokens": sum(outcome.sampled_tokens for outcome in run.outcomes),
                 "judgments": sum(outcome.judgments for outcome in run.outcomes),
                 "judge_tokens": sum(outcome.judge_tokens for outcome in run.outcomes),

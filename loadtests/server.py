@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,9 @@ _CONTROL = {
 
 
 @asynccontextmanager
-async def running_server(flags: Sequence[str], log: Path) -> AsyncIterator["Connection"]:
+async def running_server(
+    flags: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+) -> AsyncIterator["Connection"]:
     """A server in a process of its own, ready to answer, and stopped at the end.
 
     Whatever goes wrong meanwhile is raised with the end of its log as a note.
@@ -37,7 +39,13 @@ async def running_server(flags: Sequence[str], log: Path) -> AsyncIterator["Conn
     command = Path(sys.executable).with_name("selfjudge-serve")
     with log.open("wb") as sink:
         process = await asyncio.create_subprocess_exec(
-            command, *flags, "--port", str(port), stdout=sink, stderr=sink, env=os.environ | _CONTROL
+            command,
+            *flags,
+            "--port",
+            str(port),
+            stdout=sink,
+            stderr=sink,
+            env={**os.environ, **_CONTROL, **(environment or {})},
         )
     try:
         limits = aiohttp.ClientTimeout(total=None)
@@ -45,7 +53,7 @@ async def running_server(flags: Sequence[str], log: Path) -> AsyncIterator["Conn
             f"http://127.0.0.1:{port}", timeout=limits, connector=aiohttp.TCPConnector(limit=0)
         ) as session:
             await _wait_until_ready(session, process)
-            yield Connection(session)
+            yield Connection(session, process.pid)
     except Exception as error:
         error.add_note(f"The end of the server's log:\n{_end_of(log)}")
         raise
@@ -56,8 +64,10 @@ async def running_server(flags: Sequence[str], log: Path) -> AsyncIterator["Conn
 class Connection:
     """What contenders say to a server."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
+    def __init__(self, session: aiohttp.ClientSession, process: int) -> None:
+        self.session = session
+        self.process = process
+        """Id of the server's first process."""
 
     async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The JSON answer to a request.
@@ -65,7 +75,7 @@ class Connection:
         Raises:
             RuntimeError: if the server refuses, with what it said.
         """
-        async with self._session.post(path, json=body) as response:
+        async with self.session.post(path, json=body) as response:
             if not response.ok:
                 raise RuntimeError(f"POST {path} was answered {response.status}: {await response.text()}")
             answer: dict[str, Any] = await response.json()

@@ -4,25 +4,17 @@ vLLM takes weights that are not numbers, for another model, or of another rank t
 a word. Asks what files alone can answer: what the adapter makes the model say, a probe of the engine has to find out.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-
-import numpy as np
 
 from selfjudge.adapters.base import Shapes
 from selfjudge.adapters.config import CONFIG, ENGINE_RANKS, AdapterConfig, read_config
 from selfjudge.adapters.modules import LoraModule, pair_up, require_all
-from selfjudge.adapters.tensors import Tensor, read_header
+from selfjudge.adapters.tensors import read_header
+from selfjudge.adapters.values import require_values
 from selfjudge.errors import AdapterError
 
 WEIGHTS: Final = "adapter_model.safetensors"
-
-LARGEST: Final = 65504.0
-"""Largest magnitude of a weight: beyond it, float16, in which vLLM may serve an adapter, has only infinity."""
-
-_DTYPES: Final = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-"""Types of weights, and what NumPy reads them as."""
 
 
 def check_adapter(folder: Path, shapes: Shapes, max_rank: int | None = None) -> AdapterConfig:
@@ -30,7 +22,7 @@ def check_adapter(folder: Path, shapes: Shapes, max_rank: int | None = None) -> 
 
     `max_rank` is what the engine was started for; None: whatever vLLM can be started for. Raises AdapterError:
     `files`, `config` and `unsupported` as `read_config` does; `rank`; `keys` where tensors are strange or missing;
-    `shapes`; `dtype`; `values` where one is not finite, or too large for float16.
+    `shapes`; `dtype` and `values` as `require_values` does.
     """
     config = read_config(folder)
     _require_rank(folder, config, ENGINE_RANKS[-1] if max_rank is None else max_rank)
@@ -44,7 +36,7 @@ def check_adapter(folder: Path, shapes: Shapes, max_rank: int | None = None) -> 
     require_all(path, modules, config, shapes)
     for module in modules:
         _require_shapes(path, module, config, shapes[module.weight])
-    _require_values(path, tensors)
+        require_values(path, module, config)
     return config
 
 
@@ -69,21 +61,4 @@ def _require_shapes(path: Path, module: LoraModule, config: AdapterConfig, shape
                 "rank" if len(tensor.shape) == len(wanted) and tensor.shape[other] == wanted[other] else "shapes",
                 f"{path}: a tensor of {module.name} has shape {list(tensor.shape)}, but base model and {CONFIG} ask "
                 f"for {list(wanted)}",
-            )
-
-
-def _require_values(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    for name, tensor in tensors.items():
-        if tensor.dtype not in _DTYPES:
-            raise AdapterError(
-                "dtype", f"{path}: {name} is of type {tensor.dtype}; accepted are {', '.join(sorted(_DTYPES))}"
-            )
-        kind = np.dtype(_DTYPES[tensor.dtype])
-        values = np.fromfile(path, kind, (tensor.end - tensor.start) // kind.itemsize, offset=tensor.start)
-        if tensor.dtype == "BF16":  # the upper half of a float32
-            values = (values.astype(np.uint32) << 16).view(np.float32)
-        if not bool((np.abs(values) <= LARGEST).all()):  # false for NaN too
-            raise AdapterError(
-                "values",
-                f"{path}: {name} has values that are not finite, or beyond {LARGEST:,.0f}; has the training diverged?",
             )

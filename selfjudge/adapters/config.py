@@ -2,13 +2,15 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from selfjudge.errors import AdapterError
+
+_Number = TypeVar("_Number", int, float)
 
 CONFIG: Final = "adapter_config.json"
 _MOST_BYTES: Final = 1 << 20
@@ -77,6 +79,7 @@ class AdapterConfig(BaseModel):
     layers_pattern: list[NamePart] | NamePart | None = None
     rank_pattern: dict[NamePart, Rank] | None = None
     alpha_pattern: dict[NamePart, Alpha] | None = None
+    use_rslora: bool = False
     fan_in_fan_out: bool = False
 
     @property
@@ -86,10 +89,12 @@ class AdapterConfig(BaseModel):
 
     def rank_of(self, module: str) -> int:
         """The rank of a module: that of the first pattern that its name ends in, as PEFT has it."""
-        for pattern, rank in (self.rank_pattern or {}).items():
-            if re.fullmatch(rf"(.*\.)?({pattern})", module):
-                return rank
-        return self.r
+        return _of_pattern(self.rank_pattern, module, self.r)
+
+    def scaling_of(self, module: str) -> float:
+        """What the product of a module's matrices is multiplied by."""
+        alpha, rank = _of_pattern(self.alpha_pattern, module, self.lora_alpha), self.rank_of(module)
+        return alpha / (rank**0.5 if self.use_rslora else rank)
 
     def targets(self, module: str) -> bool:
         """Whether the adapter has a part for a module of this name."""
@@ -161,6 +166,13 @@ def _require_plain_lora(path: Path, fields: dict[str, Any]) -> None:
         problems.append(f"init_lora_weights {start!r}: changes the base model; convert it to plain LoRA with PEFT")
     if problems:
         raise AdapterError("unsupported", f"{path} describes what can't be served: {'; '.join(problems)}")
+
+
+def _of_pattern(patterns: Mapping[str, _Number] | None, module: str, default: _Number) -> _Number:
+    for pattern, number in (patterns or {}).items():
+        if re.fullmatch(rf"(.*\.)?({pattern})", module):
+            return number
+    return default
 
 
 def _selects(wanted: Sequence[str] | str, module: str) -> bool:

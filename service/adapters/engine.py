@@ -15,7 +15,6 @@ from vllm.v1.engine.exceptions import EngineDeadError
 
 from selfjudge import Comparison, SelfJudgeError
 from selfjudge.errors import AdapterError
-from service.cache_fix import METHOD
 from service.judge import Judge
 from service.protocol import JudgingOptions
 
@@ -55,12 +54,10 @@ class AdapterEngine(Protocol):
         ...
 
 
-class _Workers(Protocol):
-    """vLLM's engine client has these only in its implementation (`AsyncLLM`)."""
+class _Unloading(Protocol):
+    """vLLM's engine client has this only in its implementation (`AsyncLLM`)."""
 
     async def remove_lora(self, lora_id: int) -> bool: ...
-
-    async def collective_rpc(self, method: str) -> list[object]: ...
 
 
 class VllmAdapterEngine:
@@ -87,16 +84,11 @@ class VllmAdapterEngine:
 
     async def probe(self, lora: LoRARequest) -> None:
         """Generates a few tokens and reads one judgment; see `AdapterEngine`."""
-        try:
-            await self._unless_abandoned(self._probe(lora))
-        except AdapterError:
-            # What it has written to the cache would spoil the requests that get its blocks next.
-            await self._unless_abandoned(cast("_Workers", self._engine).collective_rpc(METHOD))
-            raise
+        await self._unless_abandoned(self._probe(lora))
 
     async def unload(self, lora_id: int) -> None:
         """Frees an adapter's memory; see `AdapterEngine`."""
-        await self._unless_abandoned(cast("_Workers", self._engine).remove_lora(lora_id))
+        await self._unless_abandoned(cast("_Unloading", self._engine).remove_lora(lora_id))
 
     def abandon(self) -> None:
         """Ends all calls; see `AdapterEngine`."""

@@ -1,21 +1,14 @@
-"""The key-value cache is cleaned of what is not finite, and of nothing else."""
+"""vLLM's own zeroing of new blocks is what is switched on, in scheduler and workers alike."""
 
-from types import SimpleNamespace
+import pytest
+from vllm.v1.kv_cache_interface import KVCacheConfig
 
-import torch
-from vllm.v1.worker.worker_base import WorkerBase
-
-from service.cache_fix import METHOD, _clean, add_cleaning
+from service.cache_fix import zero_new_blocks
 
 
-def test_only_what_is_not_finite_becomes_zero() -> None:
-    cache = torch.tensor([[1.5, float("nan")], [float("inf"), -float("inf")]])
-    whole = torch.arange(4, dtype=torch.uint8)
-    _clean(SimpleNamespace(model_runner=SimpleNamespace(kv_caches=[cache, whole])))
-    assert cache.tolist() == [[1.5, 0.0], [0.0, 0.0]]
-    assert whole.tolist() == [0, 1, 2, 3]
-
-
-def test_every_worker_has_the_method() -> None:
-    add_cleaning()
-    assert getattr(WorkerBase, METHOD) is _clean
+def test_every_cache_is_zeroed(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = KVCacheConfig(num_blocks=1, kv_cache_tensors=[], kv_cache_groups=[])
+    assert not config.needs_kv_cache_zeroing
+    monkeypatch.setattr(KVCacheConfig, "needs_kv_cache_zeroing", KVCacheConfig.needs_kv_cache_zeroing)
+    zero_new_blocks()
+    assert config.needs_kv_cache_zeroing
