@@ -30,6 +30,13 @@ BUILD_TOOLS: Final = ("cc", "gcc", "g++", "make", "cmake", "ninja", "pip", "pip3
 PIP: Final = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_CERT")
 START_SECONDS: Final = 600
 
+# The proportional share of each process, since they share pages. Run inside the container.
+MEMORY: Final = """
+from pathlib import Path
+rolled_up = [path.read_text().splitlines() for path in Path("/proc").glob("[0-9]*/smaps_rollup")]
+print(sum(int(line.split()[1]) for lines in rolled_up for line in lines if line.startswith("Pss:")) // 1024)
+"""
+
 # Run in new namespaces, as root, before it becomes the container. $1: the mounted image.
 ENTER: Final = """
 set -e
@@ -125,6 +132,7 @@ def run(root: Path, config: dict[str, Any], report: dict[str, Any]) -> None:
         completion = json.loads(answer.stdout)
         report["answer"] = completion["choices"][0]["message"]["content"]
         report["candidates_finished"] = completion["self_rejection"]["candidates_finished"]
+        report["memory_mib"] = int(execute(process, config, "python", "-c", MEMORY).stdout)
         os.kill(first_child(process), signal.SIGTERM)
         report["exit_status_after_sigterm"] = process.wait(timeout=120)
         expect(process.returncode == 0, f"exit status {process.returncode} after SIGTERM")
