@@ -38,7 +38,7 @@ class PolicyFigures(NamedTuple):
     """A model as a policy, or the picks of its tournaments."""
 
     win_rate: Estimate
-    """Against the base's answers, by mean rating, a tie counting half."""
+    """Against the answers of JM before self-training, by mean rating, a tie counting half."""
     exact: Estimate
     """Share of answers that are exactly right."""
     length: Estimate
@@ -101,7 +101,7 @@ class _Run:
         self._recipe, self._root = recipe, root
         self._problems = questions(recipe)
         self._measured = {one.name: read_measured(root / measured(one.name)) for one in subjects(recipe, root)}
-        self._baseline = self._measured["base"].samples
+        self._baseline = self._measured[f"jm-{recipe.jsft.seeds[0]}"].samples
         plan = recipe.self_training
         self._variants = {name: [f"{name}-{seed}" for seed in recipe.jsft.seeds] for name in VARIANTS}
         self._arms = {arm: [f"{arm}-{seed}" for seed in plan.seeds] for arm in ARMS}

@@ -102,7 +102,7 @@ def check_report(out: Path, recipe: PaperRecipe) -> None:
         assert f"| {claim['text']} | **{claim['verdict']}** |" in page
     assert "| Offline | 28.57 | 58.75 | 4.68 |" in page
     assert "| JM-PR | 84.0 |" in page
-    assert content["policies"]["base"]["win_rate"]["mean"] == 0.5
+    assert content["policies"]["jm"]["win_rate"]["mean"] == 0.5
     assert len(content["policies"]["on-policy"]["by_run"]) == len(recipe.self_training.seeds)
     assert [one["number"] for one in content["iterations"]] == [0, 1, 2]
     assert list(content["sweeps"]["JM"]) == ["1", "2", "4"]
