@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
 import pytest
 
-from service.launcher import SHIPPED_MODEL, _parse
+from service.launcher import SHIPPED_MODEL, _parse, read_options
 from service.settings import Settings
 
 
@@ -111,3 +111,15 @@ def test_our_plugin_is_loaded_beside_an_operators_own(monkeypatch: pytest.Monkey
     assert os.environ["VLLM_PLUGINS"] == "theirs,selfjudge"
     parse()
     assert os.environ["VLLM_PLUGINS"] == "theirs,selfjudge"
+
+
+@pytest.mark.parametrize(("argv", "seconds"), [((), 5), (("org/model",), 600), (("--watchdog-seconds", "9"), 9)])
+def test_the_watchdogs_patience_is_that_of_the_model(argv: tuple[str, ...], seconds: float) -> None:
+    read_options(argv)
+    assert Settings().watchdog_seconds == seconds
+
+
+def test_what_the_operator_says_about_the_watchdog_goes_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SELFJUDGE_WATCHDOG_SECONDS", "7")
+    read_options(())
+    assert Settings().watchdog_seconds == 7
