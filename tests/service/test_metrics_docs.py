@@ -34,7 +34,7 @@ def documented() -> list[Metric]:
 def registered() -> set[Metric]:
     found = {one for one in REGISTRY._collector_to_names if isinstance(one, MetricWrapperBase)}
     return {
-        Metric(one._name + ("_total" if one._type == "counter" else ""), one._type, frozenset(one._labelnames))
+        Metric(one._name + ("_total" if one._type == "counter" else ""), str(one._type), frozenset(one._labelnames))
         for one in found
         if one._name.startswith("selfjudge_")
     }

@@ -1,6 +1,7 @@
 """One line a request, and its id everywhere."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from service.errors import ApiError, UnknownModelError, handle_api_error
 from service.route import Route
 from service.telemetry.request import engine_id, note, note_text, request_id
 from service.telemetry.request_log import RequestLogMiddleware
-from tests.service.fakes import hang_up
+from tests.service.fakes import hang_up, make_world
 
 router = APIRouter(route_class=Route)
 started = asyncio.Event()
@@ -128,6 +129,19 @@ async def test_what_is_said_is_told_only_where_a_route_notes_it(
     await client.post("/v1/thing/whole", content=b"secret")
     assert told[0]["prompt"] == [{"role": "user", "content": "hello" * 100}]
     assert "secret" not in str(told[1])
+
+
+@pytest.mark.parametrize("log_prompts", [False, True])
+@pytest.mark.parametrize("best_of_n", [1, 2])
+async def test_prompts_are_told_where_the_operator_wants_it(
+    told: list[dict[str, Any]], *, log_prompts: bool, best_of_n: int
+) -> None:
+    question = [{"role": "user", "content": [{"type": "text", "text": "Say a secret number."}]}]
+    async with make_world(log_prompts=log_prompts).client() as client:
+        body = {"messages": question, "best_of_n": best_of_n}
+        assert (await client.post("/v1/chat/completions", json=body)).status_code == 200
+    assert ("Say a secret number." in json.dumps(told[0], default=str)) is log_prompts
+    assert told[0]["best_of_n"] == best_of_n
 
 
 async def test_probes_are_told_to_who_debugs(client: httpx.AsyncClient, told: list[dict[str, Any]]) -> None:
