@@ -61,7 +61,6 @@ def main() -> None:
     arguments = parser.parse_args()
     if os.geteuid():
         sys.exit("check_image: needs root, to mount the image and to leave its privileges behind")
-    os.environ.setdefault("STORAGE_DRIVER", "vfs")
     report: dict[str, Any] = {}
     image = arguments.built or build(arguments.base or debian(), report)
     inspected = json.loads(output("buildah", "inspect", "--type", "image", image))
