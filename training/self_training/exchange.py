@@ -6,13 +6,15 @@ stays.
 
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
-from peft import PeftModel
+from peft import PeftModel, get_peft_model_state_dict
+from safetensors.torch import save_file
 
-from training.self_training.policy import save_adapter
+from training.run.files import write_folder
 
 KEPT = 2
 """Newest versions whose files stay."""
@@ -48,7 +50,8 @@ class AdapterExchange:
             return
         version = self._folder / f"step-{step:08d}"
         if self._accelerator.is_main_process:
-            save_adapter(self._policy, version)
+            shutil.rmtree(version, ignore_errors=True)  # an interrupted run's
+            write_folder(version, partial(_write_adapter, self._policy))
         self._accelerator.wait_for_everyone()
         for taker in takers:
             taker.take(version)
@@ -56,3 +59,15 @@ class AdapterExchange:
         if self._accelerator.is_main_process:
             for old in sorted(self._folder.glob("step-*"))[:-KEPT]:
                 shutil.rmtree(old)
+
+
+def _write_adapter(policy: PeftModel, folder: Path) -> None:
+    """What PEFT's `save_pretrained` writes, but for the model card, which takes it longer than all the rest."""
+    config = policy.active_peft_config
+    trains, config.inference_mode = config.inference_mode, True
+    try:
+        config.save_pretrained(str(folder))
+    finally:
+        config.inference_mode = trains
+    weights = get_peft_model_state_dict(policy, save_embedding_layers=False)
+    save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
