@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+from typing_extensions import override
+
 from service.supervision.watch import failure
 from tests.service.supervision.fakes import FakeEngine
 
@@ -49,6 +51,7 @@ async def test_time_in_which_this_process_did_not_run_is_not_held_against_the_en
 
 async def test_an_engine_that_can_not_be_asked_is_dead() -> None:
     class Broken(FakeEngine):
+        @override
         async def is_paused(self) -> bool:
             raise OSError("not a socket")
 
