@@ -106,7 +106,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         try:
             uvloop.run(_serve(args, started))
         except EngineLostError as error:
-            sys.exit(f"selfjudge: {error}")
+            _LOG.critical(error)
+            sys.exit(1)
         except SelfJudgeError as error:
             sys.exit(f"selfjudge: {args.model} can't judge: {error}")
     _say("stopped")

@@ -7,6 +7,7 @@ Processes that an engine starts itself, as tensor parallelism does, are started 
 """
 
 import multiprocessing
+from contextlib import suppress
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from typing import Final
@@ -14,7 +15,7 @@ from typing import Final
 import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
 from vllm.v1.engine import utils as engine_processes
 
-_NOT_ENGINES: Final = ("multiprocessing.forkserver import", "multiprocessing.resource_tracker import")
+_HELPERS: Final = ("multiprocessing.forkserver import", "multiprocessing.resource_tracker import")
 
 
 def start_standby() -> None:
@@ -30,12 +31,20 @@ def start_standby() -> None:
 
 def kill_engines() -> None:
     """Kills all processes that work in engines of this server, whoever has started them."""
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if not any(sign in " ".join(process.cmdline()) for sign in _NOT_ENGINES):
+    server = psutil.Process()
+    helpers = {child.pid for child in server.children() if _is_helper(child)}
+    for process in server.children(recursive=True):
+        if process.pid not in helpers:
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
-        except psutil.NoSuchProcess:
-            continue
+
+
+def _is_helper(child: psutil.Process) -> bool:
+    """Whether a child of the server's is the standby or multiprocessing's tracker; its engines may look like it."""
+    try:
+        return any(sign in " ".join(child.cmdline()) for sign in _HELPERS)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _from_standby() -> BaseContext:
