@@ -47,11 +47,12 @@ class Canary(Activation):
 
 @router.get("")
 async def list_adapters(request: Request) -> Response:
-    """Policies, their versions, and what this replica does with them."""
+    """Policies, their versions, what this replica does with them, and what the others on the store serve."""
     from service.adapters.report import report  # noqa: PLC0415  only servers with a store need it
 
     adapting = _adapting(request)
-    return JSONResponse(await asyncio.to_thread(report, adapting.store, adapting.adapters))
+    await asyncio.to_thread(adapting.replicas.leave, adapting.adapters.answering())
+    return JSONResponse(await asyncio.to_thread(report, adapting.store, adapting.adapters, adapting.replicas))
 
 
 @router.post("/{policy}/activate")

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 import service.early  # noqa: F401
 from selfjudge import SelfJudgeError
+from selfjudge.errors import AdapterError
 from service.settings import Settings
 from service.telemetry import logs
 
@@ -109,7 +110,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             _LOG.critical(error)
             sys.exit(1)
         except SelfJudgeError as error:
-            sys.exit(f"selfjudge: {args.model} can't judge: {error}")
+            what = "can't serve adapters" if isinstance(error, AdapterError) else "can't judge"
+            sys.exit(f"selfjudge: {args.model} {what}: {error}")
     _say("stopped")
 
 

@@ -23,6 +23,7 @@ from service.body_limit import BodyLimitMiddleware
 from service.brackets.log import open_log
 from service.errors import ApiError, handle_api_error
 from service.judge import Judge
+from service.other_policies import PoliciesMiddleware
 from service.protocol import JudgingOptions
 from service.reader import EngineReader
 from service.sampling import ChatSampler
@@ -52,6 +53,7 @@ class SelfJudgePlugin:
             app.include_router(router)
         if settings.adapters_dir:
             app.include_router(adapter_routes.models_router)
+            app.add_middleware(PoliciesMiddleware)
         app.state.bracket_log = open_log(settings)
         app.add_exception_handler(ApiError, handle_api_error)
         app.add_middleware(OtherRoutesMiddleware)

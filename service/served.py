@@ -3,11 +3,17 @@
 A policy's name becomes the name of one version here; everything behind sees that one only.
 """
 
+from typing import TYPE_CHECKING
+
 from fastapi import Request
+from starlette.datastructures import Headers
 
 from service.route import headers_of, until_end
-from service.state import state_of
+from service.state import SelfJudgeState, state_of
 from service.telemetry.request import note
+
+if TYPE_CHECKING:
+    from service.adapters.registry import Key
 
 VERSION_HEADER = "X-Selfjudge-Version"
 STICKY_HEADER = "X-Selfjudge-Sticky"
@@ -22,13 +28,29 @@ def resolve_model(request: Request, model: str | None, user: str | None = None) 
         UnknownModelError: if the request names a version that isn't loaded.
     """
     state = state_of(request)
-    if state.adapting and model:
-        adapters = state.adapting.adapters
-        key = adapters.find(model, request.headers.get(STICKY_HEADER) or user)
-        if key:
-            until_end(request).enter_context(adapters.lease(key))
-            model = str(key)
-    version = model or state.models.base_model_paths[0].name
-    headers_of(request)[VERSION_HEADER] = version
-    note(model=version)
+    key = find_version(state, model, request.headers, user)
+    if key and state.adapting:
+        until_end(request).enter_context(state.adapting.adapters.lease(key))
+        model = str(key)
+    if version := str(key) if key else served_name(state, model):
+        headers_of(request)[VERSION_HEADER] = version
+        note(model=version)
     return model
+
+
+def find_version(state: SelfJudgeState, model: str | None, headers: Headers, user: str | None) -> "Key | None":
+    """The version that a request for `model` gets, to be leased at once; None where that is no policy.
+
+    Raises:
+        UnknownModelError: if the request names a version that isn't loaded.
+    """
+    if state.adapting is None or not model:
+        return None
+    return state.adapting.adapters.find(model, headers.get(STICKY_HEADER) or user)
+
+
+def served_name(state: SelfJudgeState, model: str | None) -> str | None:
+    """The name of the weights that answer for `model`, for header and log; None where no such model is served."""
+    if not model or state.models.is_base_model(model):
+        return model or state.models.base_model_paths[0].name
+    return model if model in state.models.lora_requests else None

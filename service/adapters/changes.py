@@ -5,7 +5,7 @@ A change is adopted here first, then written to the store; so a record names onl
 
 import asyncio
 import logging
-from collections.abc import Callable, Container
+from collections.abc import Awaitable, Callable, Container
 from typing import TypeVar
 
 from vllm.v1.engine.exceptions import EngineDeadError
@@ -102,7 +102,7 @@ class Changes:
                 raise ConflictError(f"{key} still answers {in_flight} requests: try again when they are done")
             if version == record.previous:
                 await self._change(policy, record, record.but(previous=None), None)
-            await self._adapters.unloaded()
+            await self._adapters.unloaded(key)
             await self._in_store(lambda: self._store.remove(policy, version))
             self._adapters.forget_refusal(key)
 
@@ -182,8 +182,9 @@ class Changes:
             raise ConflictError(f"the store can't be used: {error}") from error
 
 
-async def follow_forever(changes: Changes, seconds: float, *, watch: bool) -> None:
-    """Follows the store until cancelled, at the given interval."""
+async def follow_forever(changes: Changes, tell: Callable[[], Awaitable[None]], seconds: float, *, watch: bool) -> None:
+    """Follows the store until cancelled, at the given interval, and each time tells what this replica serves."""
     while True:
+        await tell()
         await asyncio.sleep(seconds)
         await changes.follow(watch=watch)

@@ -1,7 +1,7 @@
 """Private copies of versions: validated where nobody else writes, so that what was validated is what the engine loads.
 
 The engine reads an adapter's files again whenever it has dropped the adapter from memory, and dies if they are gone.
-So copies are kept as long as the process lives, whatever becomes of the store.
+So a copy is kept as long as its version is loaded, whatever becomes of the store.
 """
 
 import shutil
@@ -68,5 +68,5 @@ class Copies:
         check_adapter(copy, self._base.shapes, self._max_rank)
 
     def discard(self, policy: str, version: str) -> None:
-        """Deletes the copy of a version that the engine has not kept."""
+        """Deletes the copy of a version that the engine doesn't use any more, or has not kept."""
         shutil.rmtree(self._copies.root / policy / version, ignore_errors=True)

@@ -19,6 +19,7 @@ from service.judge import Judge
 from service.protocol import JudgingOptions
 
 _PROBED_TOKENS = 8
+_LOOK_SECONDS = 0.05
 _PROBE = Comparison("Which number is larger, 2 or 7?", "7", "2")
 _Result = TypeVar("_Result")
 
@@ -45,8 +46,11 @@ class AdapterEngine(Protocol):
         """
         ...
 
-    async def unload(self, lora_id: int) -> None:
-        """Frees an adapter's memory; nothing happens if it isn't loaded."""
+    async def unload(self, lora: LoRARequest) -> None:
+        """Frees an adapter's memory once no request uses it; nothing happens if it isn't loaded.
+
+        After that, nothing reads its files, until it is loaded again.
+        """
         ...
 
     def abandon(self) -> None:
@@ -54,8 +58,18 @@ class AdapterEngine(Protocol):
         ...
 
 
-class _Unloading(Protocol):
-    """vLLM's engine client has this only in its implementation (`AsyncLLM`)."""
+class _RequestState(Protocol):
+    lora_name: str | None
+
+
+class _OutputProcessor(Protocol):
+    request_states: dict[str, _RequestState]
+
+
+class _AsyncEngine(Protocol):
+    """vLLM's engine client has these only in its implementation (`AsyncLLM`)."""
+
+    output_processor: _OutputProcessor
 
     async def remove_lora(self, lora_id: int) -> bool: ...
 
@@ -86,9 +100,20 @@ class VllmAdapterEngine:
         """Generates a few tokens and reads one judgment; see `AdapterEngine`."""
         await self._unless_abandoned(self._probe(lora))
 
-    async def unload(self, lora_id: int) -> None:
-        """Frees an adapter's memory; see `AdapterEngine`."""
-        await self._unless_abandoned(cast("_Unloading", self._engine).remove_lora(lora_id))
+    async def unload(self, lora: LoRARequest) -> None:
+        """Frees an adapter's memory; see `AdapterEngine`.
+
+        Leases end with answers, and some work of vLLM's outlives its answer: responses in the background, an aborted
+        request's last step. The engine would read the files again for these, and dies if they are gone.
+        """
+        await self._unless_abandoned(self._unload(cast("_AsyncEngine", self._engine), lora))
+
+    async def _unload(self, engine: "_AsyncEngine", lora: LoRARequest) -> None:
+        requests = engine.output_processor.request_states
+        # vLLM sets no event.
+        while any(state.lora_name == lora.lora_name for state in requests.values()):  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_SECONDS)
+        await engine.remove_lora(lora.lora_int_id)
 
     def abandon(self) -> None:
         """Ends all calls; see `AdapterEngine`."""

@@ -6,14 +6,12 @@ request is done. Changes go one at a time, requests never wait for them.
 """
 
 import asyncio
-import hashlib
 import logging
-import secrets
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from typing_extensions import override
 from vllm.lora.request import LoRARequest
@@ -21,12 +19,13 @@ from vllm.v1.engine.exceptions import EngineDeadError
 
 from selfjudge.errors import AdapterError
 from service import metrics
+from service.adapters.draw import draw
 from service.adapters.engine import AdapterEngine
 from service.adapters.record import Record
+from service.adapters.replicas import Answering
 from service.errors import RefusedVersionError, UnknownModelError
 
 _LOG = logging.getLogger(__name__)
-_DRAWN: Final = 2**64
 
 
 class Source(Protocol):
@@ -37,7 +36,7 @@ class Source(Protocol):
         ...
 
     def discard(self, policy: str, version: str) -> None:
-        """Forgets a version that the engine has not kept."""
+        """Forgets a version that the engine doesn't use any more, or has not kept."""
         ...
 
 
@@ -87,7 +86,7 @@ class Adapters:
         self._loaded: dict[Key, _Loaded] = {}
         # The engine dies of one name under two ids: a version that comes back has the id that it had.
         self._ids: dict[Key, int] = {}
-        self._unloading: set[asyncio.Task[None]] = set()
+        self._unloading: dict[Key, asyncio.Task[None]] = {}
 
     def record(self, policy: str) -> Record:
         """What this process serves of a policy."""
@@ -96,6 +95,15 @@ class Adapters:
     def policies(self) -> list[str]:
         """Policies that have a record."""
         return list(self._records)
+
+    def answering(self) -> dict[str, Answering]:
+        """What this process does with each policy."""
+        return {policy: self._answering(policy, record) for policy, record in self._records.items()}
+
+    def _answering(self, policy: str, record: Record) -> Answering:
+        loaded = sorted(key.version for key in self._loaded if key.policy == policy)
+        active = record.active if record.active in loaded else None
+        return Answering(active=active, canaries=record.canaries, loaded=loaded)
 
     def is_loaded(self, key: Key) -> bool:
         """Whether requests can name a version."""
@@ -118,7 +126,9 @@ class Adapters:
         policy, at, version = model.partition("@")
         if policy not in self._records:
             return None
-        key = Key(policy, version) if at else self._drawn(policy, sticky)
+        if not at:
+            version = draw(policy, self._records[policy], sticky, lambda one: Key(policy, one) in self._loaded)
+        key = Key(policy, version)
         if key not in self._loaded:
             loaded = ", ".join(str(one) for one in self._loaded if one.policy == policy) or "none"
             raise UnknownModelError(f"model: no version that is loaded is called {model!r}; loaded: {loaded}", "model")
@@ -193,10 +203,10 @@ class Adapters:
         """Lets a refused version be tried again."""
         self.refused.pop(key, None)
 
-    async def unloaded(self) -> None:
-        """Waits for what is being unloaded."""
-        while self._unloading:
-            await asyncio.wait(self._unloading)
+    async def unloaded(self, key: Key) -> None:
+        """Waits until a version that is being unloaded is gone."""
+        if task := self._unloading.get(key):
+            await asyncio.wait([task])
 
     async def _ensure(self, key: Key) -> None:
         if loaded := self._loaded.get(key):
@@ -204,7 +214,7 @@ class Adapters:
             return
         if key in self.refused:
             raise RefusedVersionError(f"{key} was refused: {self.refused[key]}")
-        await self.unloaded()
+        await self.unloaded(key)
         try:
             folder = await asyncio.to_thread(self._source.bring, *key)
             if key not in self._ids:
@@ -243,7 +253,7 @@ class Adapters:
             await self._engine.load(lora)
             await self._engine.probe(lora)
         except BaseException:
-            await self._engine.unload(lora.lora_int_id)
+            await self._engine.unload(lora)
             raise
 
     def _retire(self, policy: str, record: Record) -> None:
@@ -257,25 +267,11 @@ class Adapters:
             return
         del self._loaded[key]
         self._names.pop(str(key), None)
-        task = asyncio.get_running_loop().create_task(self._unload(loaded.lora.lora_int_id))
-        self._unloading.add(task)
-        task.add_done_callback(self._unloading.discard)
+        task = asyncio.get_running_loop().create_task(self._unload(key, loaded.lora))
+        self._unloading[key] = task
+        task.add_done_callback(lambda _: self._unloading.pop(key, None))
 
-    async def _unload(self, lora_id: int) -> None:
+    async def _unload(self, key: Key, lora: LoRARequest) -> None:
         with suppress(EngineDeadError):  # which holds nothing any more
-            await self._engine.unload(lora_id)
-
-    def _drawn(self, policy: str, sticky: str | None) -> Key:
-        """The version of one request: canaries get their shares of the draw's range from 0 up, the active the rest."""
-        record = self._records[policy]
-        point = secrets.randbelow(_DRAWN) if sticky is None else _point(policy, sticky)
-        reached = 0.0
-        for version, weight in sorted(record.canaries.items()):
-            reached += weight
-            if point < reached * _DRAWN and Key(policy, version) in self._loaded:
-                return Key(policy, version)
-        return Key(policy, record.active or "")
-
-
-def _point(policy: str, sticky: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{policy}\n{sticky}".encode()).digest()[:8])
+            await self._engine.unload(lora)
+        await asyncio.to_thread(self._source.discard, *key)

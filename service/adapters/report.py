@@ -1,22 +1,22 @@
-"""What `GET /v1/adapters` tells: every version in the store, and what this replica does with it."""
+"""What `GET /v1/adapters` tells: every version in the store, what this replica does with it, and what others serve."""
 
-import os
-import socket
 from typing import Any, Literal
 
 from selfjudge.adapters.manifest import Manifest
 from selfjudge.adapters.store import Store
 from service.adapters.registry import Adapters, Key
+from service.adapters.replicas import Replicas
 
 State = Literal["active", "canary", "previous", "retiring", "refused", "stored"]
 
 
-def report(store: Store, adapters: Adapters) -> dict[str, Any]:
-    """All policies, their versions oldest first. Reads every manifest of the store."""
+def report(store: Store, adapters: Adapters, replicas: Replicas) -> dict[str, Any]:
+    """All policies, their versions oldest first, and all replicas. Reads every manifest of the store."""
     policies = sorted({*store.policies(), *adapters.policies()})
     return {
         "object": "list",
-        "replica": f"{socket.gethostname()}:{os.getpid()}",
+        "replica": replicas.name,
+        "replicas": [note.model_dump(mode="json") for note in replicas.notes()],
         "data": [_policy(policy, store.versions(policy), adapters) for policy in policies],
     }
 

@@ -15,6 +15,7 @@ from service.adapters.copies import Copies
 from service.adapters.engine import VllmAdapterEngine
 from service.adapters.record import Records
 from service.adapters.registry import Adapters
+from service.adapters.replicas import Replicas
 from service.judge import Judge
 from service.settings import Settings
 
@@ -25,6 +26,7 @@ class Adapting(NamedTuple):
     store: Store
     adapters: Adapters
     changes: Changes
+    replicas: Replicas
     following: asyncio.Task[None] | None
     """Held so that it isn't collected; ends with the event loop."""
 
@@ -51,10 +53,16 @@ async def start_adapters(
     taken = {path.name for path in models.base_model_paths} | set(models.lora_requests)
     changes = Changes(store, Records(store.root), adapters, taken)
     await changes.follow(watch=settings.adapters_watch)
+    replicas = Replicas(store.root)
     following = asyncio.create_task(
-        follow_forever(changes, settings.adapters_poll_seconds, watch=settings.adapters_watch)
+        follow_forever(
+            changes,
+            lambda: asyncio.to_thread(replicas.leave, adapters.answering()),
+            settings.adapters_poll_seconds,
+            watch=settings.adapters_watch,
+        )
     )
-    return Adapting(store, adapters, changes, following)
+    return Adapting(store, adapters, changes, replicas, following)
 
 
 async def restore(adapting: Adapting, engine: EngineClient, models: OpenAIServingModels, judge: Judge) -> None:

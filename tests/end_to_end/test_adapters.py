@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from selfjudge.adapters.store import Store
 from tests.end_to_end.serving import Server, serving
-from tests.service.adapters.files import publish
+from tests.service.adapters.files import publish, write_adapter
 
 ADMIN = {"Authorization": "Bearer admin"}
 ENVIRONMENT = {"SELFJUDGE_ADMIN_KEYS": "admin", "SELFJUDGE_ADAPTERS_POLL_SECONDS": "0.5"}
+WORDS = ("QDBA", "ZXY", "MNOP", "EFGHA", "TSR", "WVUT")
 BODY: dict[str, Any] = {
     "messages": [{"role": "user", "content": "Sort these letters: QDBA"}],
     "temperature": 0,
@@ -36,6 +39,11 @@ class Adapted(NamedTuple):
     def chat(self, model: str, **more: Any) -> httpx.Response:  # noqa: ANN401  any JSON
         with self.server.http() as client:
             return client.post("/v1/chat/completions", json={**BODY, "model": model, **more})
+
+    def active_everywhere(self) -> list[str]:
+        """What answers for the policy on each replica, as this one tells it."""
+        notes = httpx.get(f"{self.server.url}/v1/adapters", headers=ADMIN).json()["replicas"]
+        return [note["policies"]["chat"]["active"] for note in notes]
 
     def text(self, model: str, **more: Any) -> str:  # noqa: ANN401  any JSON
         answer = self.chat(model, **more)
@@ -126,16 +134,26 @@ def test_models_lists_policies_and_versions(first_is_active: Adapted) -> None:
     assert listed["chat"]["root"] == first
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_vllms_own_routes_name_the_version_too(first_is_active: Adapted, stream: bool) -> None:
+    name = f"chat@{first_is_active.versions[0]}"
+    body = {"model": "chat", "prompt": "QDBA", "max_tokens": 4, "stream": stream}
+    with first_is_active.server.http() as client:
+        answer = client.post("/v1/completions", json=body)
+    assert answer.headers["x-selfjudge-version"] == name
+    assert f'"model":"{name}"' in answer.text.replace(": ", ":")
+
+
 def test_an_adapter_that_overflows_is_refused_and_the_old_one_answers(first_is_active: Adapted) -> None:
     adapted = first_is_active
     before = adapted.text("chat")
     wild = publish(adapted.store, "chat", 3, scale=1e3, alpha=3e38).version
     refusal = adapted.change("chat/activate", version=wild)
     assert (refusal.status_code, refusal.json()["error"]["type"]) == (422, "RefusedVersion")
-    assert "probe" in refusal.json()["error"]["message"]
+    assert "values: " in refusal.json()["error"]["message"]
     assert adapted.text("chat") == before
     with adapted.server.http() as client:
-        assert 'selfjudge_adapter_loads_total{outcome="probe"}' in client.get("/metrics").text
+        assert 'selfjudge_adapter_loads_total{outcome="values"}' in client.get("/metrics").text
     assert f"chat@{wild} is refused: " in adapted.server.log.read_text()
     assert httpx.delete(f"{adapted.server.url}/v1/adapters/chat/{wild}", headers=ADMIN).status_code == 204
 
@@ -148,6 +166,26 @@ def test_a_second_replica_follows_and_a_restart_remembers(first_is_active: Adapt
         assert replica.chat("chat").headers["x-selfjudge-version"] == f"chat@{first}"
         adapted.change("chat/activate", version=second).raise_for_status()
         deadline = time.monotonic() + 5
-        while replica.chat("chat").headers["x-selfjudge-version"] != f"chat@{second}":
+        while adapted.active_everywhere() != [second, second]:
             assert time.monotonic() < deadline
             time.sleep(0.1)
+        assert replica.active_everywhere() == [second, second]
+        assert replica.chat("chat").headers["x-selfjudge-version"] == f"chat@{second}"
+
+
+def test_an_adapter_full_of_nan_spoils_no_other_request(tmp_path: Path) -> None:
+    """Past all checks, by vLLM's own route; the cache is so small that each request gets blocks of those before."""
+    wild = write_adapter(tmp_path / "wild", 1)
+    weights = load_file(wild / "adapter_model.safetensors")
+    save_file({name: np.full_like(one, np.nan) for name, one in weights.items()}, wild / "adapter_model.safetensors")
+    flags = ("--adapters-dir", str(tmp_path / "store"), "--kv-cache-memory-bytes", str(8 * 2**20))
+    with serving(tmp_path / "log", *flags, environment={"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}) as running:
+        adapted = Adapted(running, Store(tmp_path / "store"), ("", ""))
+        prompts = [{"messages": [{"role": "user", "content": f"Sort these letters: {word}"}]} for word in WORDS]
+        before = [adapted.text("selfjudge-tiny", **prompt) for prompt in prompts]
+        with running.http() as client:
+            loading = {"lora_name": "wild", "lora_path": str(wild)}
+            client.post("/v1/load_lora_adapter", json=loading).raise_for_status()
+        for prompt, text in zip(prompts * 4, before * 4, strict=True):
+            adapted.chat("wild", **prompt)
+            assert adapted.text("selfjudge-tiny", **prompt) == text

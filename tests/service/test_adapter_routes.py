@@ -10,6 +10,7 @@ import pytest
 
 from selfjudge.adapters.store import Store
 from service.adapters.registry import Key
+from service.adapters.replicas import Answering, Replicas
 from service.adapters.start import Adapting
 from tests.service.adapters.fakes import Replica, make_replica
 from tests.service.adapters.files import publish
@@ -36,7 +37,9 @@ def make_adapted(folder: Path, chat: ScriptedChat | None = None, admin_keys: str
     replica = make_replica(Store(folder / "store"))
     versions = [publish(replica.store, "chat", seed).version for seed in (1, 2)]
     world = make_world(chat, admin_keys=admin_keys)
-    adapting = Adapting(replica.store, replica.adapters, replica.changes, None)
+    adapting = Adapting(
+        replica.store, replica.adapters, replica.changes, Replicas(replica.store.root, "a replica"), None
+    )
     return Adapted(world._replace(state=world.state._replace(adapting=adapting)), replica, versions)
 
 
@@ -90,6 +93,16 @@ async def test_a_version_is_activated_rolled_back_and_deleted(client: httpx.Asyn
     assert [policy["policy"] for policy in listed] == ["chat"]
     (one,) = listed[0]["versions"]
     assert (one["version"], one["state"], one["in_flight"], one["model"]) == (first, "active", 0, f"chat@{first}")
+
+
+async def test_all_replicas_on_the_store_are_listed(client: httpx.AsyncClient, adapted: Adapted) -> None:
+    first = adapted.versions[0]
+    await client.post("/v1/adapters/chat/activate", json={"version": first})
+    other = {"chat": Answering(active=None, canaries={}, loaded=[])}
+    Replicas(adapted.replica.store.root, "other").leave(other)
+    answer = (await client.get("/v1/adapters")).json()
+    active = {note["replica"]: note["policies"]["chat"]["active"] for note in answer["replicas"]}
+    assert (answer["replica"], active) == ("a replica", {"a replica": first, "other": None})
 
 
 async def test_what_is_wrong_is_told(client: httpx.AsyncClient, adapted: Adapted) -> None:

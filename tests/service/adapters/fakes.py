@@ -53,9 +53,9 @@ class RememberingEngine:
         if lora.lora_name in self.unfit:
             raise AdapterError("probe", "the probe generation has a log-probability of nan")
 
-    async def unload(self, lora_id: int) -> None:
+    async def unload(self, lora: LoRARequest) -> None:
         self._require_alive()
-        self.loaded.pop(lora_id, None)
+        self.loaded.pop(lora.lora_int_id, None)
 
     def abandon(self) -> None:
         self.abandoned.set()

@@ -57,7 +57,7 @@ async def test_a_version_that_a_request_still_holds_comes_along(replica: Replica
         engine, after = await moved(replica)
         assert str(held) in engine.names
         assert str(held) in after.names
-    await replica.adapters.unloaded()
+    await replica.adapters.unloaded(held)
     assert str(held) not in engine.names
 
 

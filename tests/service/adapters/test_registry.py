@@ -1,6 +1,7 @@
 """Leases, shares of canaries, and what is loaded when."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -74,16 +75,19 @@ async def test_a_retired_version_stays_until_its_last_request_is_done(replica: R
         assert replica.adapters.in_flight(first) == 1
         assert str(first) in replica.names
         assert str(first) in replica.engine.names
-    await replica.adapters.unloaded()
+    await replica.adapters.unloaded(first)
     assert str(first) not in replica.names
     assert str(first) not in replica.engine.names
 
 
 async def test_a_hundred_swaps_leave_two_versions_loaded(replica: Replica) -> None:
-    await activated(replica, *[seed % 4 for seed in range(100)])
-    await replica.adapters.unloaded()
+    keys = await activated(replica, *[seed % 4 for seed in range(100)])
+    copies = Path(replica.names["chat"].lora_path).parent
+    for key in keys[:4]:
+        await replica.adapters.unloaded(key)
     assert len(replica.engine.loaded) == 2
     assert len(replica.names) == 3
+    assert {copy.name for copy in copies.iterdir()} == {key.version for key in keys[-2:]}
 
 
 async def test_a_version_that_comes_back_has_the_name_and_id_that_it_had(replica: Replica) -> None:
