@@ -1,7 +1,7 @@
 """Admission as requests meet it: they wait their turn, give up at a deadline or when their client does, and leave.
 
-What supervision needs is here too: `idle` for a drain, `refuse_waiting` when the engine is gone. One `Admission` lasts
-as long as the server's process, whatever becomes of the engine.
+One `Admission` lasts as long as the server's process, whatever becomes of the engine. Draining, and what an engine's
+death does to requests, are supervision's: cancelled, they leave by themselves.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from service.admission.drain import Drain
 from service.admission.gate import Gate, Reason, Ticket
 from service.admission.limits import Limits
 from service.admission.refusal import refusal
-from service.errors import ApiError, DeadlineError, OverloadedError
+from service.errors import DeadlineError, OverloadedError
 
 
 class Admission:
@@ -33,28 +33,12 @@ class Admission:
         self._gate = Gate(limits)
         self._drain = Drain(clock())
         self._turns: dict[Ticket, asyncio.Future[None]] = {}
-        self._idle = asyncio.Event()
-        self._idle.set()
         metrics.CANDIDATES_LIMIT.set(limits.candidates)
 
     @property
     def requests(self) -> int:
         """Requests in flight: those that run and those that wait."""
         return self._gate.running.requests + self._gate.waiting.requests
-
-    async def idle(self) -> None:
-        """Returns once no request is in flight, neither running nor waiting.
-
-        To drain: stop new requests before they come here, then await this under a deadline of your own. Those that wait
-        are admitted as others finish.
-        """
-        await self._idle.wait()
-
-    def refuse_waiting(self, error: ApiError) -> None:
-        """Ends the wait of everybody who waits with this error, as when the engine is gone; who runs is left alone."""
-        for turn in self._turns.values():
-            if not turn.done():
-                turn.set_exception(error)
 
     def check(self, caller: str) -> None:
         """Refuses at once whom `enter` would refuse whatever its weight, so that its body needn't be read.
@@ -88,7 +72,6 @@ class Admission:
         self._pass_time()
         if reason := self._gate.join(ticket):
             raise self._refused(reason, ticket, caller)
-        self._idle.clear()
         self._show()
         if not self._gate.runs(ticket):
             try:
@@ -120,11 +103,9 @@ class Admission:
     def _leave(self, ticket: Ticket, finished: int = 0) -> None:
         self._pass_time(finished)
         for admitted in self._gate.leave(ticket):
-            # One that has been cancelled or refused, and not run since, will leave by itself.
+            # One that has been cancelled, and not run since, will leave by itself.
             if not self._turns[admitted].done():
                 self._turns[admitted].set_result(None)
-        if not self.requests:
-            self._idle.set()
         self._show()
 
     def _pass_time(self, finished: int = 0) -> None:

@@ -28,7 +28,8 @@ def caller_of(headers: Headers) -> str:
 
     On a server without keys callers may send what they like as one; those that send none are one caller.
     """
-    key = headers.get("authorization", "")
+    # Of the key alone, as it is checked: the scheme before it may be written in many ways.
+    _, _, key = headers.get("authorization", "").partition(" ")
     return hashlib.sha256(key.encode()).hexdigest()[:16] if key else ""
 
 

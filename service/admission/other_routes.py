@@ -126,7 +126,7 @@ def _integer(value: object) -> int:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    body = b""
+    body = bytearray()
     more = True
     while more:
         message = await receive()
@@ -134,7 +134,7 @@ async def _read(receive: Receive) -> bytes | None:
             return None
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    return body
+    return bytes(body)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

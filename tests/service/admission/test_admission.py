@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from service.admission.admission import Admission
 from service.admission.gate import Ticket
 from service.admission.limits import Limits
-from service.errors import DeadlineError, OverloadedError, UnavailableError
+from service.errors import DeadlineError, OverloadedError
 from tests.service.conftest import Counter
 from tests.service.fakes import settle
 
@@ -129,31 +131,6 @@ async def test_a_keys_refusal_names_the_limit_and_not_the_key(counted: Counter) 
     await entering(admission, 8, caller="another")
 
 
-async def test_idle_waits_for_everybody() -> None:
-    admission = Admission(Limits(candidates=8))
-    await admission.idle()
-    first, second = await entering(admission, 8, 8)
-    idle = asyncio.create_task(admission.idle())
-    admission.leave(first.result())
-    await settle()
-    assert not idle.done()
-    admission.leave(second.result())
-    await idle
-    assert admission.requests == 0
-
-
-async def test_waiters_are_told_what_became_of_the_engine_and_who_runs_is_left_alone() -> None:
-    admission = Admission(Limits(candidates=8, waiting=10))
-    running, *waiting = await entering(admission, 8, 8, 8)
-    admission.refuse_waiting(UnavailableError("the engine is being restarted", 5))
-    for task in waiting:
-        with pytest.raises(UnavailableError):
-            await task
-    assert admission.requests == 1
-    admission.leave(running.result())
-    await admission.idle()
-
-
 async def test_gauges_show_what_runs_and_waits() -> None:
     from prometheus_client import REGISTRY
 
@@ -181,3 +158,60 @@ async def test_time_in_the_queue_is_measured(counted: Counter) -> None:
     await second
     assert counted("selfjudge_queue_seconds_count") == 2
     assert counted("selfjudge_queue_seconds_sum") == 3.0
+
+
+_DEEDS = st.tuples(st.sampled_from(["come", "leave", "cancel", "leave and cancel"]), st.integers(1, 12))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(_DEEDS, max_size=25))
+def test_whoever_comes_leaves_or_is_cancelled_when_nobody_is_lost(deeds: list[tuple[str, int]]) -> None:
+    asyncio.run(_live_through(deeds))
+
+
+async def _live_through(deeds: list[tuple[str, int]]) -> None:
+    world = _Waiters()
+    for deed, number in deeds:
+        if deed == "come":
+            await world.come(number)
+        if deed.startswith("leave"):
+            world.leave(number)
+        if deed.endswith("cancel"):
+            world.cancel(number)
+        await settle()
+        assert world.admission.requests == len(world.tasks)
+        assert sum(task.result().weight for task in world.running) <= 8
+        assert not world.tasks or world.running, "nobody waits for nothing"
+    while world.tasks:
+        world.leave(0)
+        await settle()
+    assert world.admission.requests == 0
+
+
+class _Waiters:
+    """Requests that run or wait."""
+
+    def __init__(self) -> None:
+        self.admission = Admission(Limits(candidates=8, waiting=5))
+        self.tasks: list[Entering] = []
+
+    @property
+    def running(self) -> list[Entering]:
+        return [task for task in self.tasks if task.done()]
+
+    async def come(self, weight: int) -> None:
+        (task,) = await entering(self.admission, weight)
+        if not task.done() or task.exception() is None:
+            self.tasks.append(task)
+
+    def leave(self, number: int) -> None:
+        if running := self.running:
+            task = running[number % len(running)]
+            self.tasks.remove(task)
+            self.admission.leave(task.result())
+
+    def cancel(self, number: int) -> None:
+        if waiting := [task for task in self.tasks if not task.done()]:
+            task = waiting[number % len(waiting)]
+            self.tasks.remove(task)
+            task.cancel()

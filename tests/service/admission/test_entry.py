@@ -44,8 +44,7 @@ class Halted:
             await answer
 
 
-async def post(world: World, path: str, body: Any, key: str = "") -> httpx.Response:  # noqa: ANN401  any JSON
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+async def post(world: World, path: str, body: Any, headers: dict[str, str] | None = None) -> httpx.Response:  # noqa: ANN401  any JSON
     async with world.client() as client:
         return await client.post(path, json=body, headers=headers)
 
@@ -76,7 +75,8 @@ async def test_a_request_weighs_what_it_starts_until_its_answer_has_been_sent(
         assert running.running.candidates == weight
         assert running.tournaments == (path == "/v1/rank" or "best_of_n" in body)
     assert (await answer).status_code == 200
-    await halted.admission.idle()
+    await settle()
+    assert halted.admission.requests == 0
 
 
 async def test_past_the_limits_the_answer_is_429_in_openais_shape(counted: Counter) -> None:
@@ -106,7 +106,8 @@ async def test_bad_requests_are_refused_without_waiting() -> None:
         assert (await post(halted.world, CHAT, TOURNAMENT | {"best_of_n": 0})).status_code == 400
         assert (await post(halted.world, "/v1/rank", {"prompt": "p", "candidates": ["x"] * 65})).status_code == 400
         assert (await post(halted.world, "/judge", PAIR | {"template": "none"})).status_code == 400
-    await halted.admission.idle()
+    await settle()
+    assert halted.admission.requests == 0
 
 
 async def test_who_waits_is_answered_in_turn() -> None:
@@ -120,7 +121,10 @@ async def test_keys_have_limits_of_their_own() -> None:
     halted = Halted(Limits(candidates=100, key_requests=1))
     mine = {"Authorization": "Bearer mine"}
     async with halted.posting(CHAT, TOURNAMENT, mine):
-        refused = await post(halted.world, CHAT, PLAIN, key="mine")
+        for scheme in ("Bearer", "bearer", "BEARER"):
+            again = await post(halted.world, CHAT, PLAIN, headers={"Authorization": f"{scheme} mine"})
+            assert again.status_code == 429
+        refused = await post(halted.world, CHAT, PLAIN, headers=mine)
         assert (refused.status_code, "key_max_requests" in refused.text) == (429, True)
         assert "mine" not in refused.text
         async with halted.posting(CHAT, PLAIN, {"Authorization": "Bearer yours"}) as other:
@@ -134,7 +138,8 @@ async def test_time_in_the_queue_counts_for_a_requests_deadline() -> None:
         late = await post(halted.world, CHAT, TOURNAMENT | {"self_rejection": {"deadline_ms": 20}})
         assert late.status_code == 408
         assert late.json()["error"]["param"] == "self_rejection.deadline_ms"
-    await halted.admission.idle()
+    await settle()
+    assert halted.admission.requests == 0
 
 
 @pytest.mark.parametrize("body", [PLAIN, TOURNAMENT, TOURNAMENT | {"stream": True}])
@@ -146,7 +151,8 @@ async def test_a_client_that_hangs_up_while_it_waits_leaves_the_queue(body: dict
         assert len(halted.world.chat.requests) == 4
         assert [message.get("status") for message in sent][:1] == [499]
         assert counted("selfjudge_requests_total", outcome="cancelled") == 1
-    await halted.admission.idle()
+    await settle()
+    assert halted.admission.requests == 0
 
 
 @pytest.mark.parametrize("body", [PLAIN, TOURNAMENT, TOURNAMENT | {"stream": True}])
@@ -155,8 +161,8 @@ async def test_a_client_that_hangs_up_while_it_runs_leaves(body: dict[str, Any])
     await hang_up(halted.world.app(), CHAT, json.dumps(body).encode(), settle())
     assert halted.world.chat.requests
     halted.go_on.set()
-    async with asyncio.timeout(5):
-        await halted.admission.idle()
+    await settle()
+    assert halted.admission.requests == 0
 
 
 async def test_failed_requests_leave() -> None:

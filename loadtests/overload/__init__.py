@@ -1,0 +1,15 @@
+"""Ten times more than the server can do: is everybody either answered in time or told truthfully when to come back?
+
+    phases.py    what is asked of a running server: clients in closed loops, arrivals in an open one, a crowd
+    figures.py   from requests to figures
+    report.py    files: overload.json, .md, .png and .svg
+    __main__.py  the command
+
+1. Capacity: more and more clients in closed loops, each sending its next request once it has an answer, until that
+   brings nothing or somebody is refused.
+2. Overload: arrivals at random times, ten times as many as that capacity, whatever becomes of them; nobody comes back.
+3. A crowd: as many requests as the server can answer in some seconds, within a fraction of that time. Whoever is
+   refused waits as long as it was told, and comes back until it is answered.
+
+Generator and server share the machine. Faults and long runs are not here.
+"""

@@ -1,0 +1,62 @@
+"""Figures and files from requests that were not measured."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from loadtests.overload import figures, report
+from loadtests.overload.phases import Level, Reply
+
+
+@pytest.fixture
+def measured() -> report.Measured:
+    levels = [
+        figures.closed_loop(Level(1, 10.0, [Reply(float(i), 0.1, 200) for i in range(20)])),
+        figures.closed_loop(Level(2, 10.0, [Reply(float(i), 0.2, 200) for i in range(40)])),
+        figures.closed_loop(Level(4, 10.0, [Reply(0, 0.3, 200)] * 90 + [Reply(0, 0.1, 429, 1.0)] * 10)),
+    ]
+    capacity = figures.at_capacity(levels)
+    replies = [Reply(0.0, 0.3, 200)] * 10 + [Reply(1.0, 0.01, 429, 2.0)] * 29 + [Reply(9.5, 0.5, 200)]
+    visitors = [
+        [Reply(0.0, 0.2, 200)],
+        [Reply(0.0, 0.01, 429, 1.0), Reply(1.0, 0.2, 200)],
+        [Reply(0.0, 0.01, 429, 2.0), Reply(2.0, 0.01, 429, 1.0), Reply(3.0, 0.2, 200)],
+        [Reply(0.0, 0.01, 429, 3.0), Reply(3.0, 0.01, 500)],
+    ]
+    over = figures.overload(replies, 40.0, 10.0, capacity)
+    return report.Measured(levels, capacity, over, figures.crowd(visitors, capacity), replies, visitors)
+
+
+def test_capacity_is_the_most_that_nobody_is_refused_at(measured: report.Measured) -> None:
+    assert (measured.capacity.clients, measured.capacity.throughput, measured.capacity.refused) == (2, 4.0, 0)
+    assert (measured.levels[2].throughput, measured.levels[2].refused) == (9.0, 10)
+
+
+def test_admitted_requests_are_compared_with_those_at_capacity(measured: report.Measured) -> None:
+    over = measured.overload
+    assert over.statuses == {200: 11, 429: 29}
+    assert over.throughput == pytest.approx(1.1)
+    assert over.over_capacity == pytest.approx((1.5, 2.5))
+    assert over.refusal == pytest.approx((0.01, 0.01))
+
+
+def test_a_crowds_returns_are_counted(measured: report.Measured) -> None:
+    crowd = measured.crowd
+    assert crowd.statuses == {200: 3, 500: 1}
+    assert (crowd.admitted_at_once, crowd.first_return, crowd.second_return) == pytest.approx((0.25, 1 / 3, 2 / 3))
+    assert crowd.returns == pytest.approx(4 / 3)
+    assert (crowd.seconds, crowd.needed) == pytest.approx((3.2, 1.0))
+    assert (crowd.told_p50, crowd.told_longest) == (2.0, 3.0)
+
+
+def test_files_hold_the_figures(measured: report.Measured, tmp_path: Path) -> None:
+    paths = report.write(tmp_path, {"machine": "none"}, measured)
+    assert [path.name for path in paths] == ["overload.json", "overload.md", "overload.png", "overload.svg"]
+    data = json.loads(paths[0].read_text())
+    assert data["overload"]["statuses"] == {"200": 11, "429": 29}
+    page = paths[1].read_text()
+    assert "| 2 | 4.0 | 0.20 | 0.20 | 0 |" in page
+    assert "1.50 and 2.50 times those at capacity" in page
+    assert "33% the first time, 67% by the second" in page
+    assert all(path.stat().st_size > 1000 for path in paths[2:])
