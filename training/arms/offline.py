@@ -20,6 +20,7 @@ from training.data.load import load_overall_pairs
 from training.jsft.model import adapter_config
 from training.run.config import ConfigError
 from training.run.folder import RunFolder
+from training.run.named_model import require_folder
 from training.run.processes import micro_batches, on_cpu, processes
 from training.self_training.losses import Loss
 from training.self_training.policy import load_base, load_tokenizer, save_adapter, save_merged
@@ -32,6 +33,8 @@ _LOSSES = {Loss.DPO: "sigmoid", Loss.IPO: "ipo", Loss.HINGE: "hinge"}
 
 def train_offline(config: OfflineConfig, output: Path) -> Path:
     """Train, and return the model folder; goes on where it was interrupted. Raises ConfigError and DataError."""
+    if not is_finished(output):
+        require_folder(config.model, "model")
     state = processes()
     with state.main_process_first():
         folder = RunFolder.open(output, config, seed=config.seed, main=state.is_main_process)

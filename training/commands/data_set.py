@@ -41,8 +41,11 @@ def load(options: argparse.Namespace) -> DataSet:
     from training.data.source import DataError  # noqa: PLC0415
     from training.jsft.config import JsftConfig  # noqa: PLC0415
     from training.run.config import ConfigError, load_config, recipe_path  # noqa: PLC0415
+    from training.run.named_model import require_model  # noqa: PLC0415
 
     config = load_config(JsftConfig, recipe_path(options.config), options.overrides)
+    named = ("--tokenizer", options.tokenizer) if options.tokenizer else ("start.path", config.start.path)
+    require_model(named[1], named[0], "tokenizer_config.json")
     data, strict = config.data, options.strict or config.data.strict
     templates = load_templates(data.templates)
     if data.template not in templates:
@@ -53,5 +56,5 @@ def load(options: argparse.Namespace) -> DataSet:
     print(*demonstrations.account("demonstrations"), *pairs.account("pairs"), sep="\n", file=sys.stderr)
     if not demonstrations.records and not pairs.records:
         raise DataError("the sources give no demonstration and no pair; the account above says why")
-    chat = load_chat(options.tokenizer or config.start.path)
+    chat = load_chat(named[1])
     return DataSet(config, chat, template, demonstrations.records, pairs.records)

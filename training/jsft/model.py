@@ -14,6 +14,7 @@ from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE
 from training.jsft.config import Lora, Start
 from training.run.config import ConfigError
 from training.run.model_folder import save_model_folder
+from training.run.named_model import require_model
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -32,18 +33,15 @@ def load_start(start: Start, seed: int) -> Ready:
 
     Raises ConfigError where there is no such model, or it has another architecture than was said.
     """
+    require_model(start.path, "start.path")
+    config = AutoConfig.from_pretrained(start.path)
+    if config.model_type != start.architecture:
+        raise ConfigError(f"start.architecture is {start.architecture!r}, but {start.path} is {config.model_type!r}")
     try:
-        config = AutoConfig.from_pretrained(start.path)
-        if config.model_type != start.architecture:
-            raise ConfigError(
-                f"start.architecture is {start.architecture!r}, but {start.path} is {config.model_type!r}"
-            )
         tokenizer = AutoTokenizer.from_pretrained(start.path)
         model = AutoModelForCausalLM.from_pretrained(start.path, dtype=torch.float32)
     except OSError as error:
-        raise ConfigError(
-            f"start.path {start.path!r}: no model folder, and not to be had from the hub: {error}"
-        ) from error
+        raise ConfigError(f"start.path {start.path!r}: the model cannot be loaded: {error}") from error
     return make_ready(model, tokenizer, seed)
 
 

@@ -19,9 +19,7 @@ from training.self_training.config import Machine, SelfTrainingConfig
 
 
 def load_base(model: Path, machine: Machine) -> PreTrainedModel:
-    """The frozen weights. Raises FileNotFoundError where there is no model folder."""
-    if not (model / "config.json").is_file():
-        raise FileNotFoundError(f"model: {model} holds no model (no config.json); name what JSFT wrote")
+    """The frozen weights of a model folder."""
     base: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
         model, dtype=DTYPES[machine.precision], local_files_only=True
     )
@@ -31,8 +29,7 @@ def load_base(model: Path, machine: Machine) -> PreTrainedModel:
 def load_policy(config: SelfTrainingConfig, device: torch.device) -> PeftModel:
     """The policy with a fresh adapter, drawn from the seed.
 
-    Raises FileNotFoundError where there is no model folder, ValueError where the model has none of the modules that
-    the adapter is for.
+    Raises ValueError where the model has none of the modules that the adapter is for.
     """
     base = load_base(config.model, config.machine)
     torch.nn.Module.to(base, device)

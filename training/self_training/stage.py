@@ -21,6 +21,7 @@ from training.rollouts.server import ServerRollOuts
 from training.run.config import ConfigError
 from training.run.endpoint import Endpoint
 from training.run.folder import RunFolder
+from training.run.named_model import require_folder
 from training.run.processes import make_accelerator
 from training.self_training.config import SelfTrainingConfig
 from training.self_training.exchange import AdapterExchange, Taker
@@ -56,7 +57,12 @@ def _train_on_policy(config: SelfTrainingConfig, output: Path) -> Path:
     folder = open_folder(config, output, accelerator)
     if is_finished(output):
         return output / MODEL
-    with closing(Parts.make(config, accelerator, output)) as parts:
+    # The parts have no name here: vLLM keeps the frames that start an engine, and what has a name in them.
+    return _train_parts(config, Parts.make(config, accelerator, output), folder, output)
+
+
+def _train_parts(config: SelfTrainingConfig, parts: "Parts", folder: RunFolder, output: Path) -> Path:
+    with closing(parts):
         takers = samplers(config, parts)
         if config.rollouts.backend != "server":  # where what is handed over is published
             takers += publishers(config, output)
@@ -79,7 +85,12 @@ def publishers(config: SelfTrainingConfig, output: Path) -> list[Taker]:
 
 
 def open_folder(config: SelfTrainingConfig, output: Path, accelerator: Accelerator) -> RunFolder:
-    """The folder of a run, the same for all processes. Raises ConfigError where it is another run's."""
+    """The folder of a run, the same for all processes.
+
+    Raises ConfigError where it is another run's, and where the run has no model to start from.
+    """
+    if not is_finished(output):
+        require_folder(config.model, "model")
     with accelerator.main_process_first():
         return RunFolder.open(output, config, seed=config.seed, main=accelerator.is_main_process)
 
@@ -102,8 +113,16 @@ class Parts:
     @classmethod
     def make(cls, config: SelfTrainingConfig, accelerator: Accelerator, output: Path) -> "Parts":
         """Load and make everything for a run in a folder. Raises ConfigError and the errors of what it calls."""
+        # An engine first, while there is no policy yet that its frames could keep.
+        engine = _start_engine(config, accelerator) if config.rollouts.backend == "vllm" else None
+        return cls._make(config, accelerator, output, engine)
+
+    @classmethod
+    def _make(
+        cls, config: SelfTrainingConfig, accelerator: Accelerator, output: Path, engine: EngineRollOuts | None
+    ) -> "Parts":
         policy = load_policy(config, accelerator.device)
-        rollouts = _make_rollouts(config, policy, accelerator, output)
+        rollouts = engine or _make_rollouts(config, policy, output)
         if config.max_tokens > rollouts.context:
             raise ConfigError(
                 f"max_tokens: {config.max_tokens} is more than the context of {rollouts.context} that roll-outs have"
@@ -147,13 +166,15 @@ def train(config: SelfTrainingConfig, parts: Parts, folder: RunFolder, source: S
     return folder.path / MODEL
 
 
-def _make_rollouts(config: SelfTrainingConfig, policy: PeftModel, accelerator: Accelerator, output: Path) -> RollOuts:
+def _make_rollouts(config: SelfTrainingConfig, policy: PeftModel, output: Path) -> RollOuts:
     if config.rollouts.backend == "huggingface":
         return HuggingFaceRollOuts(policy, load_tokenizer(config.model))
-    if config.rollouts.backend == "server":
-        server = config.rollouts.server
-        endpoint = Endpoint(server.at, server.key_variable, at_once=server.requests_at_once)
-        return ServerRollOuts(load_tokenizer(config.model), endpoint, Publisher(config, output).publish)
+    server = config.rollouts.server
+    endpoint = Endpoint(server.at, server.key_variable, at_once=server.requests_at_once)
+    return ServerRollOuts(load_tokenizer(config.model), endpoint, Publisher(config, output).publish)
+
+
+def _start_engine(config: SelfTrainingConfig, accelerator: Accelerator) -> EngineRollOuts:
     if accelerator.num_processes > 1:
         raise ConfigError("rollouts.backend: vllm runs in a single process; under accelerate launch take huggingface")
     settings = config.rollouts.engine.model_copy(update={"lora_rank": config.lora.rank})
