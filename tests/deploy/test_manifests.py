@@ -130,6 +130,13 @@ def test_a_pod_outlives_its_drain_and_a_start_may_take_the_load(rendered: dict[s
         assert autoscaler["spec"]["cooldownPeriod"] > startup
 
 
+def test_workers_stay_until_their_leader_has_drained(rendered: dict[str, list[Manifest]]) -> None:
+    leader, worker = (one["spec"] for one in pods(rendered["several-nodes"]) if "terminationGrace" in str(one))
+    assert worker["terminationGracePeriodSeconds"] == leader["terminationGracePeriodSeconds"]
+    (container,) = worker["containers"]
+    assert "LWS_LEADER_ADDRESS/6379" in container["lifecycle"]["preStop"]["exec"]["command"][-1]
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_gpus_asked_for_are_those_of_the_parallelism(rendered: dict[str, list[Manifest]], name: str) -> None:
     wanted = {"cpu": None, "tensor-parallel": "4", "several-nodes": "8"}.get(name, "1")

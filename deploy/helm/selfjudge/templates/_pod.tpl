@@ -52,9 +52,7 @@ spec:
   topologySpreadConstraints:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- if eq $role "server" }}
   terminationGracePeriodSeconds: {{ $.Values.terminationGracePeriodSeconds | default (add $.Values.preStopSeconds $.Values.settings.drain_seconds 30) }}
-  {{- end }}
   {{- $synced := and $.Values.adapters.enabled $.Values.adapters.objectStore.uri }}
   {{- if or (include "selfjudge.copied" $) $synced }}
   initContainers:
@@ -166,6 +164,10 @@ spec:
     - >-
       until ray start --address="$LWS_LEADER_ADDRESS:6379" --num-gpus={{ include "selfjudge.gpusOfPod" . }} --block;
       do sleep 5; done
+  # Workers are told to go together with their leader, which still needs them while it drains.
+  lifecycle:
+    preStop:
+      exec: {command: [bash, -c, 'while (exec 3<>"/dev/tcp/$LWS_LEADER_ADDRESS/6379"); do sleep 2; done']}
   env:
     {{- include "selfjudge.environment" . | nindent 4 }}
   resources:
