@@ -1,0 +1,87 @@
+"""What the report of swaps under load says of answers that nobody gave, and what it does not let pass."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from loadtests.swaps.costs import Round, Start
+from loadtests.swaps.inventory import Inventory
+from loadtests.swaps.load import Answer
+from loadtests.swaps.plot import draw
+from loadtests.swaps.report import Check, summarise
+from loadtests.swaps.scenario import Measured, Phase, Reread, Settings
+from loadtests.swaps.table import markdown
+from loadtests.swaps.versions import POLICY, Version
+
+VERSIONS = [Version("one", "0123"), Version("two", "CDEF")]
+HELD = Inventory(memory_mib=1000.0, loaded=2, listed=2, leases=0, cache_usage=0.0)
+GOOD = Answer(0.0, 1.0, 200, f"{POLICY}@one", f"{POLICY}@one", ("0123", "3210"), ())
+SAME = Reread(own=1e-6, other=0.2)
+SETTINGS = Settings(Path("model"), swaps=2, clients=1, best_of_n=2, requests=4, rounds=1)
+
+
+def measured(odd: Answer = GOOD, after: Inventory = HELD, reread: Reread = SAME) -> Measured:
+    answers = [GOOD._replace(started=float(number), seconds=1 + number / 100) for number in range(20)]
+    return Measured(
+        [
+            Phase("before", answers, 20.0, [], HELD),
+            Phase("swaps", [*answers, odd], 20.0, [0.1, 0.3], HELD),
+            Phase("after", answers, 20.0, [], after),
+        ],
+        [reread],
+    )
+
+
+def failing(what: Measured) -> list[str]:
+    return [check.name for check in summarise(what, VERSIONS, []).checks if not check.holds]
+
+
+def test_what_is_as_it_must_be_holds() -> None:
+    assert failing(measured()) == []
+
+
+@pytest.mark.parametrize(
+    ("odd", "name"),
+    [
+        (GOOD._replace(status=503, named="the engine is gone", texts=()), "no request fails"),
+        (GOOD._replace(status=0, named="ConnectionError", texts=()), "no request fails"),
+        (GOOD._replace(header=f"{POLICY}@two"), "every answer names one version"),
+        (GOOD._replace(texts=("0123", "012C")), "no answer mixes versions"),
+        (GOOD._replace(texts=("0123", "")), "no answer mixes versions"),
+        (GOOD._replace(named=f"{POLICY}@two", header=f"{POLICY}@two"), "no answer mixes versions"),
+        (GOOD._replace(seconds=100.0), "p99 within 1.5 of that without swaps"),
+    ],
+)
+def test_one_bad_answer_is_enough(odd: Answer, name: str) -> None:
+    assert failing(measured(odd)) == [name]
+
+
+@pytest.mark.parametrize(("reread", "holds"), [(SAME, True), (Reread(0.1, 0.2), False), (Reread(1e-6, 1e-6), False)])
+def test_judgments_must_be_those_of_the_named_version_and_of_no_other(reread: Reread, holds: bool) -> None:
+    assert (failing(measured(reread=reread)) == []) is holds
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda held: held._replace(memory_mib=1100.0),
+        lambda held: held._replace(loaded=3),
+        lambda held: held._replace(listed=3),
+        lambda held: held._replace(leases=1),
+        lambda held: held._replace(cache_usage=0.01),
+    ],
+)
+def test_what_is_left_behind_is_told(change: Callable[[Inventory], Inventory]) -> None:
+    assert len(failing(measured(after=change(HELD)))) == 1
+
+
+def test_page_and_picture(tmp_path: Path) -> None:
+    rounds = [Round(Start(8.0, 30.0, None), Start(10.0, 28.0, 27.0))]
+    report = summarise(measured(), VERSIONS, rounds)
+    page = markdown({"machine": "none"}, SETTINGS, report._replace(checks=[*report.checks, Check("x", False, "y")]))
+    assert "| x | **no** | y |" in page
+    assert "| requests to a policy, a second |  | 27.00 (27.00-27.00) |" in page
+    assert "2 swaps took 0.20 s each (median), 0.30 s at most." in page
+    draw(measured().phases, [tmp_path / "picture.svg"])
+    assert (tmp_path / "picture.svg").stat().st_size > 0
