@@ -149,6 +149,12 @@ def show_active(policy: str, former: str | None, active: str | None) -> None:
         ADAPTER_INFO.labels(policy, active).set(1)
 
 
+def expect_requests(route: str) -> None:
+    """Has a route's series there from the start."""
+    for outcome in ("ok", "client_error", "server_error", "cancelled"):
+        REQUESTS.labels(route, outcome)
+
+
 class Counting:
     """How a request that is under way will be counted, unless an exception ends it."""
 

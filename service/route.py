@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from service.errors import ApiError
-from service.metrics import Counting, count_request, outcome_of
+from service.metrics import Counting, count_request, expect_requests, outcome_of
 from service.validation import first_problem
 
 
@@ -35,6 +35,7 @@ class Route(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's extension point: the handler that parses, validates and calls the endpoint."""
         handle = super().get_route_handler()
+        expect_requests(self.path)
 
         async def handle_counted(request: Request) -> Response:
             with ExitStack() as stack:
