@@ -64,6 +64,7 @@ class AdapterExchange:
 def _write_adapter(policy: PeftModel, folder: Path) -> None:
     """What PEFT's `save_pretrained` writes, but for the model card, which takes it longer than all the rest."""
     config = policy.active_peft_config
+    config.base_model_name_or_path = config.base_model_name_or_path or policy.get_base_model().name_or_path
     trains, config.inference_mode = config.inference_mode, True
     try:
         config.save_pretrained(str(folder))

@@ -31,8 +31,8 @@ def test_each_gets_what_is_due(make_policy: Callable[[], PeftModel], tmp_path: P
 def test_the_files_are_those_that_peft_writes(make_policy: Callable[[], PeftModel], tmp_path: Path) -> None:
     policy = make_policy()
     policy.active_peft_config.task_type = "CAUSAL_LM"  # without which PEFT notes the model's class
-    policy.save_pretrained(str(tmp_path / "peft"))
     AdapterExchange(policy, tmp_path, Accelerator(cpu=True), [Taker(lambda path: path, 1, last=False)]).hand_over(0)
+    policy.save_pretrained(str(tmp_path / "peft"))
     ours, theirs = (
         {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("step-00000000", "peft")
     )
