@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from training.commands.run_arguments import add_config_arguments
+
 NAME = "judge"
 HELP = "measure a judge on preference pairs"
 DESCRIPTION = (
@@ -16,11 +18,8 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--config", default="evaluate-judge", help="YAML file, or the name of one that ships")
-    parser.add_argument(
-        "--output", type=Path, default=Path("build", "evaluation", "judge"), help="folder of the report"
-    )
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="replaces a value of the configuration")
+    output = Path("build", "evaluation", "judge")
+    add_config_arguments(parser, config="evaluate-judge", output=output, holds="report")
 
 
 def run(options: argparse.Namespace) -> int:

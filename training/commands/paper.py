@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from training.commands.arguments import positive
+from training.commands.run_arguments import add_config_arguments
 
 NAME = "paper"
 HELP = "train the paper's comparisons in miniature, and report on its claims"
@@ -16,11 +17,9 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--config", default="paper", help="YAML file, or the name of one that ships")
+    add_config_arguments(parser, config="paper", output=Path("docs", "results"), holds="report")
     parser.add_argument("--work", type=Path, default=Path("build", "paper"), help="folder of models and measurements")
-    parser.add_argument("--output", type=Path, default=Path("docs", "results"), help="folder of the report")
     parser.add_argument("--workers", type=positive, default=2, help="stages at a time, each on a core of its own")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="replaces a value of the configuration")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,13 +1,19 @@
-"""What the commands that train a policy ask for: a configuration, a folder for the run, or a dry run."""
+"""What commands ask for that work by a configuration: the configuration, a folder for what they write, a dry run."""
 
 import argparse
 from pathlib import Path
 
 
-def add_run_arguments(parser: argparse.ArgumentParser, *, config: str, output: str) -> None:
-    """Options with these defaults."""
+def add_config_arguments(parser: argparse.ArgumentParser, *, config: str, output: Path, holds: str) -> None:
+    """Options with these defaults; ``holds`` is what the folder is for."""
     parser.add_argument("--config", default=config, help="YAML file, or the name of one that ships")
-    parser.add_argument("--output", type=Path, default=Path("build", output), help="folder of the run")
+    parser.add_argument("--output", type=Path, default=output, help=f"folder of the {holds}")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="replaces a value of the configuration")
+
+
+def add_run_arguments(parser: argparse.ArgumentParser, *, config: str, output: str) -> None:
+    """The same for commands that train."""
+    add_config_arguments(parser, config=config, output=Path("build", output), holds="run")
     parser.add_argument(
         "--dry-run",
         action="store_true",
@@ -18,4 +24,3 @@ def add_run_arguments(parser: argparse.ArgumentParser, *, config: str, output: s
     parser.add_argument(
         "--tokenizer", type=Path, default=Path("models", "selfjudge-tiny"), help="tokenizer folder for the dry run"
     )
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="replaces a value of the configuration")

@@ -4,15 +4,36 @@ The tournament is `selfjudge`'s; this file only carries verdicts to it.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from selfjudge import Comparison, Contest, Match, Tournament
-from training.data.records import Messages
-from training.evaluation.judges import Judge
+from selfjudge import Comparison, Contest, Conversation, Match, Tournament, Winner
+
+
+class Outcome(Protocol):
+    """What a contest needs of a verdict."""
+
+    @property
+    def winner(self) -> Winner:
+        """A: the first response."""
+        ...
+
+    @property
+    def probability_a(self) -> float:
+        """P(the first response is better)."""
+        ...
+
+
+class Referee(Protocol):
+    """A judge of any kind."""
+
+    def verdicts(self, comparisons: Sequence[Comparison]) -> Sequence[Outcome]:
+        """One for each comparison, in the order given."""
+        ...
 
 
 def winners(
-    judge: Judge,
-    conversations: Sequence[Messages],
+    judge: Referee,
+    conversations: Sequence[Conversation],
     groups: Sequence[Sequence[str]],
     seed: int,
     kind: Callable[..., Contest] = Tournament,

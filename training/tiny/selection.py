@@ -1,7 +1,6 @@
 """Ways to pick one of N samples, compared on the same samples: tournament, round robin, majority vote, best of N.
 
-The contests are ``selfjudge``'s own, judged by the model. All prompts advance together, so that the matches of a round
-are judged in one batch.
+The contests are ``selfjudge``'s own, judged by the model.
 """
 
 import random
@@ -9,7 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import combinations
 
-from selfjudge import Comparison, Contest, Match, Tournament
+from selfjudge import Contest, Tournament
+from training.evaluation.contests import winners
 from training.tiny.judge import Judge
 
 Groups = Sequence[Sequence[str]]
@@ -24,31 +24,7 @@ def contest_winners(
     kind: Callable[..., Contest] = Tournament,
 ) -> list[str]:
     """The winner of each prompt's contest."""
-    contests = [kind(len(group), seed=seed + number) for number, group in enumerate(groups)]
-    for contest in contests:
-        for candidate in range(contest.n):
-            contest.arrive(candidate)
-    while open_matches := _ready(contests, groups):
-        comparisons = [
-            Comparison(prompts[number], groups[number][match.first], groups[number][match.second])
-            for number, match in open_matches
-        ]
-        for (number, match), verdict in zip(open_matches, judge.verdicts(comparisons), strict=True):
-            contests[number].report(match, verdict.winner, verdict.probability_a)
-    return [group[contest.ranking()[0]] for contest, group in zip(contests, groups, strict=True)]
-
-
-def _ready(contests: Sequence[Contest], groups: Groups) -> list[tuple[int, Match]]:
-    """Every match that needs the judge; those between equal texts are settled on the way."""
-    waiting = []
-    for number, contest in enumerate(contests):
-        while matches := contest.ready():
-            for match in matches:
-                if groups[number][match.first] == groups[number][match.second]:
-                    contest.report(match, "tie", 0.5, "identical")
-                else:
-                    waiting.append((number, match))
-    return waiting
+    return [group[best] for group, best in zip(groups, winners(judge, prompts, groups, seed, kind), strict=True)]
 
 
 def majority_votes(groups: Groups, seed: int) -> list[str]:
