@@ -46,6 +46,7 @@ mount --make-rprivate /
 mount --bind "$1" "$1"
 mount --rbind /dev "$1/dev"
 mount -t proc proc "$1/proc"
+mount -t sysfs -o ro sysfs "$1/sys"
 mount -t tmpfs -o mode=1777 tmp "$1/tmp"
 mount -o remount,bind,ro "$1"
 root=$1; user=$2; shift 2
