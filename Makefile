@@ -45,7 +45,7 @@ tools: ## Put helm, promtool and Prometheus into build/tools, for the tests of w
 chart: set-up-dev tools ## Rewrite what is derived from the chart and the settings: read the difference.
 	@$(BIN)/python -m tests.deploy.rewrite
 
-image: ## Build the CPU image with buildah, and have its container answer: a quarter of an hour.
+image: ## Build the CPU image with buildah, and have its container answer.
 	@$(PYTHON) scripts/check_image.py
 
 set-up:
