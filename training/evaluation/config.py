@@ -10,6 +10,11 @@ from training.rollouts.base import Sampling
 from training.run.config import Section
 
 
+def _folder_name(folder: Path) -> str:
+    """A folder's own name; that of the run where it is what a run leaves behind, always called the same."""
+    return folder.parent.name if folder.name in ("model", "adapter") and folder.parent.name else folder.name
+
+
 class JudgeSource(Section):
     """Who judges."""
 
@@ -26,6 +31,11 @@ class JudgeSource(Section):
     """Environment variable that holds the API key; no key is sent where there is none."""
     max_tokens: PositiveInt = 1024
     """Longest answer of a `chat` judge."""
+
+    @property
+    def name(self) -> str:
+        """What reports call the judge."""
+        return self.model or (_folder_name(Path(self.at)) if self.kind == "folder" else self.at)
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Self:
@@ -50,6 +60,12 @@ class PolicySource(Section):
     """Name of the model at the address."""
     key_variable: str | None = None
     """Environment variable that holds the API key; no key is sent where there is none."""
+
+    @property
+    def name(self) -> str:
+        """What outputs and reports call the policy."""
+        name = self.model or _folder_name(Path(self.at))
+        return f"{name}+{_folder_name(self.adapter)}" if self.adapter else name
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Self:

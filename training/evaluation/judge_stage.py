@@ -5,6 +5,7 @@ from pathlib import Path
 
 from training.data.records import PreferencePair
 from training.evaluation.config import JudgeConfig
+from training.evaluation.journal import JOURNAL, Journal
 from training.evaluation.judge_evaluation import evaluate_judge
 from training.evaluation.judge_report import judge_report
 from training.evaluation.judge_sets import held_out_pairs, llmbar_pairs, preference_pairs
@@ -16,15 +17,18 @@ from training.run.folder import RunFolder
 def run_judge_evaluation(config: JudgeConfig, output: Path) -> list[Path]:
     """Judge every set, write the report into ``output``, and return the paths of its files.
 
-    Malformed rows of preference files are counted and shown on stderr. Raises ConfigError where ``output`` holds an
-    evaluation with another configuration, DataError, EndpointError, FileNotFoundError, ValueError for an empty set.
+    Goes on where it was killed. Malformed rows of preference files are counted and shown on stderr. Raises ConfigError
+    where ``output`` holds an evaluation with another configuration, DataError, EndpointError, FileNotFoundError,
+    ValueError for an empty set.
     """
     folder = RunFolder.open(output, config, seed=config.seed)
-    with Sources() as sources:
+    journal = Journal(folder.path / JOURNAL)
+    with Sources(journal) as sources:
         panel = sources.panel(config.judge)
         results = {name: evaluate_judge(panel, pairs) for name, pairs in _sets(config, sources).items()}
-    name = config.judge.model or Path(config.judge.at).name
-    return write_report(judge_report(name, results, config.model_dump(mode="json")), folder.path)
+    paths = write_report(judge_report(config.judge.name, results, config.model_dump(mode="json")), folder.path)
+    journal.remove()
+    return paths
 
 
 def _sets(config: JudgeConfig, sources: Sources) -> dict[str, list[PreferencePair]]:

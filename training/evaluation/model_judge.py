@@ -56,8 +56,8 @@ class ModelJudge:
 
     def verdicts(self, comparisons: Sequence[Comparison]) -> list[Judgment]:
         """A judgment of each comparison, in the order given."""
-        judgments = []
-        for start in tqdm(range(0, len(comparisons), CHUNK), "judging", unit="batch", leave=False):
+        judgments, starts = [], range(0, len(comparisons), CHUNK)
+        for start in tqdm(starts, "judging", unit="batch", leave=False, disable=len(starts) == 1):
             judgments += self._judged(comparisons[start : start + CHUNK])
         return judgments
 

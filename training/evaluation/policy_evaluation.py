@@ -21,7 +21,9 @@ class AnswerFigures(NamedTuple):
     repetition: Estimate
     """Mean share of repeated 4-grams."""
     unfinished: Estimate
-    """Share cut off by the limit of new tokens."""
+    """Share cut off by the limit of new tokens, or too long to be answered to the end."""
+    too_long: int
+    """Questions with a turn for which the model's context had no room: it was not asked, nor those behind it."""
     exact_match: ExactMatch | None
     """Where every question can be checked."""
 
@@ -46,5 +48,6 @@ def answer_figures(questions: Sequence[Question], answers: Sequence[Answer]) -> 
         length=bootstrap([float(len(text)) for text in texts]),
         repetition=bootstrap([repetition(text) for text in texts]),
         unfinished=over_questions([float(not answer.finished) for answer in answers]),
+        too_long=sum(not answer.fits for answer in answers),
         exact_match=exact_match(questions, texts) if checkable else None,
     )

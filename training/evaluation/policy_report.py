@@ -10,7 +10,8 @@ from training.evaluation.win_rate import WinRate
 
 ANSWERS_NOTE = (
     "One answer to each question. Length in characters; repetition: share of 4-grams of words that come again; "
-    "unfinished: cut off by the limit of new tokens."
+    "unfinished: cut off by the limit of new tokens, or too long; too long: questions with a turn for which the "
+    "model's context had no room, so that neither it nor those behind it were asked."
 )
 WIN_RATE_NOTE = (
     "Share of questions whose answer beats the baseline's in the judge's eyes, both orders averaged, a tie counting "
@@ -26,6 +27,8 @@ def policy_report(result: PolicyEvaluation, setting: Mapping[str, object]) -> Re
     """The report of one policy on one set of questions."""
     tables, plots = _answers(result.generator, result.answers)
     summary = [f"{result.generator} answered {result.answers.questions:,} questions."]
+    if result.answers.too_long:
+        summary.append(f"{result.answers.too_long:,} of them have a turn that is too long for its context.")
     if result.comparison:
         won = result.comparison.win_rate
         summary.append(
@@ -47,8 +50,15 @@ def policy_report(result: PolicyEvaluation, setting: Mapping[str, object]) -> Re
 
 
 def _answers(generator: str, figures: AnswerFigures) -> tuple[list[Table], list[Plot]]:
-    columns = ["policy", "questions", "length", "4-gram repetition", "unfinished"]
-    row: list[object] = [generator, figures.questions, figures.length, figures.repetition, figures.unfinished]
+    columns = ["policy", "questions", "length", "4-gram repetition", "unfinished", "too long"]
+    row: list[object] = [
+        generator,
+        figures.questions,
+        figures.length,
+        figures.repetition,
+        figures.unfinished,
+        figures.too_long,
+    ]
     if figures.exact_match is None:
         return [Table("Answers", ANSWERS_NOTE, columns, [row])], []
     tables = [Table("Answers", ANSWERS_NOTE, [*columns, "exact match"], [[*row, figures.exact_match.overall]])]

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from training.evaluation.config import PolicyConfig, PolicySource
+from training.evaluation.config import PolicyConfig
 from training.evaluation.exact_match import held_out_questions
+from training.evaluation.journal import JOURNAL, Journal
 from training.evaluation.judges import Judge
 from training.evaluation.outputs import Outputs, load_outputs, write_outputs
 from training.evaluation.policies import Answer, answer_questions
@@ -32,7 +33,8 @@ class _Answered(NamedTuple):
 def run_policy_evaluation(config: PolicyConfig, output: Path) -> list[Path]:
     """Have questions answered, measure the answers, and write report and outputs into ``output``; returns the paths.
 
-    Outputs are in AlpacaEval's format: `outputs.json`, and for each N of a sweep `outputs-best-of-N.json`. Raises
+    Goes on where it was killed. Outputs are in AlpacaEval's format: `outputs.json`, and for each N of a sweep
+    `outputs-best-of-N.json`. Raises
     ConfigError where ``output`` holds an evaluation with another configuration, QuestionError, EndpointError,
     PromptError, FileNotFoundError.
     """
@@ -41,7 +43,8 @@ def run_policy_evaluation(config: PolicyConfig, output: Path) -> list[Path]:
         load_questions(config.questions) if config.questions else held_out_questions(config.held_out, config.seed)
     )
     baseline = load_outputs(config.baseline, questions) if config.baseline else None
-    with Sources() as sources:
+    journal = Journal(folder / JOURNAL)
+    with Sources(journal) as sources:
         judge = _judge(config, sources, questions)
         answered = _answer(config, sources, questions)
         comparison = compare_outputs(judge, questions, answered.outputs, baseline) if baseline else None
@@ -57,13 +60,9 @@ def run_policy_evaluation(config: PolicyConfig, output: Path) -> list[Path]:
     for size, texts in sweep.picks.items() if sweep else ():
         paths.append(folder / f"outputs-best-of-{size}.json")
         write_outputs(paths[-1], questions, Outputs(f"{answered.generator}-best-of-{size}", texts))
-    return [*paths, *write_report(policy_report(result, config.model_dump(mode="json")), folder)]
-
-
-def generator_name(source: PolicySource) -> str:
-    """What a policy is called in outputs and reports."""
-    name = source.model or Path(source.at).name
-    return f"{name}+{source.adapter.name}" if source.adapter else name
+    paths += write_report(policy_report(result, config.model_dump(mode="json")), folder)
+    journal.remove()
+    return paths
 
 
 def _judge(config: PolicyConfig, sources: Sources, questions: Sequence[Question]) -> Judge:
@@ -77,7 +76,7 @@ def _answer(config: PolicyConfig, sources: Sources, questions: Sequence[Question
         given = load_outputs(Path(config.policy.at), questions)
         return _Answered(given.generator, [Answer(text, finished=True) for text in given.texts])
     answers = answer_questions(sources.policy(config.policy), questions, config.decoding.sampling, config.seed)
-    return _Answered(generator_name(config.policy), answers)
+    return _Answered(config.policy.name, answers)
 
 
 def _sweep(

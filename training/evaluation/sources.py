@@ -10,7 +10,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from selfjudge import JudgmentTemplate, load_templates
 from training.evaluation.chat_judge import ChatPanel
 from training.evaluation.config import JudgeSource, PolicySource
+from training.evaluation.journal import Journal
 from training.evaluation.judges import Panel
+from training.evaluation.kept import KeptPanel, KeptPolicy
 from training.evaluation.model_judge import ModelPanel
 from training.evaluation.policies import ModelPolicy, Policy, ServerPolicy
 from training.evaluation.server_judge import ServerPanel
@@ -20,9 +22,10 @@ from training.run.endpoint import Endpoint
 
 
 class Sources:
-    """A context manager, as it holds connections."""
+    """A context manager, as it holds connections. What its policies and judges say is kept in the journal."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
         self._stack = ExitStack()
         self._models: dict[tuple[str, Path | None], HuggingFaceRollOuts] = {}
 
@@ -31,6 +34,9 @@ class Sources:
 
         Raises ConfigError for an unknown template, EndpointError, FileNotFoundError.
         """
+        return KeptPanel(self._panel(source, adapter), self._journal, _identity(source))
+
+    def _panel(self, source: JudgeSource, adapter: Path | None) -> Panel:
         if source.kind == "server":
             return ServerPanel(self._endpoint(source.at, source.key_variable), source.template, source.model)
         template = find_template(source.template)
@@ -43,6 +49,9 @@ class Sources:
 
     def policy(self, source: PolicySource) -> Policy:
         """Who answers. Raises EndpointError, FileNotFoundError, AdapterError."""
+        return KeptPolicy(self._policy(source), self._journal, _identity(source))
+
+    def _policy(self, source: PolicySource) -> Policy:
         if source.kind == "server":
             return ServerPolicy(self._endpoint(source.at, source.key_variable), str(source.model))
         return ModelPolicy(self._model(source.at, source.adapter))
@@ -71,6 +80,19 @@ class Sources:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+
+def _identity(source: JudgeSource | PolicySource) -> str:
+    """What tells it from others, and a folder from what it was before it changed."""
+    adapter = source.adapter if isinstance(source, PolicySource) else None
+    folders = [Path(source.at), adapter] if source.kind == "folder" else []
+    files = [
+        (file.name, file.stat().st_size, file.stat().st_mtime_ns)
+        for folder in folders
+        if folder is not None
+        for file in sorted(folder.iterdir())
+    ]
+    return f"{source.model_dump_json()} {files}"
 
 
 def _load(folder: Path, adapter: Path | None) -> HuggingFaceRollOuts:

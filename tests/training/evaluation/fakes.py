@@ -43,8 +43,13 @@ class Preferring:
 class Counting:
     """A policy whose samples to a conversation are 0, 1, 2, ... behind the last thing said to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: int = 1000) -> None:
         self.asked: list[Messages] = []
+        self._context = context
+        """In characters."""
+
+    def fits(self, conversations: Sequence[Messages], new_tokens: int) -> list[bool]:
+        return [sum(len(turn["content"]) for turn in one) + new_tokens <= self._context for one in conversations]
 
     def sample(
         self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int

@@ -6,6 +6,7 @@ import pytest
 
 from selfjudge import Comparison
 from training.evaluation.config import JudgeSource, PolicySource
+from training.evaluation.journal import JOURNAL, Journal
 from training.evaluation.sources import Sources
 from training.rollouts.base import Sampling
 
@@ -14,8 +15,8 @@ PROMPT = "Sort these letters: QDBA"
 
 
 @pytest.fixture(scope="module")
-def sources() -> Sources:
-    return Sources()
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
+    return Sources(Journal(tmp_path_factory.mktemp("evaluation") / JOURNAL))
 
 
 def source(template: str = "ultrafeedback") -> JudgeSource:
@@ -69,3 +70,10 @@ def test_a_policy_and_its_judge_are_one_copy_of_the_weights(sources: Sources, mo
     assert answer.finished
     [judgment] = sources.own_panel(own, "ultrafeedback").under(None).verdicts([Comparison(PROMPT, "ABDQ", "QDBA")])
     assert judgment.winner == "A"
+
+
+def test_a_model_folder_knows_what_its_context_has_no_room_for(sources: Sources) -> None:
+    policy = sources.policy(PolicySource(kind="folder", at=str(MODEL)))
+    short, long = [{"role": "user", "content": PROMPT}], [{"role": "user", "content": "QDBA " * 2000}]
+    assert policy.fits([short, long], 8) == [True, False]
+    assert policy.fits([short], 2000) == [False]

@@ -8,6 +8,7 @@ import pytest
 from tests.training.evaluation.fakes import Counting, Preferring, endpoint
 from training.evaluation.outputs import Outputs
 from training.evaluation.policies import Answer, ServerPolicy, answer_questions
+from training.evaluation.policy_evaluation import answer_figures
 from training.evaluation.questions import Question
 from training.evaluation.win_rate import compare_outputs
 from training.rollouts.base import Sampling
@@ -43,6 +44,17 @@ def test_a_question_of_several_turns_is_a_dialogue() -> None:
         {"role": "assistant", "content": "a 0"},
         {"role": "user", "content": "b"},
     ]
+
+
+def test_a_dialogue_that_outgrows_the_context_ends_there_and_is_counted() -> None:
+    policy = Counting(context=20)
+    questions = [Question(("a", "b" * 20, "c")), Question(("d" * 20,)), Question(("e", "f"))]
+    long, hopeless, whole = answer_questions(policy, questions, SAMPLING, seed=0)
+    assert long == Answer(f"a 0\n\nUser: {'b' * 20}\n\nAssistant: \n\nUser: c\n\nAssistant: ", False, fits=False)
+    assert hopeless == Answer("", finished=False, fits=False)
+    assert whole.fits
+    assert [conversation[-1]["content"] for conversation in policy.asked] == ["a", "e", "f"]
+    assert answer_figures(questions, [long, hopeless, whole]).too_long == 2
 
 
 def test_a_server_is_asked_for_samples() -> None:

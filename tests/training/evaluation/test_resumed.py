@@ -1,0 +1,78 @@
+"""A killed evaluation goes on where it was, and ends with the report of one that was not."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from training.evaluation.config import JudgeConfig, PolicyConfig
+from training.evaluation.journal import JOURNAL
+from training.evaluation.judge_stage import run_judge_evaluation
+from training.evaluation.model_judge import ModelJudge
+from training.evaluation.policies import ModelPolicy
+from training.evaluation.policy_stage import run_policy_evaluation
+
+SHIPPED = {"kind": "folder", "at": "models/selfjudge-tiny"}
+
+
+class Killed(BaseException):
+    """In place of a signal."""
+
+
+def dying(call: Callable[..., object], after: int) -> Callable[..., object]:
+    calls = iter(range(after))
+
+    def wrapper(*arguments: object, **options: object) -> object:
+        if next(calls, None) is None:
+            raise Killed
+        return call(*arguments, **options)
+
+    return wrapper
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_killed_evaluation_of_a_policy_ends_with_the_same_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.evaluation.policies.CHUNK", 4)
+    config = PolicyConfig.model_validate(
+        {
+            "seed": 0,
+            "policy": SHIPPED,
+            "held_out": 6,
+            "decoding": {"max_new_tokens": 8},
+            "judge": {"kind": "truth"},
+            "sweep": {"sizes": [1, 2]},
+        }
+    )
+    run_policy_evaluation(config, tmp_path / "whole")
+    for after in (1, 2, 4):
+        with monkeypatch.context() as patch:
+            patch.setattr(ModelPolicy, "sample", dying(ModelPolicy.sample, after))
+            with pytest.raises(Killed):
+                run_policy_evaluation(config, tmp_path / "killed")
+        assert (tmp_path / "killed" / JOURNAL).is_file()
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelPolicy, "sample", dying(ModelPolicy.sample, 1))  # of eight batches, seven are there
+        run_policy_evaluation(config, tmp_path / "killed")
+    assert files(tmp_path / "killed") == files(tmp_path / "whole")
+
+
+def test_a_killed_evaluation_of_a_judge_ends_with_the_same_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.evaluation.model_judge.CHUNK", 3)
+    held_out = {"questions": 8, "samples": 2, "policy": SHIPPED, "decoding": {"max_new_tokens": 8}}
+    config = JudgeConfig.model_validate({"seed": 0, "judge": SHIPPED, "held_out": held_out})
+    run_judge_evaluation(config, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelJudge, "verdicts", dying(ModelJudge.verdicts, 1))
+        with pytest.raises(Killed):
+            run_judge_evaluation(config, tmp_path / "killed")
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelPolicy, "sample", dying(ModelPolicy.sample, 0))
+        run_judge_evaluation(config, tmp_path / "killed")
+    assert files(tmp_path / "killed") == files(tmp_path / "whole")
