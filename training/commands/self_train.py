@@ -9,7 +9,7 @@ HELP = "train a JSFT model on its own judgments of its own samples"
 DESCRIPTION = (
     "On-policy self-training (section 3.2): per prompt two samples of the policy, judged in both orders by the frozen "
     "reference, teach a LoRA adapter. Configurations that ship: self-train-hh, self-train-ultrafeedback, "
-    "self-train-ultrafeedback-pr (7B models, the paper's hyper-parameters) and self-train-tiny (the model that ships). "
+    "self-train-ultrafeedback-p, self-train-ultrafeedback-pr (7B models, the paper's hyper-parameters) and self-train-tiny (the model that ships). "
     "An interrupted run goes on from its last checkpoint. Writes adapter/ and model/ (merged; a folder for each "
     "iteration where there are several), config.yaml, metrics.jsonl and TensorBoard's events. Several processes: "
     "accelerate launch --multi_gpu --no_python selfjudge-train self-train ..."

@@ -10,7 +10,7 @@ from selfjudge import load_templates
 from training.jsft.config import JsftConfig, Lora, Optimisation
 from training.run.config import ConfigError, load_config, recipe_path
 
-PAPERS = ("hh", "ultrafeedback", "ultrafeedback-pr")
+PAPERS = ("hh", "ultrafeedback", "ultrafeedback-p", "ultrafeedback-pr")
 
 
 @pytest.mark.parametrize("name", [*PAPERS, "jsft-tiny"])

@@ -13,7 +13,7 @@ def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
 
 
-@pytest.mark.parametrize("name", ["hh", "ultrafeedback", "ultrafeedback-pr"])
+@pytest.mark.parametrize("name", ["hh", "ultrafeedback", "ultrafeedback-p", "ultrafeedback-pr"])
 def test_recipes_for_7b_pass(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["jsft", "--config", name, "--dry-run", "--output", str(tmp_path / "run")]) == 0
     said = capsys.readouterr().out

@@ -10,7 +10,8 @@ from training.cli import main
 from training.run.config import load_config, recipe_path
 from training.self_training.config import SelfTrainingConfig
 
-SELF_TRAINING = ("self-train-hh", "self-train-ultrafeedback", "self-train-ultrafeedback-pr")
+DATA = ("hh", "ultrafeedback", "ultrafeedback-p", "ultrafeedback-pr")
+SELF_TRAINING = tuple(f"self-train-{name}" for name in DATA)
 OFFLINE = ("offline-hh", "offline-ultrafeedback")
 
 
@@ -57,3 +58,10 @@ def test_a_dry_run_refuses_what_the_run_would(tmp_path: Path, capsys: pytest.Cap
     assert "'lama'" in capsys.readouterr().err
     assert main(["self-train", "--dry-run", "--tokenizer", str(tmp_path)]) == 2
     assert "no tokenizer there" in capsys.readouterr().err
+
+
+def test_the_judge_asks_as_jsft_taught_it() -> None:
+    for name in DATA:
+        taught, asks = (yaml.safe_load(recipe_path(each).read_text("utf-8")) for each in (name, f"self-train-{name}"))
+        assert asks["judge"]["template"] == taught["data"]["template"]
+        assert asks["model"] == f"build/jsft-{name}/model"
