@@ -8,7 +8,7 @@ NAME = "jsft"
 HELP = "fine-tune a model to answer and to judge (JSFT)"
 DESCRIPTION = (
     "Judge-augmented supervised fine-tuning (section 3.1) on demonstrations and preference pairs. Configurations that "
-    "ship: hh, ultrafeedback, ultrafeedback-pr (7B models, the paper's hyper-parameters) and jsft-tiny (the model that "
+    "ship: hh, ultrafeedback, ultrafeedback-p, ultrafeedback-pr (7B, the paper's values) and jsft-tiny (the model that "
     "ships). Your own preference file: jsft start.path=MODEL start.architecture=llama "
     "data.pairs='[{format: preferences, path: FILE}]' data.demonstrations='[{format: preferences, path: FILE}]'. "
     "An interrupted run goes on from its last checkpoint. Writes model/, config.yaml, metrics.jsonl and TensorBoard's "
