@@ -150,8 +150,8 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
         serving(folder / "log", *arguments, key="user", environment=environment) as server,
         scraping(server, folder) as prometheus,
     ):
-        activation = {"json": {"version": version}, "headers": ADMIN, "timeout": 60}
-        httpx.post(f"{server.url}/v1/adapters/chat/activate", **activation).raise_for_status()
+        activate = f"{server.url}/v1/adapters/chat/activate"
+        httpx.post(activate, json={"version": version}, headers=ADMIN, timeout=60).raise_for_status()
         have_traffic(server)
         time.sleep(3)  # two scrapes more
         yield Observed(server, collector, prometheus)
