@@ -25,6 +25,7 @@ class Server(NamedTuple):
     log: Path
     client: openai.OpenAI
     """The stock client, without retries: a first failure is a failure."""
+    process: subprocess.Popen[bytes]
 
     def http(self) -> httpx.Client:
         """A plain client that bears the key."""
@@ -67,7 +68,7 @@ def serving(log: Path, *flags: str, key: str = "", environment: Mapping[str, str
     try:
         wait_until_ready(url, process, log)
         with openai.OpenAI(base_url=f"{url}/v1", api_key=key or "none", max_retries=0) as client:
-            yield Server(url, key, "selfjudge-tiny", log, client)
+            yield Server(url, key, "selfjudge-tiny", log, client, process)
     finally:
         process.terminate()
         try:
