@@ -1,0 +1,63 @@
+"""SIGTERM under load: everything that was accepted is answered, what comes later is refused, and the exit is clean."""
+
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
+import pytest
+
+from tests.end_to_end.load import ask
+from tests.end_to_end.serving import serving
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+TOURNAMENTS = 8
+LONG = {"best_of_n": 64, "max_tokens": 400, "ignore_eos": True, "stream": True}
+
+
+def under_way(url: str) -> int:
+    """Tournaments that run, and requests that wait for admission."""
+    names = ("selfjudge_tournaments_running ", "selfjudge_queue_length ")
+    lines = httpx.get(f"{url}/metrics").text.splitlines()
+    return int(sum(float(line.split()[1]) for line in lines if line.startswith(names)))
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_what_was_accepted_is_finished_and_a_second_signal_ends_the_rest_with_an_answer(tmp_path: Path) -> None:
+    # Room for all at once, so that the long one is under way too.
+    with serving(tmp_path / "log", "--max-candidates", "512") as server, ThreadPoolExecutor(TOURNAMENTS + 1) as pool:
+        url, family = server.url, psutil.Process(server.process.pid).children(recursive=True)
+        streams = [bool(index % 2) for index in range(TOURNAMENTS)]
+        accepted = [pool.submit(ask, url, best_of_n=16, stream=stream) for stream in streams]
+        long = pool.submit(ask, url, **LONG)
+        until(lambda: under_way(url) == TOURNAMENTS + 1)
+        server.process.send_signal(signal.SIGTERM)
+
+        until(lambda: httpx.get(f"{url}/ready").status_code == httpx.codes.SERVICE_UNAVAILABLE)
+        assert httpx.get(f"{url}/live").is_success
+        refused = httpx.post(f"{url}/v1/chat/completions", json={"messages": [], "best_of_n": 2})
+        assert refused.status_code == httpx.codes.SERVICE_UNAVAILABLE
+        assert (refused.headers["Retry-After"], refused.headers["Connection"]) == ("1", "close")
+
+        outcomes = [one.result() for one in accepted]
+        assert [outcome for outcome in outcomes if not (outcome.status == httpx.codes.OK and outcome.answered)] == []
+        assert not any('"error"' in outcome.text for outcome in outcomes)
+
+        assert not long.done(), long.result()
+        server.process.send_signal(signal.SIGTERM)
+        assert long.result().answered
+        assert '"code": 503' in long.result().text
+        assert server.process.wait(timeout=60) == 0
+        _, alive = psutil.wait_procs(family, timeout=20)
+        assert alive == []
+    assert server.log.read_text().rstrip().splitlines()[-1].endswith("stopped")
