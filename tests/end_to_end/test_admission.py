@@ -31,7 +31,8 @@ def full(server: Server) -> Iterator[None]:
     body = {"messages": MESSAGES, "best_of_n": 8, "stream": True, "max_tokens": 900, "ignore_eos": True}
     with server.http() as client, client.stream("POST", "/v1/chat/completions", json=body) as answer:
         assert answer.status_code == httpx.codes.OK
-        next(answer.iter_bytes())
+        pieces = answer.iter_bytes()  # forgotten, it would hang up
+        next(pieces)
         yield
 
 
