@@ -1,13 +1,17 @@
-"""Policies on vLLM's generating routes, stood for by an application that answers with the body that reached it."""
+"""Policies on vLLM's generating routes, stood for by an application that answers with the body that reached it.
+
+As those do, it ends when its client hangs up.
+"""
 
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
+from vllm.entrypoints.serve.utils.api_utils import with_cancellation
 
 from service.adapters.registry import Key
 from service.other_policies import PoliciesMiddleware
@@ -33,14 +37,18 @@ def app(adapted: Adapted) -> FastAPI:
     app.state.asked, app.state.go_on = asyncio.Event(), asyncio.Event()
     app.state.go_on.set()
 
-    @app.post("/{path:path}")
-    async def echo(request: Request) -> dict[str, Any]:
-        body = await request.body()
-        request.app.state.asked.set()
-        await request.app.state.go_on.wait()
+    @app.post("/{path:path}", response_model=None)
+    @with_cancellation  # type: ignore[untyped-decorator]  # vLLM leaves it untyped
+    async def echo(body: Annotated[bytes, Depends(body_of)], raw_request: Request) -> dict[str, Any]:
+        raw_request.app.state.asked.set()
+        await raw_request.app.state.go_on.wait()
         return {"body": body.decode()}
 
     return app
+
+
+async def body_of(request: Request) -> bytes:
+    return await request.body()
 
 
 async def post(app: FastAPI, path: str = PATH, **body: object) -> httpx.Response:
@@ -84,14 +92,15 @@ async def test_users_stay_with_a_canary(app: FastAPI, adapted: Adapted) -> None:
 
 @pytest.mark.parametrize("hangs_up", [False, True])
 async def test_a_request_holds_its_version(app: FastAPI, adapted: Adapted, hangs_up: bool) -> None:
-    key = Key("chat", adapted.versions[0])
+    key, leave = Key("chat", adapted.versions[0]), asyncio.Event()
     app.state.go_on.clear()
     asking = asyncio.create_task(
-        hang_up(app, PATH, b'{"model": "chat"}', app.state.asked.wait()) if hangs_up else post(app, model="chat")
+        hang_up(app, PATH, b'{"model": "chat"}', leave.wait()) if hangs_up else post(app, model="chat")
     )
     await app.state.asked.wait()
+    await settle()
     assert adapted.replica.adapters.in_flight(key) == 1
-    app.state.go_on.set()
+    (leave if hangs_up else app.state.go_on).set()
     await asking
     await settle()
     assert adapted.replica.adapters.in_flight(key) == 0
