@@ -9,7 +9,8 @@
    brings nothing or somebody is refused.
 2. Overload: arrivals at random times, ten times as many as that capacity, whatever becomes of them; nobody comes back.
 3. A crowd: as many requests as the server can answer in some seconds, within a fraction of that time. Whoever is
-   refused waits as long as it was told, and comes back until it is answered.
+   refused waits as long as it was told, and comes back until it is answered. It begins once those refused before would
+   have come back, whom the server still takes into account.
 
 Generator and server share the machine. Faults and long runs are not here.
 """

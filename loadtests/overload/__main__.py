@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from loadtests.machine import describe, load_average
 from loadtests.overload import figures, report
-from loadtests.overload.phases import Asker, Workload, closed_loops, crowd, open_loop
+from loadtests.overload.phases import Asker, Workload, closed_loops, crowd, open_loop, until_forgotten
 from loadtests.server import running_server
 from loadtests.workload import Sampling, draw_jobs
 
@@ -47,6 +47,7 @@ async def _measure(args: argparse.Namespace, flags: list[str]) -> report.Measure
             capacity = figures.at_capacity(levels)
             offered = args.times * capacity.throughput
             replies = await open_loop(asker, offered, args.seconds, _SEED)
+            await until_forgotten(asker, replies)
             visitors = await crowd(asker, offered, args.crowd_seconds / args.times, _SEED)
     return report.Measured(
         levels,

@@ -123,6 +123,12 @@ async def crowd(asker: Asker, rate: float, seconds: float, seed: int) -> list[li
     return await _arrivals(asker, rate, seconds, seed, visit)
 
 
+async def until_forgotten(asker: Asker, replies: Sequence[Reply]) -> None:
+    """Waits for the last time that a phase's refused ones were told; until then the server tells others later ones."""
+    told = [reply.sent + reply.seconds + reply.retry_after for reply in replies if reply.retry_after is not None]
+    await asyncio.sleep(max([0.0, *(at - asker.now for at in told)]))
+
+
 async def _arrivals(
     asker: Asker, rate: float, seconds: float, seed: int, come: Callable[[], Coroutine[Any, Any, _Came]]
 ) -> list[_Came]:

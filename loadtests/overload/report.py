@@ -30,7 +30,8 @@ time in the queue included. The bar: no other status than 200 and 429, and laten
 _CROWD = """## A crowd that does as it is told
 
 Arrivals at the same rate for a shorter time. Whoever is refused waits as long as `Retry-After` says and comes back,
-until it is answered. Times told spread the crowd: each one refused is told a later time than the one before.
+until it is answered. Times told spread the crowd: each one refused is told a later time than the one before. It comes
+after the last time that anybody was told before.
 """
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from loadtests.overload.phases import NO_ANSWER, Asker, Workload, closed_loops, crowd, open_loop
+from loadtests.overload.phases import NO_ANSWER, Asker, Reply, Workload, closed_loops, crowd, open_loop, until_forgotten
 from loadtests.workload import Sampling, draw_jobs
 
 
@@ -51,6 +51,18 @@ async def test_a_crowd_comes_back_until_it_is_answered(asker: Asker) -> None:
     visitors = await crowd(asker, rate=50.0, seconds=0.5, seed=0)
     assert {replies[-1].status for replies in visitors} == {200}
     assert max(len(replies) for replies in visitors) > 1
+
+
+async def test_a_phase_waits_for_the_last_time_that_was_told(asker: Asker) -> None:
+    asker.begin()
+    await until_forgotten(asker, [Reply(0.0, 0.1, 429, 0.2), Reply(0.0, 0.0, 429, 0.0), Reply(0.1, 9.0, 200)])
+    assert 0.25 <= asker.now < 5
+
+
+async def test_nobody_waits_where_nobody_was_refused(asker: Asker) -> None:
+    asker.begin()
+    await until_forgotten(asker, [Reply(0.0, 9.0, 200)])
+    assert asker.now < 5
 
 
 async def test_a_connection_that_fails_is_a_reply_too() -> None:
