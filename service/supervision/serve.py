@@ -107,9 +107,9 @@ class _Server:
         tasks = await self._engine.get_supported_tasks()
         app = build_app(self._args, tasks, self._engine.model_config)
         # Inside of what authenticates and logs, so that refusals are too; outside of admission.
-        stack = app.user_middleware
-        outside = next(place for place, middleware in enumerate(stack) if middleware.cls is BodyLimitMiddleware)
-        stack.insert(outside + 1, Middleware(Gate, status=self._status, under_way=self._under_way))
+        classes: list[object] = [middleware.cls for middleware in app.user_middleware]
+        outside = classes.index(BodyLimitMiddleware)
+        app.user_middleware.insert(outside + 1, Middleware(Gate, status=self._status, under_way=self._under_way))
         app.add_exception_handler(EngineDeadError, self._engine_is_dead)
         # vLLM has built it already.
         app.middleware_stack = app.build_middleware_stack()
