@@ -27,6 +27,8 @@ def for_us(log_format: str | None) -> None:
     if log_format is not None:
         os.environ["SELFJUDGE_LOG_FORMAT"] = log_format
     os.environ.setdefault("VLLM_LOGGING_CONFIG_PATH", str(CONFIGURATION))
+    # vLLM's routes for SageMaker import a package that gives the root logger this level, ERROR if unset.
+    os.environ.setdefault("SAGEMAKER_CONTAINER_LOG_LEVEL", "WARNING")
     dictConfig(json.loads(CONFIGURATION.read_text()))
 
 

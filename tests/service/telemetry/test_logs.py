@@ -42,6 +42,11 @@ def test_text_is_the_default() -> None:
     ]
 
 
+def test_what_vllms_routes_import_leaves_warnings_of_others() -> None:
+    lines = output('logs.for_us("json")\nimport model_hosting_container_standards.logging_config')
+    assert "late" in [json.loads(line)["message"] for line in lines]
+
+
 def test_a_flag_goes_before_the_environment() -> None:
     assert output('logs.for_us("text")', SELFJUDGE_LOG_FORMAT="json")[0] == "selfjudge: adopted"
 
