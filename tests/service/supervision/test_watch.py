@@ -6,7 +6,7 @@ import time
 from typing_extensions import override
 
 from service.supervision.watch import failure
-from tests.service.supervision.fakes import FakeEngine
+from tests.service.supervision.fakes import FakeEngine, until
 
 
 async def test_a_dead_engine_is_found() -> None:
@@ -25,14 +25,31 @@ async def test_an_engine_that_is_silent_for_too_long_hangs() -> None:
     assert time.monotonic() - started >= 0.5
 
 
+class LateEngine:
+    """Answers each question two looks of the watcher later: time is counted in looks, however late these are."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self._waiting: list[tuple[int, asyncio.Future[bool]]] = []
+
+    @property
+    def errored(self) -> bool:
+        self.looks += 1
+        for due, answer in self._waiting:
+            if self.looks >= due and not answer.done():
+                answer.set_result(False)
+        return False
+
+    async def is_paused(self) -> bool:
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((self.looks + 2, answer))
+        return await answer
+
+
 async def test_an_engine_that_answers_late_does_not_hang() -> None:
-    engine = FakeEngine()
-    watching = asyncio.create_task(failure(engine, 0.6))
-    for _ in range(3):
-        engine.silent = True
-        await asyncio.sleep(0.3)
-        engine.silent = False
-        await asyncio.sleep(0.3)
+    engine = LateEngine()
+    watching = asyncio.create_task(failure(engine, 1))
+    await until(lambda: watching.done() or engine.looks >= 8, 60)
     assert not watching.done()
     watching.cancel()
 
