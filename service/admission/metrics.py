@@ -1,6 +1,10 @@
 """What operators see of admission; the gauges are what autoscalers go by. No label holds a key."""
 
+from typing import get_args
+
 from prometheus_client import Counter, Gauge, Histogram
+
+from service.admission.gate import Reason
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
@@ -19,3 +23,5 @@ REFUSALS = Counter(
     "Requests answered 429, by the limit in the way (queue_full, queue_seconds, key_requests, key_candidates).",
     ["reason"],
 )
+for _reason in get_args(Reason):
+    REFUSALS.labels(_reason)  # so that a first one is seen to be an increase
