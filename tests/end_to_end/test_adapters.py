@@ -144,18 +144,24 @@ def test_vllms_own_routes_name_the_version_too(first_is_active: Adapted, stream:
     assert f'"model":"{name}"' in answer.text.replace(": ", ":")
 
 
-def test_an_adapter_that_overflows_is_refused_and_the_old_one_answers(first_is_active: Adapted) -> None:
-    adapted = first_is_active
-    before = adapted.text("chat")
-    wild = publish(adapted.store, "chat", 3, scale=1e3, alpha=3e38).version
-    refusal = adapted.change("chat/activate", version=wild)
-    assert (refusal.status_code, refusal.json()["error"]["type"]) == (422, "RefusedVersion")
-    assert "values: " in refusal.json()["error"]["message"]
-    assert adapted.text("chat") == before
-    with adapted.server.http() as client:
-        assert 'selfjudge_adapter_loads_total{outcome="values"}' in client.get("/metrics").text
-    assert f"chat@{wild} is refused: " in adapted.server.log.read_text()
-    assert httpx.delete(f"{adapted.server.url}/v1/adapters/chat/{wild}", headers=ADMIN).status_code == 204
+def test_an_adapter_that_overflows_is_refused_and_the_old_one_answers(tmp_path: Path) -> None:
+    """Each part of it adds less than float16 holds, and the product of both, in the feed-forward layer, is more."""
+    store = Store(tmp_path / "store")
+    sane = publish(store, "chat", 1).version
+    wild = publish(store, "chat", 3, scale=4, targets=("gate_proj", "up_proj")).version
+    flags = ("--adapters-dir", str(store.root), "--dtype", "float16")
+    with serving(tmp_path / "log", *flags, key="user", environment=ENVIRONMENT) as running:
+        adapted = Adapted(running, store, (sane, wild))
+        adapted.change("chat/activate", version=sane).raise_for_status()
+        before = adapted.text("chat")
+        refusal = adapted.change("chat/activate", version=wild)
+        assert (refusal.status_code, refusal.json()["error"]["type"]) == (422, "RefusedVersion")
+        assert "probe: " in refusal.json()["error"]["message"]
+        assert adapted.text("chat") == before
+        with running.http() as client:
+            assert 'selfjudge_adapter_loads_total{outcome="probe"}' in client.get("/metrics").text
+        assert f"chat@{wild} is refused: " in running.log.read_text()
+        assert httpx.delete(f"{running.url}/v1/adapters/chat/{wild}", headers=ADMIN).status_code == 204
 
 
 def test_a_second_replica_follows_and_a_restart_remembers(first_is_active: Adapted, tmp_path: Path) -> None:
@@ -179,7 +185,8 @@ def test_an_adapter_full_of_nan_spoils_no_other_request(tmp_path: Path) -> None:
     weights = load_file(wild / "adapter_model.safetensors")
     save_file({name: np.full_like(one, np.nan) for name, one in weights.items()}, wild / "adapter_model.safetensors")
     flags = ("--adapters-dir", str(tmp_path / "store"), "--kv-cache-memory-bytes", str(8 * 2**20))
-    with serving(tmp_path / "log", *flags, environment={"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}) as running:
+    environment = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}
+    with serving(tmp_path / "log", *flags, key="user", environment=environment) as running:
         adapted = Adapted(running, Store(tmp_path / "store"), ("", ""))
         prompts = [{"messages": [{"role": "user", "content": f"Sort these letters: {word}"}]} for word in WORDS]
         before = [adapted.text("selfjudge-tiny", **prompt) for prompt in prompts]
