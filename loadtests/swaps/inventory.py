@@ -11,8 +11,6 @@ from loadtests.server import Connection
 _MIB = 2**20
 _CACHE_USAGE = re.compile(r"^vllm:kv_cache_usage_perc\{.*\} (\S+)$", re.MULTILINE)
 
-_NUMBER = re.compile(r"\d+")
-
 
 class Inventory(NamedTuple):
     """What a server holds while nobody asks."""
@@ -40,7 +38,7 @@ async def take_inventory(connection: Connection) -> Inventory:
         raise RuntimeError("the server's metrics don't tell how full its cache is: vllm:kv_cache_usage_perc is missing")
     return Inventory(
         _memory_mib(connection.process),
-        len(_NUMBER.findall(told["results"][0])),
+        len(told["results"][0]),
         sum(one["state"] not in ("stored", "refused") for one in versions),
         sum(one["in_flight"] for one in versions),
         float(usage[1]),
