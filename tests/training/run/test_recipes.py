@@ -25,8 +25,10 @@ KINDS: dict[str, type[Section]] = {
     "self-train-server": SelfTrainingConfig,
     "self-train-tiny": SelfTrainingConfig,
     "self-train-ultrafeedback": SelfTrainingConfig,
+    "self-train-ultrafeedback-p": SelfTrainingConfig,
     "self-train-ultrafeedback-pr": SelfTrainingConfig,
     "ultrafeedback": JsftConfig,
+    "ultrafeedback-p": JsftConfig,
     "ultrafeedback-pr": JsftConfig,
 }
 
