@@ -1,6 +1,6 @@
 """What holds for every test."""
 
-import os
+import logging
 
 import pytest
 from hypothesis import settings
@@ -11,11 +11,14 @@ from service.early import imports_are_done
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
-# vLLM's routes import a package that sets the root logger's level, ERROR unless told: caplog would miss warnings.
-os.environ.setdefault("SAGEMAKER_CONTAINER_LOG_LEVEL", "WARNING")
-
 
 @pytest.fixture(autouse=True, scope="session")
 def _garbage_is_collected() -> None:
     """Test modules import the launcher, which puts collecting off until vLLM calls our plugin."""
     imports_are_done()
+
+
+@pytest.fixture(autouse=True)
+def _warnings_are_logged() -> None:
+    """A package that vLLM's routes import raises the root logger to ERROR, for all tests after it."""
+    logging.getLogger().setLevel(logging.WARNING)

@@ -12,6 +12,8 @@ import math
 
 # Seconds of measured time after which it counts for 1/e.
 _MEMORY_SECONDS = 10.0
+# Less time than that says nothing about a rate.
+_SHORTEST_SECONDS = 1e-6
 # Longer waits are not believed: OpenAI's clients give up on anything above two minutes, load balancers forget.
 LONGEST_SECONDS = 60
 
@@ -30,7 +32,7 @@ class _Throughput:
 
     @property
     def rate(self) -> float | None:
-        return self._finished / self._seconds if self._finished and self._seconds else None
+        return self._finished / self._seconds if self._finished and self._seconds >= _SHORTEST_SECONDS else None
 
 
 class Drain:

@@ -36,6 +36,7 @@ from service.supervision.engine import ReplaceableEngine, start_engine
 from service.supervision.gate import Gate, UnderWay
 from service.supervision.status import Status
 from service.supervision.supervisor import Supervisor
+from service.telemetry import logs
 
 if TYPE_CHECKING:
     from service.state import SelfJudgeState
@@ -106,6 +107,7 @@ class _Server:
     async def _application(self) -> FastAPI:
         tasks = await self._engine.get_supported_tasks()
         app = build_app(self._args, tasks, self._engine.model_config)
+        logs.keep_warnings()
         # Inside of what authenticates and logs, so that refusals are too; outside of admission.
         classes: list[object] = [middleware.cls for middleware in app.user_middleware]
         outside = classes.index(BodyLimitMiddleware)

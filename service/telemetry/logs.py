@@ -27,8 +27,6 @@ def for_us(log_format: str | None) -> None:
     if log_format is not None:
         os.environ["SELFJUDGE_LOG_FORMAT"] = log_format
     os.environ.setdefault("VLLM_LOGGING_CONFIG_PATH", str(CONFIGURATION))
-    # vLLM's routes for SageMaker import a package that gives the root logger this level, ERROR if unset.
-    os.environ.setdefault("SAGEMAKER_CONTAINER_LOG_LEVEL", "WARNING")
     dictConfig(json.loads(CONFIGURATION.read_text()))
 
 
@@ -41,6 +39,11 @@ def for_vllm(args: Namespace) -> None:
         # vLLM lets a file decide on the level as well; ours leaves it to the option, and its children read this.
         os.environ["VLLM_LOGGING_LEVEL"] = config.log_level
         logging.getLogger("vllm").setLevel(config.log_level)
+
+
+def keep_warnings() -> None:
+    """Once vLLM's routes are there: those for SageMaker import a package that raises the root logger to ERROR."""
+    logging.getLogger().setLevel(logging.WARNING)
 
 
 def for_plugin() -> None:
