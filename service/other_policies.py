@@ -9,13 +9,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.admission.other_routes import GENERATING
 from service.errors import UnknownModelError, api_error_response
 from service.served import VERSION_HEADER, find_version, served_name
 from service.telemetry.request import note
+from service.vllm_routes import fields_of, is_generating, read_body, replay
 
 if TYPE_CHECKING:
     from service.state import SelfJudgeState
@@ -33,19 +32,16 @@ class PoliciesMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's entry point."""
-        path: str = scope["path"] if scope["type"] == "http" else ""
-        if path.removeprefix(scope.get("root_path", "")) not in GENERATING or scope["method"] != "POST":
+        if scope["type"] != "http" or not is_generating(scope):
             await self.app(scope, receive, send)
             return
-        try:
-            body = await Request(scope, receive).body()
-        except ClientDisconnect:
-            return
-        await self._resolve(body, scope, receive, send)
+        body = await read_body(receive)
+        if body is not None:
+            await self._resolve(body, scope, receive, send)
 
     async def _resolve(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
         state: SelfJudgeState = scope["app"].state.selfjudge
-        fields = _fields(body)
+        fields = fields_of(body)
         model = fields.get("model") if isinstance(fields.get("model"), str) else None
         try:
             key = find_version(state, model, Headers(scope=scope), _sticky(fields))
@@ -59,21 +55,12 @@ class PoliciesMiddleware:
             if version := str(key) if key else served_name(state, model):
                 note(model=version)
                 send = _naming(version, send)
-            await self.app(scope, _replay(body, receive), send)
+            await self.app(scope, replay(body, receive), send)
 
 
 def _sticky(fields: dict[str, Any]) -> str | None:
     user = fields.get("user")
     return user if isinstance(user, str) else None
-
-
-def _fields(body: bytes) -> dict[str, Any]:
-    """A JSON object's fields; none of anything else, which vLLM reads or refuses itself."""
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return fields if isinstance(fields, dict) else {}
 
 
 def _naming(version: str, send: Send) -> Send:
@@ -83,17 +70,3 @@ def _naming(version: str, send: Send) -> Send:
         await send(message)
 
     return send_with_version
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Gives a body that has been read once more, then what comes after it: the client's hanging up."""
-    given = False
-
-    async def replay() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay

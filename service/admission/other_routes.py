@@ -8,33 +8,18 @@ follows from (models, tokens, probes, metrics, adapters) pass. Work that goes on
 
 import json
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from vllm.entrypoints.generate.base.serving import PRIORITY_HEADER
 
 from service.admission.entry import caller_of, enter_until, unless_hung_up
 from service.errors import ApiError, api_error_response
+from service.vllm_routes import fields_of, is_generating, read_body, replay
 
 if TYPE_CHECKING:
     from service.admission.admission import Admission
-
-GENERATING: Final = frozenset(
-    {
-        "/cohere/v2/chat",
-        "/generative_scoring",
-        "/inference/v1/generate",
-        "/invocations",
-        "/v1/audio/transcriptions",
-        "/v1/audio/translations",
-        "/v1/chat/completions/batch",
-        "/v1/completions",
-        "/v1/messages",
-        "/v1/responses",
-        "/v1/systemone",
-    }
-)
 
 
 class OtherRoutesMiddleware:
@@ -53,8 +38,7 @@ class OtherRoutesMiddleware:
             await self.app(scope, receive, send)
             return
         _clamp_header(scope)
-        path: str = scope["path"]
-        if scope["method"] != "POST" or path.removeprefix(scope.get("root_path", "")) not in GENERATING:
+        if not is_generating(scope):
             await self.app(scope, receive, send)
             return
         with ExitStack() as stack:
@@ -64,17 +48,17 @@ class OtherRoutesMiddleware:
                 await api_error_response(refusal)(scope, receive, send)
                 return
             if body is not None:
-                await self.app(scope, _replay(body, receive), send)
+                await self.app(scope, replay(body, receive), send)
 
     async def _enter(self, stack: ExitStack, scope: Scope, receive: Receive) -> bytes | None:
         """The body of a request that has been admitted, its priority clamped; None if its client has hung up."""
         admission: Admission = scope["app"].state.selfjudge.admission
         caller = caller_of(Headers(scope=scope))
         admission.check(caller)
-        body = await _read(receive)
+        body = await read_body(receive)
         if body is None:
             return None
-        fields = _fields(body)
+        fields = fields_of(body)
         entering = enter_until(stack, admission, weight_of(fields), caller=caller)
         if not await unless_hung_up(receive, entering):
             return None
@@ -102,15 +86,6 @@ def _items(items: object) -> int:
     return max(1, len(items)) if isinstance(items, list) else 1
 
 
-def _fields(body: bytes) -> dict[str, Any]:
-    """A JSON object's fields; none of anything else, which vLLM reads or refuses itself."""
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return fields if isinstance(fields, dict) else {}
-
-
 def _clamp_header(scope: Scope) -> None:
     headers = MutableHeaders(scope=scope)
     if _integer(headers.get(PRIORITY_HEADER)) < 0:
@@ -123,24 +98,3 @@ def _integer(value: object) -> int:
         return int(float(value)) if isinstance(value, str | int | float) else 0
     except (ValueError, OverflowError):
         return 0
-
-
-async def _read(receive: Receive) -> bytes | None:
-    body = bytearray()
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    return bytes(body)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def next_message() -> Message:
-        return messages.pop() if messages else await receive()
-
-    return next_message

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from service.admission.admission import Admission
 from service.admission.limits import Limits
-from service.admission.other_routes import GENERATING, OtherRoutesMiddleware, weight_of
+from service.admission.other_routes import OtherRoutesMiddleware, weight_of
+from service.vllm_routes import GENERATING
+from service.vllm_routes import GENERATING
 from tests.service.fakes import hang_up, settle
 
 PATH = "/v1/completions"
