@@ -16,7 +16,6 @@ from service.admission.admission import Admission
 from service.admission.limits import Limits
 from service.admission.other_routes import OtherRoutesMiddleware, weight_of
 from service.vllm_routes import GENERATING
-from service.vllm_routes import GENERATING
 from tests.service.fakes import hang_up, settle
 
 PATH = "/v1/completions"
