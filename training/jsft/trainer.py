@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
 from peft import LoraConfig
+from peft.utils import TrainableTokensWrapper
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback
@@ -52,6 +53,7 @@ class JsftTrainer(RunTrainer, SFTTrainer):
             callbacks=[Progress()],
         )
         self.remove_callback(PrinterCallback)
+        _show_bias(model)
         if self.aux_loss_enabled:
             raise ValueError("mixture-of-experts models are not supported: their load-balancing loss would be left out")
         self._tally = torch.zeros(FIELDS, dtype=torch.float64, device=self.args.device)
@@ -97,3 +99,10 @@ class JsftTrainer(RunTrainer, SFTTrainer):
             self.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
         self.save_model(str(path))
         self.accelerator.wait_for_everyone()
+
+
+def _show_bias(model: PreTrainedModel) -> None:
+    """Give an output layer tied to new embeddings its `bias`: TRL's fused head reads it, PEFT's wrapper hides it."""
+    head = model.get_output_embeddings()
+    if isinstance(head, TrainableTokensWrapper):
+        head.bias = head.original_module.bias

@@ -6,16 +6,22 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from torch import Tensor
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
-from selfjudge import CONTROL_TOKENS, Chat, SafeTokenizer, dialogue_example
+from selfjudge import CONTROL_TOKENS, Chat, Comparison, SafeTokenizer, dialogue_example, load_templates
+from training.evaluation.model_judge import ModelPanel
 from training.jsft.config import JsftConfig, Lora, Start
 from training.jsft.model import load_start, write_model
 from training.jsft.stage import run_jsft
+from training.rollouts.base import Sampling
+from training.rollouts.hugging_face import HuggingFaceRollOuts
+from training.run.metrics import read_metrics
+
+ADAPTER = Lora(rank=2, dropout=0.0)
 
 
-@pytest.fixture
-def bare(tmp_path: Path) -> Start:
+def make_bare(architecture: str, folder: Path, *, tied: bool) -> Start:
     """As base models come: bytes for tokens, an end of text, neither chat template nor padding token."""
     tokens = Tokenizer(models.BPE())
     tokens.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -23,7 +29,8 @@ def bare(tmp_path: Path) -> Start:
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     tokens.train_from_iterator([], trainers.BpeTrainer(special_tokens=["</s>"], initial_alphabet=alphabet))
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=tokens, eos_token="</s>")
-    shape = LlamaConfig(
+    shape = AutoConfig.for_model(
+        architecture,
         vocab_size=len(tokenizer),
         hidden_size=16,
         intermediate_size=32,
@@ -33,11 +40,22 @@ def bare(tmp_path: Path) -> Start:
         max_position_embeddings=2048,
         eos_token_id=tokenizer.eos_token_id,
         bos_token_id=None,
+        tie_word_embeddings=tied,
     )
     torch.manual_seed(0)
-    LlamaForCausalLM(shape).save_pretrained(tmp_path / "bare")
-    tokenizer.save_pretrained(tmp_path / "bare")
-    return Start(path=str(tmp_path / "bare"), architecture="llama")
+    AutoModelForCausalLM.from_config(shape).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return Start(path=str(folder), architecture=architecture)
+
+
+def embeddings(model: PreTrainedModel) -> Tensor:
+    weight: Tensor = model.get_input_embeddings().weight  # type: ignore[assignment]  # declared as any module
+    return weight
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Start:
+    return make_bare("llama", tmp_path / "bare", tied=False)
 
 
 def test_it_gets_the_papers_template_and_an_embedding_for_each_control_token(bare: Start) -> None:
@@ -59,22 +77,60 @@ def test_a_model_with_a_template_keeps_it(toy: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Setting `save_embedding_layers` to `True`:UserWarning:peft")  # right, and wanted
-@pytest.mark.parametrize("lora", [None, Lora(rank=2)])
-def test_its_control_tokens_are_trained_and_saved(
-    bare: Start, config: JsftConfig, tmp_path: Path, lora: Lora | None
+@pytest.mark.parametrize(
+    ("architecture", "tied", "lora"),
+    [
+        ("llama", False, None),
+        ("llama", False, ADAPTER),
+        ("llama", True, None),
+        ("llama", True, ADAPTER),
+        ("qwen2", True, ADAPTER),
+        ("phi", True, ADAPTER),
+    ],
+    ids=lambda value: "lora" if isinstance(value, Lora) else str(value),
+)
+def test_its_control_tokens_are_trained_and_what_comes_out_answers_and_judges(
+    config: JsftConfig, tmp_path: Path, architecture: str, tied: bool, lora: Lora | None
 ) -> None:
-    data = config.data.model_copy(update={"max_length": 2048})
-    how = config.optimisation.model_copy(update={"steps": 2})
-    config = config.model_copy(update={"start": bare, "lora": lora, "data": data, "optimisation": how})
-    start = load_start(bare, config.seed)
-    model = run_jsft(config, tmp_path / "run")
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    assert tokenizer.chat_template == start.tokenizer.chat_template
-    trained = load_file(model / "model.safetensors")["model.embed_tokens.weight"]
-    moved = (trained - start.model.get_parameter("model.embed_tokens.weight")).abs().amax(1)
-    user = tokenizer.convert_tokens_to_ids("<|user|>")
-    assert moved[user] > 1e-3
+    """Of Phi, the output layer has a bias besides."""
+    few = (config.data.pairs[0].model_copy(update={"limit": 3}),)
+    data = config.data.model_copy(update={"max_length": 2048, "demonstrations": few, "pairs": few})
+    steady = config.optimisation.model_copy(
+        update={"schedule": "constant", "warm_up": 0.0, "batch": 9, "micro_batch": 9, "learning_rate": 0.03}
+    )
+
+    def trained(start: Start, steps: int, name: str) -> Path:
+        how = steady.model_copy(update={"steps": steps, "epochs": steps})
+        changes = {"start": start, "lora": lora, "data": data, "optimisation": how}
+        return run_jsft(config.model_copy(update=changes), tmp_path / name)
+
+    bare = make_bare(architecture, tmp_path / "bare", tied=tied)
+    before, model = load_start(bare, config.seed), trained(bare, 2, "two")
+    tokenizer, loaded = AutoTokenizer.from_pretrained(model), AutoModelForCausalLM.from_pretrained(model)
+    assert tokenizer.chat_template == before.tokenizer.chat_template
+    moved = (embeddings(loaded) - embeddings(before.model)).abs().amax(1)
+    assert moved[tokenizer.convert_tokens_to_ids("<|user|>")] > 1e-3
     assert (moved[65] > 1e-4) == (lora is None)
+    assert (loaded.get_output_embeddings().weight is embeddings(loaded)) == tied
+
+    trained(bare, 3, "three")
+    trained(Start(path=str(model), architecture=architecture), 1, "on")
+    third, first = read_metrics(tmp_path / "three")[2]["loss"], read_metrics(tmp_path / "on")[0]["loss"]
+    assert first == pytest.approx(third, rel=1e-4), "what came out is not what was trained"
+
+    rollouts = HuggingFaceRollOuts(loaded, tokenizer)
+    [[sample]] = rollouts.sample(
+        [[{"role": "user", "content": "Hi"}]], samples=1, sampling=Sampling(max_new_tokens=4), seed=0
+    )
+    assert sample.token_ids
+    label_mass, untrained = (
+        ModelPanel(HuggingFaceRollOuts(each, tokenizer), load_templates()["ultrafeedback"], 2048)
+        .under(None)
+        .verdicts([Comparison("Hi", "Ho", "Hm")])[0]
+        .label_mass
+        for each in (loaded, before.model)
+    )
+    assert label_mass > untrained, "it has not learned to answer A or B"
 
 
 def test_weights_are_written_in_the_type_that_was_asked_for(toy: Path, tmp_path: Path) -> None:
