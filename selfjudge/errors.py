@@ -34,6 +34,7 @@ AdapterFault = Literal[
     "values",
     "engine",
     "probe",
+    "gate",
 ]
 """What is wrong with an adapter, in a word: for status codes and metrics."""
 

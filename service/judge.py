@@ -149,8 +149,13 @@ class Judge:
         max_tokens = self._max_model_len - room
         return JudgmentEncoder(self._chat, self.templates[name], principle, max_tokens=max_tokens)
 
-    async def compare(self, panel: Panel, comparison: Comparison) -> Judged:
+    async def compare(self, panel: Panel, comparison: Comparison, *, counted: bool = True) -> Judged:
         """One comparison by every principle of the panel in both orders, all reads in one batch.
+
+        Args:
+            panel: who judges, and by what.
+            comparison: what is judged.
+            counted: whether the metrics of the judge's health count it: not where nobody is served by it.
 
         Raises:
             ConversationError: if the conversation can't be shown to a judge.
@@ -176,7 +181,8 @@ class Judge:
             sum(read.prompt_tokens for read in reads),
             sum(read.cached_tokens for read in reads),
         )
-        _observe(judged, comparison, time.monotonic() - started)
+        if counted:
+            _observe(judged, comparison, time.monotonic() - started)
         return judged
 
     async def rationale(self, panel: Panel, comparison: Comparison, verdict: PrincipleVerdict) -> Rationale:

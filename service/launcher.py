@@ -23,6 +23,7 @@ from pydantic import ValidationError
 import service.early  # noqa: F401
 from selfjudge import SelfJudgeError
 from selfjudge.errors import AdapterError
+from service.adapters.criteria import GateError, read_criteria
 from service.settings import Settings
 from service.telemetry import logs
 
@@ -68,6 +69,13 @@ _OWN_FLAGS: Final = {
     "adapters_dir": Path,
     "adapters_watch": bool,
     "adapters_poll_seconds": float,
+    "gate_pairs": Path,
+    "gate_accuracy": float,
+    "gate_consistency": float,
+    "gate_prompts": Path,
+    "gate_win_share": float,
+    "gate_judge": str,
+    "gate_max_tokens": int,
     "log_format": str,
     "log_prompts": bool,
     "otlp_endpoint": str,
@@ -199,6 +207,8 @@ def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:
         _hand_over(args)
     except ValidationError as error:
         parser.error("; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors()))
+    except GateError as error:
+        parser.error(str(error))
     return args
 
 
@@ -225,7 +235,10 @@ def _hand_over(args: Namespace) -> None:
         # Ours guards every route, vLLM's only some, and with an answer of another shape: one guard is enough.
         os.environ["SELFJUDGE_API_KEYS"] = ",".join(keys)
         args.api_key = None
-    args.enable_lora = args.enable_lora or Settings().adapters_dir is not None
+    settings = Settings()
+    # Read again once the model is loaded, which may take minutes: what is wrong with the files is told before.
+    read_criteria(settings)
+    args.enable_lora = args.enable_lora or settings.adapters_dir is not None
     own_plugins = [name for name in os.environ.get("VLLM_PLUGINS", "").split(",") if name]
     os.environ["VLLM_PLUGINS"] = ",".join(dict.fromkeys([*own_plugins, "selfjudge"]))
 

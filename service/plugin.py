@@ -83,16 +83,16 @@ class SelfJudgePlugin:
         temperature = config.get_diff_sampling_param().get("temperature", 1.0)
         # The first read of log-probabilities compiles for seconds where a compiler is used.
         await judge.compare(judge.panel(JudgingOptions(), None), Comparison("warm-up", "a", "b"))
-        models, adapting = state.openai_serving_models, None
+        models, adapting, sampler = state.openai_serving_models, None, ChatSampler(handler)
         if settings.adapters_dir:
             from service.adapters.start import start_adapters  # noqa: PLC0415  only servers with a store need it
 
-            adapting = await start_adapters(settings.adapters_dir, settings, engine_client, models, judge)
+            adapting = await start_adapters(settings.adapters_dir, settings, engine_client, models, judge, sampler)
         # Requests may be in flight across a restart of the engine.
         served: SelfJudgeState | None = getattr(state, "selfjudge", None)
         admission = served.admission if served else Admission(limits_for(settings, engine_client.vllm_config))
         loop = asyncio.get_running_loop()
         metrics.LOOP_TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
         state.selfjudge = SelfJudgeState(
-            settings, judge, ChatSampler(handler), models, temperature, admission, adapting, state.bracket_log
+            settings, judge, sampler, models, temperature, admission, adapting, state.bracket_log
         )

@@ -77,6 +77,40 @@ class Settings(BaseSettings):
         description="How often the store is looked at for other replicas' switches, and for new versions if watched.",
     )
 
+    gate_pairs: Path | None = Field(
+        default=None,
+        description="Held-out preferences (JSON lines of prompt, chosen, rejected) that a version judges before it "
+        "becomes active.",
+    )
+
+    gate_accuracy: float | None = Field(
+        default=None, ge=0, le=1, description="Share of gate_pairs that it must judge right, over both orders."
+    )
+
+    gate_consistency: float | None = Field(
+        default=None, ge=0, le=1, description="Share of gate_pairs in which both orders must have the same winner."
+    )
+
+    gate_prompts: Path | None = Field(
+        default=None,
+        description="Prompts (JSON lines) that a version and the active one answer, before it takes the other's place.",
+    )
+
+    gate_win_share: float = Field(
+        default=0.5,
+        ge=0,
+        lt=1,
+        description="Share of gate_prompts of which it must win more against the active version; ties count half.",
+    )
+
+    gate_judge: Literal["policy", "reference"] = Field(
+        default="policy", description="Who judges that: the active version's weights, or the base model's."
+    )
+
+    gate_max_tokens: int = Field(
+        default=512, ge=1, description="Longest answer sampled for gate_prompts, in tokens; within the model's context."
+    )
+
     admin_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Keys for the routes that change what is served, separated by commas; none closes them."
     )

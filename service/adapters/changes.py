@@ -1,17 +1,22 @@
 """Everything that changes what a policy serves: activation, rollback, canaries, deletion, and following the store.
 
 A change is adopted here first, then written to the store; so a record names only versions that some replica serves.
+Where there is a gate, a version that is neither active nor the one before passes it first. That may take minutes, in
+which others go on changing things, so what was true before is looked at again.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Container
+from contextlib import suppress
 from typing import TypeVar
 
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from selfjudge.adapters.store import Store
 from selfjudge.errors import AdapterError
+from service.adapters.gate import Gate
+from service.adapters.gate_results import GateResults, tell_result
 from service.adapters.record import Record, RecordError, Records
 from service.adapters.registry import Adapters, Key
 from service.errors import ApiError, ConflictError, InvalidFieldError, RefusedVersionError, UnknownVersionError
@@ -28,13 +33,18 @@ class Changes:
         records: what each policy serves, shared with other replicas.
         adapters: what this process serves.
         taken: names that no policy can have here, because they are the base model's.
+        gate: what a version passes before it becomes active, if anything.
     """
 
-    def __init__(self, store: Store, records: Records, adapters: Adapters, taken: Container[str]) -> None:
+    def __init__(
+        self, store: Store, records: Records, adapters: Adapters, taken: Container[str], gate: Gate | None = None
+    ) -> None:
         self._store = store
         self._records = records
         self._adapters = adapters
         self._taken = taken
+        self._gate = gate
+        self._results = GateResults(store.root)
         self._refused: dict[str, Record] = {}
         self._told: dict[str, str] = {}
 
@@ -43,13 +53,40 @@ class Changes:
 
         Raises:
             UnknownVersionError: if the store has no such version.
-            RefusedVersionError: if it can't be served; the one before goes on serving.
-            ConflictError: if the store can't be read or written.
+            RefusedVersionError: if it can't be served, or doesn't pass the gate; the one before goes on serving.
+            ConflictError: if the store can't be read or written, or another version became active meanwhile.
         """
+        return await self._activate(policy, version, watched=False)
+
+    async def _activate(self, policy: str, version: str, *, watched: bool) -> Record:
         async with self._adapters.changing:
             await self._check_known(policy, version)
+            self._check_free(policy)
             record = await self._read(policy)
-            return await self._change(policy, record, record.activated(version), version)
+            if watched and record.considered == version:
+                return record
+            if self._gate is None or version in (record.active, record.previous):
+                return await self._change(policy, record, _activated(record, version, watched=watched), version)
+            with suppress(RefusedVersionError):  # told by the registry; the version that answers here is met instead
+                await self._catch_up(policy, record)
+            self._adapters.forget_refusal(Key(policy, version))
+        return await self._promote(policy, version, record, self._gate, watched=watched)
+
+    async def _promote(self, policy: str, version: str, former: Record, gate: Gate, *, watched: bool) -> Record:
+        key = Key(policy, version)
+        async with self._adapters.staged(key) as staged:
+            result = await gate.hold(*staged)
+            await asyncio.to_thread(self._results.write, policy, version, result)
+            tell_result(key, result)
+            if not result.passed:
+                raise RefusedVersionError(f"{key} is refused: gate: {'; '.join(result.missed)}")
+            async with self._adapters.changing:
+                record = await self._read(policy)
+                if record.active == version or (watched and record.considered == version):
+                    return record
+                if record.active != former.active:
+                    raise ConflictError(f"{key} passed the gate, but {policy}@{record.active} became active meanwhile")
+                return await self._change(policy, record, _activated(record, version, watched=watched), version)
 
     async def rollback(self, policy: str) -> Record:
         """Makes the policy's name stand for the version before; twice in a row changes nothing.
@@ -105,45 +142,56 @@ class Changes:
             await self._adapters.unloaded(key)
             await self._in_store(lambda: self._store.remove(policy, version))
             self._adapters.forget_refusal(key)
+            self._results.forget(policy, version)
 
-    async def follow(self, *, watch: bool) -> None:
-        """Adopts what other replicas have recorded; with `watch`, activates each policy's newest version once.
+    async def follow(self) -> None:
+        """Adopts what other replicas have recorded."""
+        await self._for_each_policy("following", self._follow_one)
 
-        What goes wrong with a policy is logged when it first does, and leaves it as it was.
-        """
+    async def watch(self) -> None:
+        """Activates each policy's newest version once."""
+        await self._for_each_policy("watching", self._watch_one)
+
+    async def _for_each_policy(self, what: str, work: Callable[[str], Awaitable[None]]) -> None:
+        """What goes wrong with a policy is logged when it first does, and leaves it as it was."""
         for policy in await asyncio.to_thread(self._store.policies):
+            task = f"{what} {policy}"
             try:
-                async with self._adapters.changing:
-                    await self._follow_one(policy, watch=watch)
+                await work(policy)
             except RefusedVersionError:
-                continue  # told by the registry
+                continue  # told when it was refused
             except (ApiError, AdapterError, OSError, EngineDeadError) as error:
-                if self._told.get(policy) != str(error):
-                    _LOG.warning("following %s: %s", policy, error)
-                self._told[policy] = str(error)
+                if self._told.get(task) != str(error):
+                    _LOG.warning("%s: %s", task, error)
+                self._told[task] = str(error)
             else:
-                self._told.pop(policy, None)
+                self._told.pop(task, None)
 
-    async def _follow_one(self, policy: str, *, watch: bool) -> None:
-        record = await self._read(policy)
-        if record not in (self._adapters.record(policy), self._refused.get(policy)):
-            try:
-                self._check_free(policy)
-                await self._adapters.adopt(policy, record, record.active)
-            except RefusedVersionError:
-                self._refused[policy] = record
-                raise
-        if watch:
-            versions = await asyncio.to_thread(self._store.versions, policy)
-            if versions and versions[-1].version != record.considered:
-                await self._consider(policy, record, versions[-1].version)
+    async def _follow_one(self, policy: str) -> None:
+        async with self._adapters.changing:
+            await self._catch_up(policy, await self._read(policy))
 
-    async def _consider(self, policy: str, record: Record, newest: str) -> None:
-        considered = record.but(considered=newest)
+    async def _catch_up(self, policy: str, record: Record) -> None:
+        if record in (self._adapters.record(policy), self._refused.get(policy)):
+            return
         try:
-            await self._change(policy, record, considered.activated(newest), newest)
+            self._check_free(policy)
+            await self._adapters.adopt(policy, record, record.active)
         except RefusedVersionError:
-            await self._change(policy, record, considered, None)
+            self._refused[policy] = record
+            raise
+
+    async def _watch_one(self, policy: str) -> None:
+        versions = await asyncio.to_thread(self._store.versions, policy)
+        if not versions:
+            return
+        newest = versions[-1].version
+        try:
+            await self._activate(policy, newest, watched=True)
+        except RefusedVersionError:
+            async with self._adapters.changing:
+                record = await self._read(policy)
+                await self._change(policy, record, record.but(considered=newest), None)
             raise
 
     async def _change(self, policy: str, former: Record, record: Record, needed: str | None) -> Record:
@@ -182,9 +230,21 @@ class Changes:
             raise ConflictError(f"the store can't be used: {error}") from error
 
 
-async def follow_forever(changes: Changes, tell: Callable[[], Awaitable[None]], seconds: float, *, watch: bool) -> None:
+def _activated(record: Record, version: str, *, watched: bool) -> Record:
+    activated = record.activated(version)
+    return activated.but(considered=version) if watched else activated
+
+
+async def follow_forever(changes: Changes, tell: Callable[[], Awaitable[None]], seconds: float) -> None:
     """Follows the store until cancelled, at the given interval, and each time tells what this replica serves."""
     while True:
         await tell()
         await asyncio.sleep(seconds)
-        await changes.follow(watch=watch)
+        await changes.follow()
+
+
+async def watch_forever(changes: Changes, seconds: float) -> None:
+    """Watches the store until cancelled; apart from following it, which no gate is to hold up."""
+    while True:
+        await changes.watch()
+        await asyncio.sleep(seconds)

@@ -7,8 +7,8 @@ request is done. Changes go one at a time, requests never wait for them.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -51,6 +51,13 @@ class Key(NamedTuple):
         return f"{self.policy}@{self.version}"
 
 
+class Staged(NamedTuple):
+    """A version that may become active, and the one that is; None where nothing answers for the policy."""
+
+    candidate: LoRARequest
+    active: LoRARequest | None
+
+
 @dataclass
 class _Loaded:
     lora: LoRARequest
@@ -78,6 +85,7 @@ class Adapters:
         self.changing = asyncio.Lock()
         """Held by whoever changes what is served, from reading the record to adopting the new one."""
         self.refused: dict[Key, str] = {}
+        self.at_gate: set[Key] = set()
         self._source = source
         self._engine = engine
         self._names = names
@@ -144,6 +152,29 @@ class Adapters:
         finally:
             loaded.in_flight -= 1
             self._unload_if_done(key)
+
+    @asynccontextmanager
+    async def staged(self, key: Key) -> AsyncIterator[Staged]:
+        """Brings a version in without its policy's name standing for it, and keeps it loaded until the block ends.
+
+        The version that answers for the policy is kept too. Others may change what is served meanwhile.
+
+        Raises:
+            RefusedVersionError: if it can't be served, saying why.
+        """
+        with ExitStack() as stack:
+            async with self.changing:
+                await self._ensure(key)
+                stack.enter_context(self.lease(key))
+                # As long as no record names it, only the lease keeps it.
+                self._retire(key.policy, self.record(key.policy))
+                answering = Key(key.policy, self.record(key.policy).active or "")
+                active = self._loaded.get(answering)
+                if active:
+                    stack.enter_context(self.lease(answering))
+            stack.callback(self.at_gate.discard, key)
+            self.at_gate.add(key)
+            yield Staged(self._loaded[key].lora, active.lora if active else None)
 
     async def adopt(self, policy: str, record: Record, needed: str | None) -> None:
         """Serves a record instead of the one before, or changes nothing.

@@ -10,13 +10,16 @@ from vllm.entrypoints.openai.models.serving import OpenAIServingModels
 from selfjudge.adapters.base import read_base
 from selfjudge.adapters.store import Store
 from selfjudge.errors import AdapterError
-from service.adapters.changes import Changes, follow_forever
+from service.adapters.changes import Changes, follow_forever, watch_forever
 from service.adapters.copies import Copies
+from service.adapters.criteria import read_criteria
 from service.adapters.engine import VllmAdapterEngine
+from service.adapters.gate import Gate
 from service.adapters.record import Records
 from service.adapters.registry import Adapters
 from service.adapters.replicas import Replicas
 from service.judge import Judge
+from service.sampling import Sampler
 from service.settings import Settings
 
 
@@ -27,16 +30,24 @@ class Adapting(NamedTuple):
     adapters: Adapters
     changes: Changes
     replicas: Replicas
-    following: asyncio.Task[None] | None
-    """Held so that it isn't collected; ends with the event loop."""
+    tasks: tuple[asyncio.Task[None], ...]
+    """Held so that they aren't collected; they end with the event loop."""
 
 
 async def start_adapters(
-    root: Path, settings: Settings, engine: EngineClient, models: OpenAIServingModels, judge: Judge
+    root: Path,
+    settings: Settings,
+    engine: EngineClient,
+    models: OpenAIServingModels,
+    judge: Judge,
+    sampler: Sampler,
 ) -> Adapting:
     """Loads what the store's records name, and begins to follow the store.
 
+    With `adapters_watch` newest versions are activated too, unless they pass a gate first: that is not waited for.
+
     Raises:
+        GateError: if the gate can't be held as it is set.
         AdapterError: if the engine was started without LoRA, or the served model isn't a folder of safetensors files.
     """
     lora = engine.vllm_config.lora_config
@@ -51,18 +62,25 @@ async def start_adapters(
         lambda: models.lora_id_counter.inc(1),
     )
     taken = {path.name for path in models.base_model_paths} | set(models.lora_requests)
-    changes = Changes(store, Records(store.root), adapters, taken)
-    await changes.follow(watch=settings.adapters_watch)
-    replicas = Replicas(store.root)
-    following = asyncio.create_task(
-        follow_forever(
-            changes,
-            lambda: asyncio.to_thread(replicas.leave, adapters.answering()),
-            settings.adapters_poll_seconds,
-            watch=settings.adapters_watch,
-        )
-    )
-    return Adapting(store, adapters, changes, replicas, following)
+    gate = await _gate(settings, judge, sampler)
+    changes = Changes(store, Records(store.root), adapters, taken, gate)
+    await changes.follow()
+    replicas, seconds = Replicas(store.root), settings.adapters_poll_seconds
+    work = [follow_forever(changes, lambda: asyncio.to_thread(replicas.leave, adapters.answering()), seconds)]
+    if settings.adapters_watch:
+        if gate is None:
+            await changes.watch()
+        work.append(watch_forever(changes, seconds))
+    return Adapting(store, adapters, changes, replicas, tuple(asyncio.create_task(one) for one in work))
+
+
+async def _gate(settings: Settings, judge: Judge, sampler: Sampler) -> Gate | None:
+    criteria = await asyncio.to_thread(read_criteria, settings)
+    if criteria is None:
+        return None
+    gate = Gate(criteria, judge, sampler)
+    await gate.check()
+    return gate
 
 
 async def restore(adapting: Adapting, engine: EngineClient, models: OpenAIServingModels, judge: Judge) -> None:
@@ -72,7 +90,7 @@ async def restore(adapting: Adapting, engine: EngineClient, models: OpenAIServin
     requests that were resolved before the engine died go on with the same weights. They are not probed again, so this
     takes milliseconds for each. Call it once for each fresh engine, before requests are let in; changes of what is
     served that hang in the dead engine are ended first. `adapting` goes on being the one in the application's state,
-    and its task goes on following the store.
+    and its tasks go on following the store.
 
     Args:
         adapting: what `start_adapters` returned for the first engine.

@@ -13,6 +13,7 @@ from selfjudge.adapters.store import Store
 from selfjudge.errors import AdapterError
 from service.adapters.changes import Changes
 from service.adapters.copies import Copies
+from service.adapters.gate import Gate
 from service.adapters.record import Records
 from service.adapters.registry import Adapters
 from tests.service.adapters.files import BASE, RANK
@@ -85,8 +86,8 @@ class Replica(NamedTuple):
         return None if lora is None else lora.lora_name.partition("@")[2]
 
 
-def make_replica(store: Store, engine: RememberingEngine | None = None) -> Replica:
+def make_replica(store: Store, engine: RememberingEngine | None = None, gate: Gate | None = None) -> Replica:
     """A replica that serves nothing yet."""
     engine, names, ids = engine or RememberingEngine(), dict[str, LoRARequest](), count(1)
     adapters = Adapters(Copies(store, BASE, RANK), engine, names, lambda: next(ids))
-    return Replica(store, engine, names, adapters, Changes(store, Records(store.root), adapters, {BASE_NAME}))
+    return Replica(store, engine, names, adapters, Changes(store, Records(store.root), adapters, {BASE_NAME}, gate))

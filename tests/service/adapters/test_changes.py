@@ -185,38 +185,38 @@ async def test_another_replica_follows_and_so_does_a_restart(
     other = make_replica(store)
     await replica.changes.activate("chat", versions[0])
     await replica.changes.set_canary("chat", versions[1], 0.5)
-    await other.changes.follow(watch=False)
+    await other.changes.follow()
     assert other.active("chat") == versions[0]
     assert other.adapters.record("chat") == replica.adapters.record("chat")
     await other.changes.activate("chat", versions[2])
-    await replica.changes.follow(watch=False)
+    await replica.changes.follow()
     assert replica.active("chat") == versions[2]
 
 
 async def test_nothing_is_active_in_a_store_that_is_not_watched(replica: Replica, versions: list[str]) -> None:
-    await replica.changes.follow(watch=False)
+    await replica.changes.follow()
     assert replica.names == {}
 
 
 async def test_watching_activates_each_newest_version_once(replica: Replica, store: Store, versions: list[str]) -> None:
-    await replica.changes.follow(watch=True)
+    await replica.changes.watch()
     assert replica.active("chat") == versions[-1]
     newest = publish(store, "chat", 4).version
-    await replica.changes.follow(watch=True)
+    await replica.changes.watch()
     assert replica.active("chat") == newest
     await replica.changes.rollback("chat")
-    await replica.changes.follow(watch=True)
+    await replica.changes.watch()
     assert replica.active("chat") == versions[-1]
 
 
 async def test_watching_refuses_a_bad_version_once(
     replica: Replica, store: Store, versions: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    await replica.changes.follow(watch=True)
+    await replica.changes.watch()
     bad = publish(store, "chat", 4).version
     write_adapter(store.folder("chat", bad), 5)
     for _ in range(3):
-        await replica.changes.follow(watch=True)
+        await replica.changes.watch()
     assert replica.active("chat") == versions[-1]
     assert caplog.text.count(f"chat@{bad} is refused: checksum: ") == 1
     assert "checksum" in replica.adapters.refused[Key("chat", bad)]
@@ -227,11 +227,11 @@ async def test_what_a_replica_cannot_load_leaves_it_as_it_was(
 ) -> None:
     other = make_replica(store)
     await replica.changes.activate("chat", versions[0])
-    await other.changes.follow(watch=False)
+    await other.changes.follow()
     other.engine.unfit.add(f"chat@{versions[1]}")
     await replica.changes.activate("chat", versions[1])
-    await other.changes.follow(watch=False)
-    await other.changes.follow(watch=False)
+    await other.changes.follow()
+    await other.changes.follow()
     assert other.active("chat") == versions[0]
     assert other.engine.history.count(f"load chat@{versions[1]}") == 1
 
@@ -253,7 +253,7 @@ async def test_a_broken_record_is_told_and_leaves_all_as_it_was(
 ) -> None:
     await replica.changes.activate("chat", versions[0])
     (store.root / ".serving" / "chat.json").write_text("{")
-    await replica.changes.follow(watch=True)
-    await replica.changes.follow(watch=True)
+    await replica.changes.watch()
+    await replica.changes.watch()
     assert replica.active("chat") == versions[0]
     assert caplog.text.count("is not a record of what 'chat' serves") == 1

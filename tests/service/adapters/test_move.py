@@ -96,8 +96,8 @@ async def test_a_copy_that_somebody_has_deleted_is_made_anew(replica: Replica, k
 async def test_following_a_store_outlives_a_dead_engine(replica: Replica, keys: list[Key]) -> None:
     newest = publish(replica.store, "chat", 4).version
     replica.engine.abandon()
-    await replica.changes.follow(watch=True)
+    await replica.changes.watch()
     assert replica.active("chat") == keys[1].version
     _, after = await moved(replica)
-    await after.changes.follow(watch=True)
+    await after.changes.watch()
     assert after.active("chat") == newest
