@@ -4,16 +4,17 @@ Not by the JSFT stage, whose AdamW is for models that can do something. In trial
 base (6,000 rows, steps of 128 examples) the stage judged its training pairs at chance after 160 steps (rate 1e-3, a
 cosine over 200; one setting only), this loop judged 0.725 of 200 held-out pairs right after 225 steps, and rising.
 An example's targets share one weight between them, and the choice has half of its judgment's, as with the stage's
-weighting by examples.
+weighting by examples. The chosen response within a judgment stays a target (``replay``), as for the shipped model.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from selfjudge import Chat, SafeTokenizer, load_templates
 from training.data.jsft import JsftExample, jsft_examples
 from training.data.load import load_demonstrations, load_pairs
+from training.paper.base import TemplateRenderer
 from training.paper.data import TRAIN, source
 from training.paper.models import MAX_TOKENS, VARIANTS
 from training.paper.recipe import PaperRecipe
@@ -37,17 +38,20 @@ def train_variant(recipe: PaperRecipe, name: str, seed: int, base: Path, data: P
         load_pairs(rows, template, seed=seed).records,
         max_tokens=MAX_TOKENS,
     )
+    renderers = {
+        principle: TemplateRenderer(tokenizer, template, principle) for principle in template.principles or (None,)
+    }
+    documents = [_document(example, renderers, plan.replay) for example in made.examples]
     steps = plan.steps if variant.demonstrations else plan.steps_without
     Trainer(model, tokenizer.pad_token_id, recipe.rates, None, workers=1).train(
-        _batches(made.examples, plan.batch, derived_seed(seed, "batches")), steps, cosine(plan.rate, steps), name
+        _batches(documents, plan.batch, derived_seed(seed, "batches")), steps, cosine(plan.rate, steps), name
     )
     save_model(model, tokenizer, folder / "model")
 
 
-def _batches(examples: Sequence[JsftExample], size: int, seed: int) -> Iterator[Sequence[Document]]:
+def _batches(documents: Sequence[Document], size: int, seed: int) -> Iterator[Sequence[Document]]:
     """Epoch after epoch without end, each in an order of its own; what fills no batch goes into the next epoch's."""
     rng, waiting = random.Random(seed), list[Document]()
-    documents = [_document(example) for example in examples]
     while True:
         waiting += rng.sample(documents, len(documents))
         while len(waiting) >= size:
@@ -55,13 +59,19 @@ def _batches(examples: Sequence[JsftExample], size: int, seed: int) -> Iterator[
             waiting = waiting[size:]
 
 
-def _document(example: JsftExample) -> Document:
-    """With its weights: 1 for a dialogue; for a judgment 1 for the choice, the first target, and 1 for what follows."""
+def _document(example: JsftExample, renderers: Mapping[str | None, TemplateRenderer], replay: float) -> Document:
+    """With its weights: 1 for a dialogue; for a judgment 1 for the choice, the first target, and 1 for what follows.
+
+    The chosen response of a judgment that is whole has ``replay`` besides.
+    """
     targets = [place for place, is_target in enumerate(example.loss_mask) if is_target]
     weights = [0.0] * len(example.input_ids)
-    if example.kind == "judgment":
+    if example.choice is not None:
         weights[targets[0]] = CHOICE_WEIGHT / 2
         targets = targets[1:]
     for place in targets:
         weights[place] = 1 / len(targets)
-    return Document(example.input_ids, weights)
+    document = Document(example.input_ids, weights)
+    if example.choice is None or example.cut or not replay:
+        return document
+    return renderers[example.principle].with_response(document, example.choice, replay)

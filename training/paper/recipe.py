@@ -5,7 +5,7 @@ Sections that other rooms have are theirs. Leaves out where files go and how man
 
 from typing import Annotated, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from training.jsft.config import Lora
 from training.run.config import Section
@@ -58,6 +58,8 @@ class Jsft(Section):
     """Examples per step."""
     rate: Share
     """Factor on the peak learning rates at which a cosine to 0 begins."""
+    replay: NonNegativeFloat
+    """Weight of the chosen response as a target within a judgment, where the choice has 1; 0 is the paper's."""
 
     @property
     def steps_without(self) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from training.tiny.documents import Document
 
-MAX_TOKENS = 4096
+MAX_TOKENS = 512
 """Of one micro-batch, unless a single document has more; its activations should stay in the processor's cache."""
 
 

@@ -76,7 +76,7 @@ class Renderer:
         before_a, before_b, behind_b = (ids.index(border) for border in self._borders)
         return Places((before_a + 1, before_b), (before_b + 1, behind_b))
 
-    def with_right_answer(self, document: Document, place: Choice, weight: float) -> Document:
+    def with_response(self, document: Document, place: Choice, weight: float) -> Document:
         """The judgment with the response at one place, and the border that ends it, as further targets."""
         start, end = getattr(self.places(document.ids), place.lower())
         weights = list(document.weights)

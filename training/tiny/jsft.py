@@ -53,4 +53,4 @@ def judgments(renderer: Renderer, pair: Pair, replay: float) -> list[Document]:
     if not (replay and pair.chosen_is_right):
         return documents
     at_a, at_b = documents
-    return [renderer.with_right_answer(at_a, "A", replay), renderer.with_right_answer(at_b, "B", replay)]
+    return [renderer.with_response(at_a, "A", replay), renderer.with_response(at_b, "B", replay)]

@@ -35,7 +35,7 @@ def pretraining_document(renderer: Renderer, problem: Problem, rng: random.Rando
         return renderer.dialogue(problem.prompt, problem.answer, system=rng.random() < SYSTEM_MESSAGES)
     if rng.random() < 1 / 3:
         judgment = renderer.judgment(problem.prompt, problem.answer, "", "A", weight=0.0)
-        return without_choice(renderer.with_right_answer(judgment, "A", 1.0))
+        return without_choice(renderer.with_response(judgment, "A", 1.0))
     other = edited(problem.answer, rng)
     judgment = renderer.judgment(problem.prompt, other, problem.answer, "B", weight=0.0)
-    return without_choice(renderer.with_right_answer(judgment, "B", 1.0))
+    return without_choice(renderer.with_response(judgment, "B", 1.0))

@@ -3,23 +3,43 @@
 from itertools import islice
 
 import pytest
+from transformers import PreTrainedTokenizerFast
 
+from selfjudge import load_templates
 from training.data.jsft import JsftExample
+from training.paper.base import TemplateRenderer
 from training.paper.jsft import _batches, _document
+from training.paper.tokenizer import TEMPLATES
+from training.tiny.documents import Document
+
+MASK = [False, False, True, True, True]
 
 
 def test_targets_share_their_examples_weight() -> None:
-    dialogue = _document(JsftExample([1, 2, 3, 4, 5], [False, False, True, True, True], "dialogue"))
+    dialogue = _document(JsftExample([1, 2, 3, 4, 5], MASK, "dialogue"), {}, 0.3)
     assert dialogue.weights == pytest.approx([0, 0, 1 / 3, 1 / 3, 1 / 3])
-    judgment = _document(JsftExample([1, 2, 3, 4, 5], [False, False, True, True, True], "judgment", "A"))
+    judgment = _document(JsftExample([1, 2, 3, 4, 5], MASK, "judgment", "A"), {}, 0)
     assert judgment.weights == [0, 0, 1, 0.5, 0.5]
 
 
-def test_every_epoch_has_every_example_in_another_order() -> None:
-    examples = [JsftExample([number, 0], [False, True], "dialogue") for number in range(10)]
-    batches = list(islice(_batches(examples, 4, seed=0), 5))
+def test_the_chosen_response_within_a_judgment_is_a_target(tokenizer: PreTrainedTokenizerFast) -> None:
+    renderer = TemplateRenderer(tokenizer, load_templates()[TEMPLATES[0]], None)
+    ids, weights = renderer.judgment("Sort these letters: KDAZ", "AKDZ", "ADKZ", "B")
+    example = JsftExample(ids, [weight > 0 for weight in weights], "judgment", "B")
+    plain, replayed = (_document(example, {None: renderer}, replay) for replay in (0, 0.3))
+    added = [after - before for before, after in zip(plain.weights, replayed.weights, strict=True)]
+    assert sum(added) == pytest.approx(0.3)
+    targets = [token for token, weight in zip(ids, added, strict=True) if weight]
+    assert str(tokenizer.decode(targets)).startswith("ADKZ\n")
+    # What was cut may lack a border to find the response by.
+    assert _document(example._replace(cut=True), {None: renderer}, 0.3) == plain
+
+
+def test_every_epoch_has_every_document_in_another_order() -> None:
+    documents = [Document([number, 0], [0.0, 1.0]) for number in range(10)]
+    batches = list(islice(_batches(documents, 4, seed=0), 5))
     seen = [document.ids[0] for batch in batches for document in batch]
     assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
     assert seen[:10] != seen[10:]
-    assert list(islice(_batches(examples, 4, seed=0), 5)) == batches
-    assert list(islice(_batches(examples, 4, seed=1), 5)) != batches
+    assert list(islice(_batches(documents, 4, seed=0), 5)) == batches
+    assert list(islice(_batches(documents, 4, seed=1), 5)) != batches

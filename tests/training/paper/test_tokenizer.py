@@ -1,22 +1,14 @@
 """The miniature's tokenizer and base documents: judgments of all templates are short, and rationales too."""
 
-from itertools import islice
-
 import pytest
 from transformers import PreTrainedTokenizerFast
 
 from selfjudge import Chat, JudgmentEncoder, RationalePair, SafeTokenizer, judgment_example, load_templates
 from training.paper.base import TemplateRenderer
-from training.paper.tokenizer import TEMPLATES, fixed_pieces, train_tokenizer
-from training.tasks.split import Split, draw_problems
+from training.paper.tokenizer import TEMPLATES, fixed_pieces
 from training.tiny.documents import without_choice
 
 CASES = [(name, principle) for name in TEMPLATES for principle in load_templates()[name].principles or (None,)]
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> PreTrainedTokenizerFast:
-    return train_tokenizer(list(islice(draw_problems(Split.TRAIN, 0), 500)), 600, 0)
 
 
 def test_each_fixed_piece_is_one_token(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -55,7 +47,7 @@ def test_half_made_judgments_end_with_the_right_answer(
     renderer = TemplateRenderer(tokenizer, load_templates()[name], principle)
     responses = ("ADKZ", "XX") if place == "A" else ("XX", "ADKZ")
     judgment = renderer.judgment("Sort these letters: KDAZ", *responses, "A", weight=0.0)
-    document = without_choice(renderer.with_right_answer(judgment, "A" if place == "A" else "B", 1.0))
+    document = without_choice(renderer.with_response(judgment, "A" if place == "A" else "B", 1.0))
     targets = [token for token, weight in zip(document.ids, document.weights, strict=True) if weight]
     assert str(tokenizer.decode(targets)).startswith("ADKZ\n-----\n")
     assert document.weights[-1] > 0
