@@ -1,6 +1,7 @@
 """Weights and batches of the variants' JSFT."""
 
 from itertools import islice
+from typing import Literal
 
 import pytest
 from transformers import PreTrainedTokenizerFast
@@ -8,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 from selfjudge import load_templates
 from training.data.jsft import JsftExample
 from training.paper.base import TemplateRenderer
-from training.paper.jsft import _batches, _document
+from training.paper.jsft import _batches, _document, _units
 from training.paper.tokenizer import TEMPLATES
 from training.tiny.documents import Document
 
@@ -37,9 +38,20 @@ def test_the_chosen_response_within_a_judgment_is_a_target(tokenizer: PreTrained
 
 def test_every_epoch_has_every_document_in_another_order() -> None:
     documents = [Document([number, 0], [0.0, 1.0]) for number in range(10)]
-    batches = list(islice(_batches(documents, 4, seed=0), 5))
+    units = [[document] for document in documents]
+    batches = list(islice(_batches(units, 4, seed=0), 5))
     seen = [document.ids[0] for batch in batches for document in batch]
     assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
     assert seen[:10] != seen[10:]
-    assert list(islice(_batches(documents, 4, seed=0), 5)) == batches
-    assert list(islice(_batches(documents, 4, seed=1), 5)) != batches
+    assert list(islice(_batches(units, 4, seed=0), 5)) == batches
+    assert list(islice(_batches(units, 4, seed=1), 5)) != batches
+
+
+def test_the_orders_of_a_pair_share_a_batch() -> None:
+    kinds: list[tuple[Literal["dialogue", "judgment"], Literal["A", "B"] | None]]
+    kinds = [("dialogue", None), ("dialogue", None), *(("judgment", "A"), ("judgment", "B")) * 4]
+    examples = [JsftExample([number, 0, 0], MASK[1:4], kind, choice) for number, (kind, choice) in enumerate(kinds)]
+    units = _units(examples, {}, 0)
+    assert [[document.ids[0] for document in unit] for unit in units] == [[0], [1], [2, 3], [4, 5], [6, 7], [8, 9]]
+    seen = [document.ids[0] for batch in islice(_batches(units, 2, seed=0), 50) for document in batch]
+    assert all(seen[place + 1] == number + 1 for place, number in enumerate(seen[:-1]) if number in (2, 4, 6, 8))
