@@ -4,19 +4,19 @@ The adapter is made by TRL over merged weights, so that the reference is the pol
 DPOTrainer would bring a copy of the adapter along as the reference.
 """
 
-from collections.abc import Sequence
+import shutil
 from pathlib import Path
 
+import pyarrow.compute as pc  # type: ignore[import-untyped]  # it ships no py.typed
 import torch
-from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
+from datasets import Dataset  # type: ignore[import-untyped]  # likewise
 from torch.utils.data import SequentialSampler
 from trl.trainer.dpo_config import DPOConfig
 
 from selfjudge import Chat, SafeTokenizer
 from training.arms.offline_config import OfflineConfig
 from training.arms.offline_trainer import OfflineTrainer
-from training.arms.pair_tokens import encode_pairs
-from training.data.load import load_overall_pairs
+from training.arms.pair_tokens import PAIRS, kept_pairs
 from training.jsft.model import adapter_config
 from training.run.config import ConfigError
 from training.run.folder import RunFolder
@@ -33,20 +33,21 @@ _LOSSES = {Loss.DPO: "sigmoid", Loss.IPO: "ipo", Loss.HINGE: "hinge"}
 
 def train_offline(config: OfflineConfig, output: Path) -> Path:
     """Train, and return the model folder; goes on where it was interrupted. Raises ConfigError and DataError."""
-    if not is_finished(output):
-        require_folder(config.model, "model")
-    state = processes()
-    with state.main_process_first():
-        folder = RunFolder.open(output, config, seed=config.seed, main=state.is_main_process)
-    if is_finished(output):
-        return output / MODEL
+    begun = RunFolder.is_begun(output)
+    if begun:
+        _open(config, output)  # nothing of another run's is touched
+        if is_finished(output):
+            return output / MODEL
+    require_folder(config.model, "model")
     tokenizer = load_tokenizer(config.model)
-    pairs = _load(config, Chat(SafeTokenizer(tokenizer)))
+    pairs = kept_pairs(config, Chat(SafeTokenizer(tokenizer)), output, begun=begun)
     steps = _steps(config, len(pairs))
-    rows = _in_order(pairs, config.optimisation.batch, steps, config.seed)
+    arguments = _arguments(config, steps, output)
+    folder = _open(config, output)  # only now: a folder that was opened belongs to its configuration, right or wrong
+    rows = pairs.select(order_of(pairs, config.optimisation.batch, steps, config.seed))
     trainer = OfflineTrainer(
         model=load_base(config.model, config.machine),
-        args=_arguments(config, steps, output),
+        args=arguments,
         train_dataset=rows,
         sampler=SequentialSampler(rows),
         processing_class=tokenizer,
@@ -55,20 +56,33 @@ def train_offline(config: OfflineConfig, output: Path) -> Path:
     )
     trainer.run()
     folder.metrics.close()
-    if state.is_main_process:
+    if processes().is_main_process:
         policy = trainer.accelerator.unwrap_model(trainer.model)
         save_adapter(policy, output / ADAPTER)
         save_merged(policy, tokenizer, output / MODEL)
-    state.wait_for_everyone()
+        shutil.rmtree(output / PAIRS)
+    processes().wait_for_everyone()
     return output / MODEL
 
 
-def _load(config: OfflineConfig, chat: Chat) -> list[Preference]:
-    loaded = load_overall_pairs(config.pairs, seed=config.seed)
-    encoded = encode_pairs(chat, loaded.records, system=config.system, max_tokens=config.max_tokens)
-    if processes().is_main_process:
-        print(*loaded.account("pairs"), f"{encoded.too_long:,} left out as too long", sep="\n")
-    return encoded.preferences
+def order_of(pairs: Dataset, batch: int, steps: int, seed: int) -> list[int]:
+    """Places of the pairs of all steps, in the order in which self-training takes prompts; of each, the longest first.
+
+    So the pairs of a step are the same however many processes share them, and micro-batches are padded little.
+    """
+    prompts, chosen, rejected = (
+        pc.list_value_length(pairs.data.column(f"{field}_ids")).to_pylist() for field in Preference._fields
+    )
+    lengths = [prompt + max(responses) for prompt, *responses in zip(prompts, chosen, rejected, strict=True)]
+    return [
+        index
+        for step in range(steps)
+        for index in sorted(batch_of_step(len(pairs), batch, step, seed), key=lambda index: -lengths[index])
+    ]
+
+
+def _open(config: OfflineConfig, output: Path) -> RunFolder:
+    return RunFolder.open(output, config, seed=config.seed, main=processes().is_main_process)
 
 
 def _steps(config: OfflineConfig, pairs: int) -> int:
@@ -77,24 +91,6 @@ def _steps(config: OfflineConfig, pairs: int) -> int:
     if not steps:
         raise ConfigError(f"optimisation.batch is {how.batch}, but {pairs} pairs x {how.epochs:g} epochs are fewer")
     return steps
-
-
-def _in_order(pairs: Sequence[Preference], batch: int, steps: int, seed: int) -> Dataset:
-    """The pairs of all steps, in the order in which self-training takes prompts; of each step the longest first.
-
-    So the pairs of a step are the same however many processes share them, and micro-batches are padded little.
-    """
-    lengths = [len(pair.prompt) + max(len(pair.chosen), len(pair.rejected)) for pair in pairs]
-    order = [
-        index
-        for step in range(steps)
-        for index in sorted(batch_of_step(len(pairs), batch, step, seed), key=lambda index: -lengths[index])
-    ]
-    return Dataset.from_list([_row(pair) for pair in pairs]).select(order)
-
-
-def _row(pair: Preference) -> dict[str, list[int]]:
-    return {"prompt_ids": pair.prompt, "chosen_ids": pair.chosen, "rejected_ids": pair.rejected}
 
 
 def _arguments(config: OfflineConfig, steps: int, output: Path) -> DPOConfig:

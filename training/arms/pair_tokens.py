@@ -1,28 +1,63 @@
-"""Preference pairs of a data set as token ids, the same as those of JSFT's dialogues and of roll-outs."""
+"""Preference pairs of data sets as token ids, the same as those of JSFT's dialogues and of roll-outs.
 
-from collections.abc import Sequence
+They are kept in the run's folder (`training.run.kept_rows`).
+"""
+
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
-from typing import NamedTuple
+from pathlib import Path
+
+from datasets import Dataset, Features, List, Value  # type: ignore[import-untyped]  # it ships no py.typed
+from tqdm import tqdm
 
 from selfjudge import Chat, dialogue_example
+from training.arms.offline_config import OfflineConfig
 from training.data.jsft import with_system
+from training.data.load import load_overall_pairs
 from training.data.records import Messages, PreferencePair
+from training.run.kept_rows import find_rows, make_rows, own_share
+from training.run.processes import processes
 from training.self_training.preferences import Preference
 
+PAIRS = "pairs"
+"""Their folder within the run's."""
 
-class Encoded(NamedTuple):
-    """Pairs that fit, and how many did not."""
-
-    preferences: list[Preference]
-    too_long: int
-    """Left out: nothing of a response fits behind the prompt, or nothing that tells them apart."""
+_FEATURES = Features({f"{field}_ids": List(Value("int32")) for field in Preference._fields})
 
 
-def encode_pairs(chat: Chat, pairs: Sequence[PreferencePair], *, system: str | None, max_tokens: int) -> Encoded:
-    """Token ids of pairs, responses with the token that ends the turn, cut to ``max_tokens`` at their ends."""
-    encoded = [_preference(chat, pair, system, max_tokens) for pair in pairs]
-    kept = [each for each in encoded if each.chosen != each.rejected and each.chosen and each.rejected]
-    return Encoded(kept, len(encoded) - len(kept))
+def kept_pairs(config: OfflineConfig, chat: Chat, folder: Path, *, begun: bool) -> Dataset:
+    """The pairs of a configuration, rows as TRL's DPOTrainer takes them; to be called by all processes.
+
+    Where the run has ``begun``, what its folder holds is used as it is; otherwise it is made, with an account of it on
+    stdout. Raises DataError.
+    """
+    found = find_rows(folder / PAIRS, begun=begun)
+    if found is not None:
+        return found
+    loaded, main = load_overall_pairs(config.pairs, seed=config.seed), processes().is_main_process
+    own = tqdm(own_share(loaded.records), "pairs", leave=False, disable=None if main else True)
+    encoded = each_preference(chat, own, system=config.system, max_tokens=config.max_tokens)
+    made = make_rows(folder / PAIRS, _FEATURES, {"pairs": map(_as_row, encoded)})
+    if main:
+        print(*loaded.account("pairs"), f"{len(loaded.records) - len(made):,} left out as too long", sep="\n")
+    return made
+
+
+def each_preference(
+    chat: Chat, pairs: Iterable[PreferencePair], *, system: str | None, max_tokens: int
+) -> Iterator[Preference]:
+    """Token ids of pairs, responses with the token that ends the turn, cut to ``max_tokens`` at their ends.
+
+    Left out are pairs of which nothing of a response fits behind the prompt, or nothing that tells them apart.
+    """
+    for pair in pairs:
+        made = _preference(chat, pair, system, max_tokens)
+        if made.chosen != made.rejected and made.chosen and made.rejected:
+            yield made
+
+
+def _as_row(pair: Preference) -> dict[str, list[int]]:
+    return {f"{field}_ids": ids for field, ids in pair._asdict().items()}
 
 
 def _preference(chat: Chat, pair: PreferencePair, system: str | None, max_tokens: int) -> Preference:

@@ -1,25 +1,10 @@
-"""The examples of a run, kept in its folder as Arrow files that processes map into memory and share.
+"""The examples of a run: those of its data sets, encoded once and kept in its folder."""
 
-A set of UltraFeedback's size has 10^8 tokens and more: as Python's integers they take tens of gigabytes in each
-process, here some four bytes a token, on the disk. They are encoded once, each process taking its share, and a run that
-goes on finds them as it left them, whatever has become of the sources.
-"""
-
-import shutil
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import pyarrow.compute as pc  # type: ignore[import-untyped]  # it ships no py.typed
-from datasets import (  # type: ignore[import-untyped]  # likewise
-    Dataset,
-    Features,
-    List,
-    Value,
-    concatenate_datasets,
-)
-from datasets.arrow_writer import ArrowWriter  # type: ignore[import-untyped]  # likewise
+from datasets import Dataset, Features, List, Value  # type: ignore[import-untyped]  # likewise
 
 from selfjudge import Chat, JudgmentTemplate, load_templates
 from training.data.jsft import JsftExample, each_example
@@ -27,7 +12,7 @@ from training.data.load import load_demonstrations, load_pairs
 from training.jsft.batches import Row
 from training.jsft.config import Data
 from training.run.config import ConfigError
-from training.run.files import beside, put_in_place
+from training.run.kept_rows import find_rows, make_rows, own_share
 from training.run.processes import processes
 
 EXAMPLES = "examples"
@@ -41,10 +26,12 @@ _FEATURES = Features(
         "cut": Value("bool"),
     }
 )
-_BUFFERED = 256
-"""Examples that are in memory at a time."""
 
-Record = TypeVar("Record")
+
+class _Kept(Row):
+    """An example in its file."""
+
+    cut: bool
 
 
 def kept_examples(data: Data, chat: Chat, seed: int, folder: Path, *, begun: bool) -> Dataset:
@@ -53,20 +40,8 @@ def kept_examples(data: Data, chat: Chat, seed: int, folder: Path, *, begun: boo
     Where the run has `begun`, what its folder holds is used as it is; otherwise it is made, with an account of it on
     stdout. Raises ConfigError and DataError.
     """
-    state, whole = processes(), folder / EXAMPLES
-    if state.is_main_process and not begun:
-        shutil.rmtree(whole, ignore_errors=True)  # of a run that never began; its data may have been mended since
-    state.wait_for_everyone()
-    if whole.is_dir():
-        return _opened(whole)
-    demonstrations = _make(data, chat, seed, whole)
-    made = _opened(whole)
-    if state.is_main_process:
-        cut = sum(made.data.column("cut").to_pylist())
-        left_out = demonstrations - made.data.column("judgment").to_pylist().count(False)
-        print(f"{len(made):,} examples, {cut:,} of them cut to {data.max_length:,} tokens", end="; ")
-        print(f"{left_out:,} left out, as no target fits in", flush=True)
-    return made
+    found = find_rows(folder / EXAMPLES, begun=begun)
+    return _make(data, chat, seed, folder / EXAMPLES) if found is None else found
 
 
 def lengths(examples: Dataset) -> list[int]:
@@ -80,44 +55,25 @@ def as_row(example: JsftExample) -> Row:
     return Row(input_ids=example.input_ids, loss_mask=example.loss_mask, judgment=example.kind == "judgment")
 
 
-def share(records: list[Record], process: int, processes: int) -> list[Record]:
-    """What one of so many processes encodes, in one piece."""
-    start, stop = (len(records) * (process + side) // processes for side in (0, 1))
-    return records[start:stop]
-
-
-def _opened(whole: Path) -> Dataset:
-    # By name, dialogues come before judgments, and shares of processes in order: their number changes nothing.
-    return concatenate_datasets([Dataset.from_file(str(path)) for path in sorted(whole.glob("*.arrow"))])
-
-
-def _make(data: Data, chat: Chat, seed: int, whole: Path) -> int:
-    """Each process writes its share; the folder gets its name when all are there. Returns how many demonstrations."""
-    state, unfinished = processes(), beside(whole)
-    template = _template(data)
+def _make(data: Data, chat: Chat, seed: int, folder: Path) -> Dataset:
+    main, template = processes().is_main_process, _template(data)
     pairs = load_pairs(data.pairs, template, seed=seed, strict=data.strict)
     demonstrations = load_demonstrations(data.demonstrations, strict=data.strict)
-    if state.is_main_process:
+    if main:
         print(*demonstrations.account("demonstrations"), *pairs.account("pairs"), sep="\n", flush=True)
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-    state.wait_for_everyone()
-    encoded = partial(
-        each_example,
-        chat,
-        template,
-        max_tokens=data.max_length,
-        system=data.system,
-        quiet=not state.is_main_process,
-    )
-    place = (state.process_index, state.num_processes)
-    _write(encoded(share(demonstrations.records, *place), []), unfinished / f"dialogues-{place[0]:05d}.arrow")
-    _write(encoded([], share(pairs.records, *place)), unfinished / f"judgments-{place[0]:05d}.arrow")
-    state.wait_for_everyone()
-    if state.is_main_process:
-        put_in_place(unfinished, whole)
-    state.wait_for_everyone()
-    return len(demonstrations.records)
+    encoded = partial(each_example, chat, template, max_tokens=data.max_length, system=data.system, quiet=not main)
+    dialogues, judgments = encoded(own_share(demonstrations.records), []), encoded([], own_share(pairs.records))
+    made = make_rows(folder, _FEATURES, {"dialogues": map(_as_kept, dialogues), "judgments": map(_as_kept, judgments)})
+    if main:
+        cut = sum(made.data.column("cut").to_pylist())
+        left_out = len(demonstrations.records) - made.data.column("judgment").to_pylist().count(False)
+        print(f"{len(made):,} examples, {cut:,} of them cut to {data.max_length:,} tokens", end="; ")
+        print(f"{left_out:,} left out, as no target fits in", flush=True)
+    return made
+
+
+def _as_kept(example: JsftExample) -> _Kept:
+    return _Kept(**as_row(example), cut=example.cut)
 
 
 def _template(data: Data) -> JudgmentTemplate:
@@ -125,10 +81,3 @@ def _template(data: Data) -> JudgmentTemplate:
     if data.template not in templates:
         raise ConfigError(f"data.template is {data.template!r}; there are {', '.join(sorted(templates))}")
     return templates[data.template]
-
-
-def _write(examples: Iterable[JsftExample], file: Path) -> None:
-    with ArrowWriter(path=str(file), features=_FEATURES, writer_batch_size=_BUFFERED) as writer:
-        for example in examples:
-            writer.write({**as_row(example), "cut": example.cut})
-        writer.finalize()

@@ -10,17 +10,21 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from selfjudge import Chat, SafeTokenizer
 from tests.training.self_training.processes import run_in_two
-from training.arms.offline import train_offline
+from training.arms.offline import order_of, train_offline
 from training.arms.offline_config import OfflineConfig
-from training.arms.pair_tokens import encode_pairs
+from training.arms.pair_tokens import PAIRS, each_preference, kept_pairs
+from training.data.load import load_overall_pairs
 from training.data.records import PreferencePair
 from training.data.source import Source
 from training.jsft.config import Lora
 from training.rollouts.prompts import encode_prompts
 from training.run.checkpoint import commit_checkpoint
 from training.run.config import ConfigError
+from training.run.folder import RunFolder
 from training.run.metrics import read_metrics
 from training.self_training.config import Machine, Objective, Optimisation
+from training.self_training.preferences import Preference
+from training.self_training.prompts import batch_of_step
 
 TASK = [{"role": "user", "content": "Add 3 and 4."}]
 
@@ -31,16 +35,15 @@ def chat(tokenizer: PreTrainedTokenizerBase) -> Chat:
 
 
 def test_token_ids_are_those_of_roll_outs(chat: Chat) -> None:
-    [pair], too_long = encode_pairs(chat, [PreferencePair(TASK, "7", "12")], system=None, max_tokens=100)
+    [pair] = each_preference(chat, [PreferencePair(TASK, "7", "12")], system=None, max_tokens=100)
     end = chat.tokens.source.eos_token_id
     assert [pair.prompt] == encode_prompts(chat, [TASK])
     assert pair.chosen == [*chat.tokens.encode("7"), end]
     assert pair.rejected == [*chat.tokens.encode("12"), end]
-    assert too_long == 0
 
 
 def test_text_of_the_data_spells_no_control_tokens(chat: Chat) -> None:
-    [pair], _ = encode_pairs(chat, [PreferencePair(TASK, "7<|eos|>", "12")], system=None, max_tokens=100)
+    [pair] = each_preference(chat, [PreferencePair(TASK, "7<|eos|>", "12")], system=None, max_tokens=100)
     end = chat.tokens.source.eos_token_id
     assert pair.chosen.count(end) == 1
     assert pair.chosen[-1] == end
@@ -48,18 +51,17 @@ def test_text_of_the_data_spells_no_control_tokens(chat: Chat) -> None:
 
 def test_only_the_last_turn_is_the_response(chat: Chat) -> None:
     dialogue = [*TASK, {"role": "assistant", "content": "7"}, {"role": "user", "content": "Reverse 31"}]
-    [pair], _ = encode_pairs(chat, [PreferencePair(dialogue, "13", "31")], system="Be right.", max_tokens=100)
+    [pair] = each_preference(chat, [PreferencePair(dialogue, "13", "31")], system="Be right.", max_tokens=100)
     assert chat.tokens.source.decode(pair.chosen) == "13<|eos|>"
     assert "Be right." in chat.tokens.source.decode(pair.prompt)
 
 
-def test_long_pairs_are_cut_or_counted(chat: Chat) -> None:
+def test_long_pairs_are_cut_or_left_out(chat: Chat) -> None:
     pairs = [PreferencePair(TASK, "7" * 40, "8" * 40), PreferencePair(TASK, "7" * 40 + "1", "7" * 40 + "2")]
-    whole = encode_pairs(chat, pairs, system=None, max_tokens=200).preferences
+    whole = list(each_preference(chat, pairs, system=None, max_tokens=200))
     limit = len(whole[0].prompt) + 5
-    [cut], too_long = encode_pairs(chat, pairs, system=None, max_tokens=limit)
+    [cut] = each_preference(chat, pairs, system=None, max_tokens=limit)
     assert cut.chosen == whole[0].chosen[:5]
-    assert too_long == 1
 
 
 @pytest.fixture
@@ -77,6 +79,48 @@ def config(toy_folder: Path, tmp_path: Path) -> OfflineConfig:
     )
 
 
+@pytest.fixture
+def uneven(config: OfflineConfig, tmp_path: Path) -> OfflineConfig:
+    """Pairs of many lengths, and some that are too long."""
+    file = tmp_path / "uneven.jsonl"
+    rows = [{"prompt": f"Add {n} and 4.", "chosen": "7" * (n % 7), "rejected": "1" * (5 * n % 9)} for n in range(1, 30)]
+    rows += [{"prompt": "Add " * 400, "chosen": "4", "rejected": "5"}] * 2
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return config.model_copy(update={"pairs": (Source(format="preferences", path=file),)})
+
+
+def test_pairs_in_files_are_those_in_memory_in_the_same_order(
+    uneven: OfflineConfig, chat: Chat, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = load_overall_pairs(uneven.pairs, seed=uneven.seed).records
+    expected = list(each_preference(chat, loaded, system=None, max_tokens=64))
+    rows = kept_pairs(uneven, chat, tmp_path, begun=False)
+    assert f"{len(loaded)} pairs" in (said := capsys.readouterr().out)
+    assert said.endswith(f"\n{len(loaded) - len(expected)} left out as too long\n")
+    assert len(loaded) - len(expected) == 2
+    assert [Preference(*row.values()) for row in rows] == expected
+    lengths = [len(pair.prompt) + max(len(pair.chosen), len(pair.rejected)) for pair in expected]
+    order = order_of(rows, 8, 7, seed=0)
+    for step in range(7):
+        taken = batch_of_step(len(expected), 8, step, 0)
+        assert order[8 * step : 8 * step + 8] == sorted(taken, key=lambda index: -lengths[index])
+
+
+def test_pairs_take_a_file_and_no_memory(uneven: OfflineConfig, chat: Chat, tmp_path: Path) -> None:
+    rows = kept_pairs(uneven, chat, tmp_path, begun=False)
+    assert [Path(file["filename"]).parent for file in rows.cache_files] == [tmp_path / PAIRS]
+    tokens = sum(len(ids) for row in rows for ids in row.values())
+    assert rows.data.nbytes < 4 * tokens + 3 * 4 * (len(rows) + 1) + 100, "more than 4 bytes a token"
+
+
+def test_a_run_that_goes_on_keeps_its_pairs_and_one_that_never_began_does_not(
+    config: OfflineConfig, uneven: OfflineConfig, chat: Chat, tmp_path: Path
+) -> None:
+    first = list(kept_pairs(config, chat, tmp_path, begun=False))
+    assert list(kept_pairs(uneven, chat, tmp_path, begun=True)) == first
+    assert list(kept_pairs(uneven, chat, tmp_path, begun=False)) != first
+
+
 def test_a_run_learns_the_pairs_and_leaves_a_model(
     config: OfflineConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -92,6 +136,7 @@ def test_a_run_learns_the_pairs_and_leaves_a_model(
     assert torch.equal(start["model.embed_tokens.weight"], end["model.embed_tokens.weight"])
     assert train_offline(config, tmp_path / "run") == model
     assert read_metrics(tmp_path / "run") == lines
+    assert not (tmp_path / "run" / PAIRS).exists()
 
 
 def test_an_interrupted_run_ends_with_the_same_weights(
@@ -141,3 +186,4 @@ def test_two_processes_give_the_result_of_one(config: OfflineConfig, tmp_path: P
 def test_a_mistake_is_named(config: OfflineConfig, tmp_path: Path, changes: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         train_offline(config.model_copy(update=changes), tmp_path / "run")
+    assert not RunFolder.is_begun(tmp_path / "run"), "a mistake has claimed the folder"

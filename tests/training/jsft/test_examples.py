@@ -10,7 +10,7 @@ from training.data.jsft import jsft_examples
 from training.data.load import load_demonstrations, load_pairs
 from training.data.source import DataError, Source
 from training.jsft.config import Data, JsftConfig
-from training.jsft.examples import EXAMPLES, as_row, kept_examples, lengths, share
+from training.jsft.examples import EXAMPLES, as_row, kept_examples, lengths
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +34,6 @@ def test_files_hold_what_would_be_in_memory(config: JsftConfig, chat: Chat, tmp_
     kept = kept_examples(config.data, chat, 0, tmp_path, begun=True)
     assert lengths(kept) == [len(ids) for ids in kept["input_ids"]]
     assert len(kept.cache_files) == 2, "the rows are in memory, not in files"
-
-
-@pytest.mark.parametrize("processes", [1, 3, 40])
-def test_processes_share_the_records_in_order(processes: int) -> None:
-    shares = [share(list(range(17)), number, processes) for number in range(processes)]
-    assert [record for each in shares for record in each] == list(range(17))
-    assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
 def test_a_set_of_one_kind_is_a_set_too(config: JsftConfig, chat: Chat, tmp_path: Path) -> None:
