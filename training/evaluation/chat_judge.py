@@ -1,7 +1,8 @@
 """Any OpenAI-compatible chat endpoint as the judge: asked in words in both orders, and judging by what it answers.
 
 The words are those of a judgment template, and a last line asks for one letter. An answer that names neither letter, or
-both, counts half for each response, and lowers `label_mass`, here the share of the two answers that could be read.
+both, counts half for each response, and lowers `label_mass`, here the share of the two answers that could be read. So
+does a pair that the endpoint finds too long for its context: only it can count its tokens, so that nothing is cut.
 Probabilities are therefore 0, 1/2 or 1: calibration says little about such a judge.
 """
 
@@ -13,7 +14,7 @@ from selfjudge import Comparison, JudgmentTemplate, Orders, Winner
 from selfjudge.conversation import context_text
 from selfjudge.quoting import Quoter, delimiters
 from training.evaluation.judges import Judgment
-from training.run.endpoint import Endpoint, EndpointError
+from training.run.endpoint import Endpoint, EndpointError, TooLongError
 
 REQUEST = "Reply with the single letter A or B: the letter of the better response."
 
@@ -63,9 +64,14 @@ class ChatJudge:
             context = context_text(self._template, conversation, self._quote)
             a, b = self._quote(first), self._quote(second)
             bodies += [self._body(context, a, b), self._body(context, b, a)]
-        answers = self._endpoint.post_all("chat/completions", bodies, "asking the judge")
-        choices = [read_choice(_content(answer)) for answer in answers]
+        choices = self._endpoint.each(self._ask, bodies, "asking the judge")
         return [_judgment(at_a, at_b) for at_a, at_b in zip(choices[::2], choices[1::2], strict=True)]
+
+    def _ask(self, body: dict[str, Any]) -> Literal["A", "B"] | None:
+        try:
+            return read_choice(_content(self._endpoint.post("chat/completions", body)))
+        except TooLongError:
+            return None
 
     def _body(self, context: str, response_a: str, response_b: str) -> dict[str, Any]:
         pieces = self._wording.user

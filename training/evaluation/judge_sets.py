@@ -12,7 +12,7 @@ from training.data.records import PreferencePair
 from training.data.source import DataError, Source
 from training.evaluation.exact_match import held_out_problems
 from training.evaluation.policies import Policy
-from training.rollouts.base import Sampling
+from training.rollouts.base import PromptError, Sampling
 
 WITHOUT_PRINCIPLES = "ultrafeedback"
 
@@ -67,11 +67,17 @@ def preference_pairs(source: Source, template: JudgmentTemplate) -> Loaded[Prefe
 def held_out_pairs(policy: Policy, questions: int, samples: int, sampling: Sampling, seed: int) -> list[PreferencePair]:
     """Held-out checkable instructions: the right answer against each different wrong one among a policy's samples.
 
-    Raises ValueError where no sample is wrong.
+    Raises ValueError where no sample is wrong, PromptError where an instruction is too long for the policy.
     """
     problems = held_out_problems(questions, seed)
     conversations = [[{"role": "user", "content": problem.prompt}] for problem in problems]
     drawn = policy.sample(conversations, samples=samples, sampling=sampling, seed=seed)
+    too_long = sum(not answers[0].fits for answers in drawn)
+    if too_long:
+        raise PromptError(
+            f"{too_long} of {questions} instructions and {sampling.max_new_tokens} new tokens have no room in the "
+            "context of the policy; lower held_out.decoding.max_new_tokens"
+        )
     pairs = [
         PreferencePair(conversation, problem.answer, text, category=problem.task)
         for problem, conversation, answers in zip(problems, conversations, drawn, strict=True)

@@ -9,9 +9,9 @@ from tqdm import tqdm
 from training.data.records import Messages
 from training.evaluation.outputs import dialogue_text
 from training.evaluation.questions import Question
-from training.rollouts.base import RollOuts, Sampling
+from training.rollouts.base import PromptError, RollOuts, Sampling
 from training.rollouts.prompts import encode_prompts
-from training.run.endpoint import Endpoint, EndpointError
+from training.run.endpoint import Endpoint, EndpointError, TooLongError
 
 CHUNK = 512
 """Responses sampled between two moves of the progress bar."""
@@ -27,13 +27,16 @@ class Answer(NamedTuple):
     """False where a turn had no room in the model's context: it was not asked, and nothing stands in its place."""
 
 
+UNASKED = Answer("", finished=False, fits=False)
+
+
 class Policy(Protocol):
     """Answers conversations."""
 
     def sample(
         self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
     ) -> list[list[Answer]]:
-        """So many answers to each conversation, in their order."""
+        """So many answers to each conversation, in their order; `UNASKED` where a server finds one too long."""
         ...
 
     def fits(self, conversations: Sequence[Messages], new_tokens: int) -> list[bool]:
@@ -88,7 +91,10 @@ class ServerPolicy:
     def sample(
         self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
     ) -> list[list[Answer]]:
-        """So many answers to each conversation, in their order. Raises EndpointError."""
+        """So many answers to each conversation, in their order, all `UNASKED` where the server finds it too long.
+
+        Raises EndpointError for whatever else it refuses.
+        """
         bodies: list[dict[str, Any]] = [
             {
                 "model": self._model,
@@ -101,10 +107,16 @@ class ServerPolicy:
             }
             for number, conversation in enumerate(conversations)
         ]
-        return [_answers(body, samples) for body in self._endpoint.post_all("chat/completions", bodies, "sampling")]
+        return self._endpoint.each(self._ask, bodies, "sampling")
+
+    def _ask(self, body: dict[str, Any]) -> list[Answer]:
+        try:
+            return _answers(self._endpoint.post("chat/completions", body), body["n"])
+        except TooLongError:
+            return [UNASKED] * body["n"]
 
     def fits(self, conversations: Sequence[Messages], new_tokens: int) -> list[bool]:  # noqa: ARG002
-        """True: only the server can count its tokens, and it answers what is too long by an error."""
+        """True: only the server can count its tokens, and it says so when it is asked."""
         return [True] * len(conversations)
 
 
@@ -118,29 +130,47 @@ def _answers(body: dict[str, Any], samples: int) -> list[Answer]:
     return [Answer(choice.message.content or "", choice.finish_reason != "length") for choice in choices]
 
 
+def sample_fitting(
+    policy: Policy, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
+) -> list[list[Answer]]:
+    """So many answers to each conversation, in their order, all `UNASKED` where the context has no room for it."""
+    fitting = policy.fits(conversations, sampling.max_new_tokens)
+    asked = [conversation for conversation, fits in zip(conversations, fitting, strict=True) if fits]
+    drawn = iter(policy.sample(asked, samples=samples, sampling=sampling, seed=seed))
+    return [next(drawn) if fits else [UNASKED] * samples for fits in fitting]
+
+
 def answer_questions(policy: Policy, questions: Sequence[Question], sampling: Sampling, seed: int) -> list[Answer]:
     """One answer to each question; a question of several turns is a dialogue, its later turns asked after answers.
 
     An answer to a dialogue is finished where all of its turns' are. A dialogue that has outgrown the model's context
-    ends there: its answer does not fit, and the turns that were not asked are answered by nothing.
+    ends there: its answer does not fit, and the turns that were not asked are answered by nothing. Raises PromptError
+    where not even one question has room.
     """
     dialogues: list[Messages] = [[] for _ in questions]
     answers: list[list[Answer]] = [[] for _ in questions]
     for turn in range(max(len(question.turns) for question in questions)):
-        asked = [number for number, question in enumerate(questions) if turn < len(question.turns)]
+        going_on = (number for number in range(len(questions)) if len(answers[number]) == turn)
+        asked = [number for number in going_on if turn < len(questions[number].turns)]
         for number in asked:
             dialogues[number].append({"role": "user", "content": questions[number].turns[turn]})
-        fitting = policy.fits([dialogues[number] for number in asked], sampling.max_new_tokens)
-        asked = [number for number, fits in zip(asked, fitting, strict=True) if fits and len(answers[number]) == turn]
-        drawn = policy.sample([dialogues[n] for n in asked], samples=1, sampling=sampling, seed=seed + turn)
+        drawn = sample_fitting(
+            policy, [dialogues[number] for number in asked], samples=1, sampling=sampling, seed=seed + turn
+        )
         for number, [answer] in zip(asked, drawn, strict=True):
-            answers[number].append(answer)
-            dialogues[number].append({"role": "assistant", "content": answer.text})
+            if answer.fits:
+                answers[number].append(answer)
+                dialogues[number].append({"role": "assistant", "content": answer.text})
+        if not any(answers):
+            raise PromptError(
+                f"none of {len(questions)} questions and {sampling.max_new_tokens} new tokens have room in the "
+                "context of the policy; lower decoding.max_new_tokens"
+            )
     return [_dialogue(question, given) for question, given in zip(questions, answers, strict=True)]
 
 
 def _dialogue(question: Question, answers: Sequence[Answer]) -> Answer:
-    missing = [Answer("", finished=False, fits=False)] * (len(question.turns) - len(answers))
+    missing = [UNASKED] * (len(question.turns) - len(answers))
     whole = [*answers, *missing]
     text = dialogue_text(question.turns, [answer.text for answer in whole])
     return Answer(text, all(answer.finished for answer in whole), not missing)

@@ -1,7 +1,7 @@
 """Self-rejection over N (figure 4): the winner of a tournament among N samples, measured as N grows.
 
 One set of samples serves every N, in disjoint groups of N. Questions of several turns take part with their first: what
-they ask later hangs on what was picked before.
+they ask later hangs on what was picked before. One that the context has no room for is answered by nothing at every N.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from tqdm import tqdm
 from training.evaluation.contests import winners
 from training.evaluation.judges import Judge
 from training.evaluation.outputs import Outputs
-from training.evaluation.policies import Answer, Policy
+from training.evaluation.policies import Answer, Policy, sample_fitting
 from training.evaluation.questions import Question
 from training.evaluation.repetition import repetition
 from training.evaluation.statistics import Estimate, bootstrap, rate
@@ -33,7 +33,7 @@ class Point(NamedTuple):
     exact_match: Estimate | None
     """Where every question can be checked."""
     unfinished: Estimate
-    """Share of picks that the limit of new tokens cut off."""
+    """Share of picks that the limit of new tokens cut off, and of questions that were too long to be asked."""
 
 
 class Sweep(NamedTuple):
@@ -70,8 +70,9 @@ class Sweeper:
         """Measure every N; without a baseline, against one more sample of the policy: N = 1 is then half by design."""
         most = max(self._plan.sizes)
         conversations = [first_turn(question) for question in questions]
-        drawn = self._policy.sample(
-            conversations, samples=most + (baseline is None), sampling=self._plan.sampling, seed=self._plan.seed
+        samples = most + (baseline is None)
+        drawn = sample_fitting(
+            self._policy, conversations, samples=samples, sampling=self._plan.sampling, seed=self._plan.seed
         )
         against = [group[-1].text for group in drawn] if baseline is None else baseline.texts
         points, picks = [], {}

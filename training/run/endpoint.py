@@ -5,10 +5,12 @@ so that no configuration, and so no report, ever holds it.
 """
 
 import os
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self
+from functools import partial
+from typing import Any, Self, TypeVar
 
 import httpx
 from tqdm import tqdm
@@ -19,12 +21,22 @@ WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 REQUESTS_AT_ONCE = 8
+TOO_LONG = re.compile(r"context[ _](length|size)", re.IGNORECASE)
+"""In a refusal (400) of what is longer than the context, by the words of OpenAI, vLLM, SGLang and llama.cpp alike."""
 TIMEOUT = httpx.Timeout(600, connect=10)
 """A batch of judgments, or of long samples, takes a busy server minutes."""
 
 
 class EndpointError(ValueError):
     """An endpoint can't be reached, refuses a request, or answers something else than what was asked for."""
+
+
+class TooLongError(EndpointError):
+    """A request leaves no room in the context of the model that runs elsewhere."""
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Endpoint:
@@ -63,7 +75,10 @@ class Endpoint:
         return self._answer("GET", path, None)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The answer to one request. Raises EndpointError, after `TRIES` tries where the failure may pass."""
+        """The answer to one request.
+
+        Raises EndpointError, after `TRIES` tries where the failure may pass, and TooLongError, one of these.
+        """
         return self._answer("POST", path, body)
 
     def _answer(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
@@ -79,6 +94,8 @@ class Endpoint:
             if response.is_success:
                 return _json(url, response)
             failure = f"answered {response.status_code}: {response.text[:500]}"
+            if response.status_code == httpx.codes.BAD_REQUEST and TOO_LONG.search(response.text):
+                raise TooLongError(f"{url}: {failure}")
             if response.status_code not in RETRIED:
                 break
             asked = response.headers.get("Retry-After", "")
@@ -90,8 +107,12 @@ class Endpoint:
         self, path: str, bodies: Sequence[dict[str, Any]], progress: str | None = None
     ) -> list[dict[str, Any]]:
         """Answers in the order of the bodies, with a progress bar of that name. Raises EndpointError."""
+        return self.each(partial(self.post, path), bodies, progress)
+
+    def each(self, ask: Callable[[Item], Result], items: Sequence[Item], progress: str | None = None) -> list[Result]:
+        """What ``ask`` makes of each item, in their order, so many at once; what it raises first ends it."""
         with ThreadPoolExecutor(self._at_once) as executor:
-            futures = [executor.submit(self.post, path, body) for body in bodies]
+            futures = [executor.submit(ask, item) for item in items]
             waiting = tqdm(futures, progress, unit="request", leave=False, disable=progress is None)
             try:
                 return [future.result() for future in waiting]

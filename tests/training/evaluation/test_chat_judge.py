@@ -108,3 +108,10 @@ def test_no_completion_is_an_error() -> None:
     panel = ChatPanel(server, "gpt", load_templates()["ultrafeedback"], 16)
     with pytest.raises(EndpointError, match="no chat completion"):
         panel.under(None).verdicts([Comparison("Name a colour.", "Red", "Seven")])
+
+
+def test_a_pair_that_is_too_long_for_the_endpoint_counts_as_unread() -> None:
+    refusal = httpx.Response(400, json={"error": {"code": "context_length_exceeded"}})
+    panel = ChatPanel(endpoint(lambda _: refusal), "gpt", load_templates()["ultrafeedback"], 16)
+    [judgment] = panel.under(None).verdicts([Comparison("Name a colour.", "Red", "Seven")])
+    assert (judgment.winner, judgment.probability_a, judgment.label_mass) == ("tie", 0.5, 0.0)

@@ -1,15 +1,19 @@
 """Where pairs come from."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from selfjudge import load_templates
 from tests.training.evaluation.fakes import Counting
+from training.data.records import Messages
 from training.data.source import DataError, Source
 from training.evaluation.judge_sets import held_out_pairs, llmbar_pairs, preference_pairs
-from training.rollouts.base import Sampling
+from training.evaluation.policies import UNASKED, Answer
+from training.rollouts.base import PromptError, Sampling
 from training.tasks import TASKS
 
 
@@ -58,3 +62,17 @@ def test_held_out_pairs_set_the_right_answer_against_wrong_samples() -> None:
     assert {pair.category for pair in pairs} == set(TASKS)
     assert len({pair.chosen for pair in pairs if pair.category == "sort"}) == 1
     assert [pair.rejected.split()[-1] for pair in pairs[:3]] == ["0", "1", "2"]
+
+
+def test_instructions_that_are_too_long_for_the_policy_are_an_error() -> None:
+    class Refusing(Counting):
+        """As a server that has no room."""
+
+        @override
+        def sample(
+            self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
+        ) -> list[list[Answer]]:
+            return [[UNASKED] * samples for _ in conversations]
+
+    with pytest.raises(PromptError, match="6 of 6 instructions and 8 new tokens have no room"):
+        held_out_pairs(Refusing(), questions=6, samples=3, sampling=Sampling(1.0, 1.0, 8), seed=0)

@@ -44,6 +44,18 @@ def test_self_rejection_picks_more_to_the_judges_taste_as_n_grows() -> None:
     assert all(point.exact_match is None for point in sweep.points)
 
 
+def test_what_has_no_room_is_answered_by_nothing() -> None:
+    def taste(text: str) -> float:
+        return last_number(text) if text else -1.0
+
+    plan = Plan([1, 2], groups=1, sampling=SAMPLING, seed=0)
+    questions, baseline = [Question(("a",)), Question(("b" * 20,))], Outputs("two", ["- 0.5", "- 2"])
+    sweep = Sweeper(Counting(context=20), Preferring(taste), Preferring(taste), plan).run(questions, baseline)
+    assert sweep.picks == {1: ["a 0", ""], 2: ["a 1", ""]}
+    assert [point.win_rate.mean for point in sweep.points] == [0.0, 0.5]
+    assert [point.unfinished.mean for point in sweep.points] == [1.0, 0.5]
+
+
 def test_all_disjoint_groups_are_measured_where_asked() -> None:
     taste = Preferring(last_number)
     plan = Plan([1, 2, 4], groups=4, sampling=SAMPLING, seed=0)

@@ -11,7 +11,7 @@ from training.evaluation.policies import Answer, ServerPolicy, answer_questions
 from training.evaluation.policy_evaluation import answer_figures
 from training.evaluation.questions import Question
 from training.evaluation.win_rate import compare_outputs
-from training.rollouts.base import Sampling
+from training.rollouts.base import PromptError, Sampling
 from training.run.endpoint import EndpointError
 
 SAMPLING = Sampling(1.0, 0.9, 8)
@@ -55,6 +55,32 @@ def test_a_dialogue_that_outgrows_the_context_ends_there_and_is_counted() -> Non
     assert whole.fits
     assert [conversation[-1]["content"] for conversation in policy.asked] == ["a", "e", "f"]
     assert answer_figures(questions, [long, hopeless, whole]).too_long == 2
+
+
+def test_questions_of_which_none_has_room_are_an_error() -> None:
+    with pytest.raises(PromptError, match=r"none of 2 questions and 8 new tokens .* lower decoding.max_new_tokens"):
+        answer_questions(Counting(context=5), [Question(("a",)), Question(("b",))], SAMPLING, seed=0)
+
+
+def test_a_turn_that_a_server_finds_too_long_ends_its_dialogue_only() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        said = "".join(turn["content"] for turn in json.loads(request.content)["messages"])
+        if len(said) > 20:
+            message = "This model's maximum context length is 20 tokens. However, your prompt contains more."
+            return httpx.Response(400, json={"error": {"message": message, "param": "input_tokens", "code": 400}})
+        return httpx.Response(200, json={"choices": [{"message": {"content": "so"}, "finish_reason": "stop"}]})
+
+    questions = [Question(("a", "b" * 20, "c")), Question(("d" * 30,)), Question(("e", "f"))]
+    long, hopeless, whole = answer_questions(ServerPolicy(endpoint(answer), "tiny"), questions, SAMPLING, seed=0)
+    assert long == Answer(f"so\n\nUser: {'b' * 20}\n\nAssistant: \n\nUser: c\n\nAssistant: ", False, fits=False)
+    assert hopeless == Answer("", finished=False, fits=False)
+    assert whole == Answer("so\n\nUser: f\n\nAssistant: so", finished=True)
+
+
+def test_another_refusal_of_a_server_ends_the_evaluation() -> None:
+    policy = ServerPolicy(endpoint(lambda _: httpx.Response(400, text="no such model")), "tiny")
+    with pytest.raises(EndpointError, match="no such model"):
+        answer_questions(policy, QUESTIONS, SAMPLING, seed=0)
 
 
 def test_a_server_is_asked_for_samples() -> None:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.training.evaluation.fakes import endpoint
-from training.run.endpoint import TRIES, Endpoint, EndpointError
+from training.run.endpoint import TRIES, Endpoint, EndpointError, TooLongError
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +28,23 @@ def test_a_refusal_is_final_and_quoted(waits: list[float]) -> None:
     with pytest.raises(EndpointError, match=r"http://judge.test/v1/judge: answered 400: .*unknown template"):
         endpoint(lambda request: httpx.Response(400, text="unknown template")).post("judge", {})
     assert len(waits) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "This model's maximum context length is 4097 tokens. However, your messages resulted in 8227 tokens.",
+        '{"error": {"code": "context_length_exceeded"}}',
+        "The input (8227 tokens) is longer than the model's context length (4097 tokens).",
+        "the request exceeds the available context size (4097 tokens)",
+    ],
+)
+def test_what_is_longer_than_the_context_is_an_error_of_its_own(said: str) -> None:
+    with pytest.raises(TooLongError, match="answered 400"):
+        endpoint(lambda _: httpx.Response(400, text=said)).post("judge", {})
+    with pytest.raises(EndpointError) as refusal:
+        endpoint(lambda _: httpx.Response(422, text=said)).post("judge", {})
+    assert not isinstance(refusal.value, TooLongError)
 
 
 def test_a_dead_server_is_given_up_on() -> None:
