@@ -37,6 +37,7 @@ CONTRADICTIONS = [
         "auth.adminKeysKey opens routes that write",
     ),
     (['adapters={"enabled": true}'], "nobody could activate an adapter"),
+    (['settings.gate_prompts="/prompts.jsonl"'], "adapters.enabled is false"),
     (
         [
             'adapters={"enabled": true, "watch": true, "objectStore": {"uri": "s3://b"}}',

@@ -83,6 +83,10 @@
 {{- end -}}
 {{- end -}}
 
+{{- if and (not $v.adapters.enabled) (or $v.settings.gate_pairs $v.settings.gate_prompts) -}}
+{{- $problems = append $problems "settings.gate_pairs and settings.gate_prompts are the gate of versions from a store, and adapters.enabled is false" -}}
+{{- end -}}
+
 {{- if and $v.auth.adminKeysKey (not $v.auth.existingSecret) -}}
 {{- $problems = append $problems "auth.adminKeysKey names a key of auth.existingSecret, which is empty" -}}
 {{- end -}}
