@@ -20,16 +20,18 @@ from vllm.entrypoints.serve import create_error_response
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.entrypoints.serve.utils.api_utils import should_include_usage, validate_json_request, with_cancellation
 from vllm.entrypoints.serve.utils.sse_keep_alive import with_sse_keep_alive
-from vllm.exceptions import VLLMError
+from vllm.exceptions import GenerationError, VLLMError
 
 from service.admission.entry import admitted, room
 from service.brackets.entry import Facts, entry
 from service.completion import Json, Selection, chat_completion, stream_chunks
+from service.constraint import unmet
 from service.errors import ApiError, InvalidFieldError
 from service.hold import Progress
 from service.metrics import CLIENT_CLOSED_REQUEST, Counting, outcome_of
 from service.protocol import ChatRequest
 from service.route import Route, counting_of
+from service.sampling import SampleError
 from service.select import Plan, plan, select, wanted_best_of_n
 from service.served import resolve_model
 from service.state import SelfJudgeState, state_of
@@ -69,7 +71,12 @@ async def chat_completions(
     if not await admitted(request, weight, tournament=best_of_n > 1, deadline_seconds=deadline_seconds):
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     if best_of_n == 1:
-        plain: Response | None = await create_chat_completion(body, request)
+        try:
+            plain: Response | None = await create_chat_completion(body, request)
+        except GenerationError as error:
+            if refusal := unmet(body, error):
+                raise SampleError(refusal) from error
+            raise
         return plain or Response(status_code=CLIENT_CLOSED_REQUEST)
     await state.sampler.check(body)
     planned = plan(body, best_of_n, state.adapter(body.model), state, arrived)

@@ -19,6 +19,7 @@ from pydantic import (
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 
 from service.errors import ApiError, InvalidFieldError
+from service.sendable import unsendable
 
 Include = Literal["bracket", "candidates", "progress"]
 JudgeModel = Literal["policy", "reference"]
@@ -59,6 +60,9 @@ class SelfRejection(JudgingOptions):
 
 _STORE = "False keeps the tournament out of the server's bracket log, if it has one."
 
+# Read by the server alone, or made into the prompt, of which the engine is sent token ids.
+_NOT_SENT = frozenset({"messages", "documents", "tools", "model", "self_rejection"})
+
 _OBJECTS = ("chat_template_kwargs", "kv_transfer_params", "response_format", "stream_options", "structured_outputs")
 
 
@@ -82,6 +86,9 @@ class ChatRequest(ChatCompletionRequest):
             for field in _OBJECTS:
                 if not isinstance(value := data.get(field), dict | None):
                     raise InvalidFieldError(field, "must be an object", value)
+            for field in data.keys() - _NOT_SENT:
+                if accepted := unsendable({field: data[field]}):
+                    raise InvalidFieldError(field, accepted, data[field])
         return data
 
     @model_validator(mode="wrap")

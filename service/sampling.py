@@ -16,9 +16,10 @@ from vllm.entrypoints.openai.chat_completion.protocol import (
 )
 from vllm.entrypoints.serve import create_error_response
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
-from vllm.exceptions import VLLMClientError, VLLMError
+from vllm.exceptions import GenerationError, VLLMClientError, VLLMError
 
 from selfjudge import message_text
+from service.constraint import unmet
 from service.errors import ApiError
 from service.protocol import ChatRequest
 
@@ -99,6 +100,8 @@ class ChatSampler:
         one = _request_for_one(request, index, request_id)
         try:
             answer = await self._handler_for(request).create_chat_completion(one)
+        except GenerationError as error:
+            raise SampleError(unmet(request, error) or create_error_response(error)) from error
         except (VLLMError, *_REFUSALS) as error:
             raise SampleError(create_error_response(error)) from error
         if isinstance(answer, ErrorResponse):

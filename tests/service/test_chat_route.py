@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionResponse
-from vllm.exceptions import VLLMValidationError
+from vllm.exceptions import GenerationError, VLLMValidationError
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from tests.service.conftest import Counter
@@ -63,6 +63,16 @@ async def test_without_selection_vllms_handler_answers_alone(body: dict[str, Any
     assert "self_rejection" not in answer.json()
     assert (len(world.chat.requests), world.chat.requests[0].temperature) == (1, 0.3)
     assert world.reader.prompts == []
+
+
+@pytest.mark.parametrize("best_of_n", [1, 4])
+async def test_a_schema_that_nothing_can_meet_is_refused(best_of_n: int) -> None:
+    schema = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"$ref": "#"}}}
+    answer = await post(
+        make_world(ScriptedChat([GenerationError()])),
+        {"messages": QUESTION, "best_of_n": best_of_n, "response_format": schema},
+    )
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "response_format")
 
 
 async def test_a_plain_stream_is_vllms() -> None:

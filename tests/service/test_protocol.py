@@ -33,6 +33,29 @@ def test_messages_that_are_no_list_are_named(messages: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("top_k", 2**64),
+        ("stop", "\ud800"),
+        ("bad_words", ["fine", "\udfff"]),
+        ("session_id", "\ud800"),
+        ("vllm_xargs", {"\ud800": 1}),
+        ("kv_transfer_params", {"a": [{"b": -(2**63) - 1}]}),
+        ("best_of_n", 10**400),
+    ],
+)
+def test_what_the_engine_cannot_be_sent_is_named(field: str, value: object) -> None:
+    with pytest.raises(InvalidFieldError, match=f"{field}: must hold no") as caught:
+        ChatRequest.model_validate({"messages": TURNS, field: value})
+    assert caught.value.param == field
+
+
+def test_what_becomes_the_prompt_may_be_any_text() -> None:
+    turns = [{"role": "user", "content": "\ud800 \U0001f600"}]
+    assert ChatRequest.model_validate({"messages": turns, "stop": "\U0001f600", "top_k": 2**40}).messages
+
+
+@pytest.mark.parametrize(
     "options",
     [
         {"seed": -1},

@@ -5,7 +5,7 @@ from http import HTTPStatus
 import pytest
 from vllm.entrypoints.generate.base.protocol import FunctionCall, ToolCall
 from vllm.entrypoints.serve import create_error_response
-from vllm.exceptions import VLLMNotFoundError, VLLMValidationError
+from vllm.exceptions import GenerationError, RetryableRequestError, VLLMNotFoundError, VLLMValidationError
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from service.protocol import ChatRequest
@@ -73,6 +73,29 @@ async def test_what_vllm_says_of_a_failure_is_passed_on(outcome: object, status:
         await ChatSampler(chat).sample(request(), 0, "id")
     assert caught.value.status == status
     assert caught.value.body()["error"]["code"] == status
+
+
+_SCHEMA = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"$ref": "#"}}}
+_TOOL = {"type": "function", "function": {"name": "f"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "status", "param"),
+    [
+        ({"response_format": _SCHEMA}, GenerationError(), 400, "response_format"),
+        ({"structured_outputs": {"regex": "a"}}, GenerationError(), 400, "structured_outputs"),
+        ({"tools": [_TOOL], "tool_choice": "required"}, GenerationError(), 400, "tools"),
+        ({}, GenerationError(), 500, None),
+        ({"response_format": {"type": "text"}}, GenerationError(), 500, None),
+        ({"response_format": _SCHEMA}, RetryableRequestError(), 503, None),
+    ],
+)
+async def test_a_constraint_that_allows_nothing_is_the_callers(
+    fields: dict[str, object], error: GenerationError, status: int, param: str | None
+) -> None:
+    with pytest.raises(SampleError) as caught:
+        await ChatSampler(ScriptedChat([error])).sample(request(**fields), 0, "id")
+    assert (caught.value.status, caught.value.param) == (status, param)
 
 
 async def test_an_error_of_ours_is_no_failed_sample() -> None:
