@@ -4,6 +4,16 @@ import argparse
 from collections.abc import Sequence
 from typing import Protocol
 
+from typing_extensions import override
+
+
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows a default where there is one: None, False and an empty list say that there is none."""
+
+    @override
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, False, []) else super()._get_help_string(action)
+
 
 class Command(Protocol):
     """What the module of a command has."""
@@ -29,7 +39,7 @@ def add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command], u
             command.NAME,
             help=command.HELP,
             description=command.DESCRIPTION,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=_Formatter,
         )
         command.add_arguments(own)
         own.set_defaults(**{_run(under): command.run})

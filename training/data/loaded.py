@@ -1,5 +1,6 @@
 """What a loader hands over: records, and an account of every row that gave none."""
 
+import json
 from collections import Counter
 from typing import Generic, NamedTuple, TypeVar
 
@@ -18,6 +19,8 @@ class MalformedRowError(ValueError):
 
 def checked(schema: type[Schema], value: object) -> Schema:
     """A row's value as what its format says it is. Raises MalformedRowError, naming the first key that is wrong."""
+    if not isinstance(value, dict):
+        raise MalformedRowError(f"row: should be an object with keys, not {json.dumps(value)[:40]}")
     try:
         return schema.model_validate(value)
     except ValidationError as error:

@@ -5,6 +5,7 @@ Leaves out what a row must hold. Files are read as they stream by; of a JSON arr
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import BinaryIO, NamedTuple, cast
 from training.data.source import DataError, Source
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
+
+UNREADABLE = (ValueError, RecursionError)
+"""What Python's reader of JSON raises for numbers of thousands of digits, and for brackets that nest as deep."""
 
 
 class Row(NamedTuple):
@@ -30,7 +34,7 @@ def read_rows(source: Source) -> Iterator[Row]:
     rows = _hub_rows(source) if source.path is None else _file_rows(source.path)
     try:
         yield from islice(rows, source.limit)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{source.name}: cannot be read: {error}") from error
 
 
@@ -58,6 +62,8 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
                 yield Row(line, None, f"not JSON: {error.msg} at column {error.colno}")
             except UnicodeDecodeError as error:
                 yield Row(line, None, f"not UTF-8: {error.reason} at byte {error.start}")
+            except UNREADABLE as error:
+                yield Row(line, None, f"JSON that Python can't hold: {error}")
 
 
 def _array_rows(path: Path) -> Iterator[Row]:
@@ -77,6 +83,8 @@ def _array_rows(path: Path) -> Iterator[Row]:
             value, end = json.JSONDecoder().raw_decode(text, at)
         except json.JSONDecodeError as error:
             raise DataError(f"{path}:{error.lineno}: not JSON: {error.msg}; nothing behind it can be read") from error
+        except UNREADABLE as error:
+            raise DataError(f"{path}:{line}: JSON that Python can't hold: {error}") from error
         yield Row(line, value)
         end = _blank(text, end)
         if text[end : end + 1] not in (",", "]"):

@@ -13,6 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
+_RECIPES = Path(str(files("training").joinpath("recipes")))
+
 
 class ConfigError(ValueError):
     """A configuration cannot be read, has an unknown key, or a value that is not accepted."""
@@ -29,8 +31,12 @@ Kind = TypeVar("Kind", bound=Section)
 
 def recipe_path(name: str) -> Path:
     """The file that a user means: a recipe that comes with the package, by its bare name, or any file by its path."""
-    shipped = Path(str(files("training").joinpath("recipes", f"{name}.yaml")))
+    shipped = _RECIPES / f"{name}.yaml"
     return shipped if shipped.is_file() and not Path(name).is_file() else Path(name)
+
+
+def _recipes() -> list[str]:
+    return sorted(path.stem for path in _RECIPES.glob("*.yaml"))
 
 
 def load_config(kind: type[Kind], path: Path, overrides: Sequence[str] = ()) -> Kind:
@@ -38,6 +44,8 @@ def load_config(kind: type[Kind], path: Path, overrides: Sequence[str] = ()) -> 
 
     A number in an override's key is an index into a list. Raises ConfigError.
     """
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file, and no recipe of this name ships; there are {', '.join(_recipes())}")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

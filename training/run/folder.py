@@ -19,7 +19,7 @@ from training.run.metrics import MetricsLog
 PACKAGES = ("selfjudge", "torch", "transformers", "tokenizers", "trl", "peft", "accelerate", "datasets", "vllm")
 """Whose versions a result may depend on."""
 
-_CONFIG = "config.yaml"
+_CONFIG, _VERSIONS = "config.yaml", "versions.json"
 
 
 class RunFolder:
@@ -39,13 +39,14 @@ class RunFolder:
 
         Writes config.yaml and versions.json. Where several processes share the folder, only the ``main`` one writes,
         logs and checks. Raises ConfigError, naming the keys that differ, where the folder belongs to another
-        configuration.
+        configuration. Where that one has left nothing but these two files, having failed at its start, the folder is
+        free.
         """
         if main:
             path.mkdir(parents=True, exist_ok=True)
             resolved = {**config.model_dump(mode="json"), "seed": seed}
             _claim(path, resolved)
-            _note_versions(path / "versions.json")
+            _note_versions(path / _VERSIONS)
         return cls(path, MetricsLog(path, silent=not main))
 
 
@@ -53,14 +54,16 @@ def _claim(path: Path, resolved: dict[str, object]) -> None:
     file = path / _CONFIG
     if file.is_file():
         kept = yaml.safe_load(file.read_text(encoding="utf-8"))
-        if kept != resolved:
+        if kept == resolved:
+            return
+        if any(other.name not in (_CONFIG, _VERSIONS) for other in path.iterdir()):
             before, now = _flat(kept), _flat(resolved)
             keys = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
             changes = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} now" for key in keys)
             raise ConfigError(
                 f"{path} holds a run with another configuration ({changes}); name another folder or delete it"
             )
-        return
+        (path / _VERSIONS).unlink(missing_ok=True)
     write_whole(file, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
 
 

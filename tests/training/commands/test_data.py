@@ -67,10 +67,20 @@ def test_errors_name_what_is_wrong(tmp_path: Path, recipe: str, capsys: pytest.C
 def test_sources_that_give_nothing_are_refused(
     action: str, recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "missing.jsonl").write_text('{"prompt": "Hi", "answer": "Ho"}\n', encoding="utf-8")
+    (tmp_path / "missing.jsonl").write_text('{"prompt": "Hi", "answer": "Ho"}\n["Hi"]\n', encoding="utf-8")
     sources = f"[{{format: preferences, path: {tmp_path / 'missing.jsonl'}}}]"
     given = [f"data.pairs={sources}", f"data.demonstrations={sources}", "data.template=ultrafeedback"]
     assert main(["data", action, "--config", recipe, *given]) == 2
     account = capsys.readouterr().err
     assert "missing.jsonl:1: chosen: Field required" in account
+    assert 'missing.jsonl:2: row: should be an object with keys, not ["Hi"]' in account
     assert account.endswith("the sources give no demonstration and no pair; the account above says why\n")
+
+
+def test_help_names_defaults_only_where_there_are_some(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["data", "stats", "--help"])
+    shown = capsys.readouterr().out
+    assert "(default: jsft-tiny)" in shown
+    assert "default: None" not in shown
+    assert "default: False" not in shown

@@ -71,6 +71,14 @@ def test_a_line_that_is_not_json_or_not_utf_8_spoils_itself_only(tmp_path: Path)
     assert rows[2].problem == "not UTF-8: invalid start byte at byte 7"
 
 
+@pytest.mark.parametrize("text", [b"[" * 100_000, b"9" * 5000], ids=["nested", "digits"])
+def test_json_that_python_cannot_hold_is_said_to_be(tmp_path: Path, text: bytes) -> None:
+    [row] = read_rows(write(tmp_path / "rows.jsonl", text + b"\n"))
+    assert row.problem.startswith("JSON that Python can't hold: ")
+    with pytest.raises(DataError, match=r"rows\.json:1: JSON that Python can't hold"):
+        list(read_rows(write(tmp_path / "rows.json", b"[" + text)))
+
+
 @pytest.mark.parametrize(
     ("name", "text", "complaint"),
     [
@@ -86,6 +94,15 @@ def test_a_line_that_is_not_json_or_not_utf_8_spoils_itself_only(tmp_path: Path)
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str, text: bytes, complaint: str) -> None:
     with pytest.raises(DataError, match=complaint):
         list(read_rows(write(tmp_path / name, text)))
+
+
+def test_a_gzip_with_wrong_bytes_is_an_error(tmp_path: Path) -> None:
+    broken = write(tmp_path / "rows.jsonl.gz", json.dumps(ROWS).encode() * 50)
+    content = bytearray((tmp_path / "rows.jsonl.gz").read_bytes())
+    content[20:60] = bytes(40)
+    (tmp_path / "rows.jsonl.gz").write_bytes(content)
+    with pytest.raises(DataError, match=r"rows\.jsonl\.gz: cannot be read"):
+        list(read_rows(broken))
 
 
 def test_a_cut_off_gzip_and_a_missing_file_are_errors(tmp_path: Path) -> None:

@@ -35,12 +35,20 @@ def test_a_run_tells_its_configuration_seed_and_versions(tmp_path: Path) -> None
 
 
 def test_a_folder_of_another_configuration_is_refused_by_key(tmp_path: Path) -> None:
-    RunFolder.open(tmp_path, Config(), seed=0)
+    RunFolder.open(tmp_path, Config(), seed=0).metrics.log(1, loss=0.5)
     RunFolder.open(tmp_path, Config(), seed=0)
     with pytest.raises(ConfigError, match=r"inner\.rate: 0\.5 there, 0\.25 now"):
         RunFolder.open(tmp_path, Config(inner=Inner(rate=0.25)), seed=0)
     with pytest.raises(ConfigError, match="seed: 0 there, 1 now"):
         RunFolder.open(tmp_path, Config(), seed=1)
+
+
+def test_a_folder_in_which_nothing_was_done_is_free(tmp_path: Path) -> None:
+    RunFolder.open(tmp_path, Config(), seed=0)
+    (tmp_path / "versions.json").write_text('{"torch": "1.0"}', encoding="utf-8")
+    RunFolder.open(tmp_path, Config(inner=Inner(rate=0.25)), seed=1)
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text()) == {"seed": 1, "inner": {"rate": 0.25}}
+    assert json.loads((tmp_path / "versions.json").read_text())["torch"] != "1.0"
 
 
 def test_other_versions_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
