@@ -49,11 +49,10 @@ async def running_server(
         )
     try:
         limits = aiohttp.ClientTimeout(total=None)
-        async with aiohttp.ClientSession(
-            f"http://127.0.0.1:{port}", timeout=limits, connector=aiohttp.TCPConnector(limit=0)
-        ) as session:
+        url = f"http://127.0.0.1:{port}"
+        async with aiohttp.ClientSession(url, timeout=limits, connector=aiohttp.TCPConnector(limit=0)) as session:
             await _wait_until_ready(session, process)
-            yield Connection(session, process.pid)
+            yield Connection(session, process.pid, url)
     except Exception as error:
         error.add_note(f"The end of the server's log:\n{_end_of(log)}")
         raise
@@ -64,10 +63,12 @@ async def running_server(
 class Connection:
     """What contenders say to a server."""
 
-    def __init__(self, session: aiohttp.ClientSession, process: int) -> None:
+    def __init__(self, session: aiohttp.ClientSession, process: int, url: str) -> None:
         self.session = session
         self.process = process
         """Id of the server's first process."""
+        self.url = url
+        """For other programs."""
 
     async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The JSON answer to a request.

@@ -28,6 +28,9 @@ LEFT_OUT: Final = frozenset({"torchaudio", "torchcodec", "torchvision"})
 # What the same requirements ask for on Python 3.12 and newer, by environment markers that are false on 3.11.
 FOR_NEWER_PYTHON: Final = ("setuptools>=78.1.1,<81", "six>=1.16")
 
+# The load generator has an environment of its own (`make aiperf`): its packages clash with those of the server.
+LOAD_GENERATOR: Final = "aiperf==0.13.0"
+
 
 def main() -> None:
     """Resolve all lists, the later ones within the versions of the CPU set-up, and write them."""
@@ -45,11 +48,13 @@ def main() -> None:
     train = {name: version for name, version in train.items() if name not in cpu}
     dev = resolve(extras["dev"], constraints=cpu | train)
     dev = {name: version for name, version in dev.items() if name not in cpu | train}
+    aiperf = resolve([LOAD_GENERATOR])
 
     write("cpu", cpu, f"Serving on a CPU. Install with --no-deps: {', '.join(sorted(LEFT_OUT))} are left out.")
     write("cuda", cuda, "Serving on CUDA.")
     write("train", train, "Training, on top of cpu.txt or cuda.txt.")
     write("dev", dev, "Checks and tests, on top of train.txt.")
+    write("aiperf", aiperf, "The load generator, in an environment of its own.")
 
 
 def resolve(requirements: Sequence[str], *options: str, constraints: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -5,7 +5,7 @@ import re
 import pytest
 from packaging.version import Version
 
-from scripts.lock import LEFT_OUT, REQUIREMENTS, normalised
+from scripts.lock import LEFT_OUT, LOAD_GENERATOR, REQUIREMENTS, normalised
 from tests.packaging.project import BASE, EXTRAS, PYPROJECT, requirements
 
 PIN = re.compile(r"(?P<name>[a-z0-9]+(-[a-z0-9]+)*)==(?P<version>[0-9][0-9a-z.]*)")
@@ -22,10 +22,10 @@ def pins(*names: str) -> dict[str, str]:
 
 
 def test_every_list_has_a_reader() -> None:
-    assert {path.stem for path in REQUIREMENTS.iterdir()} == {"cpu", "cuda", "train", "dev"}
+    assert {path.stem for path in REQUIREMENTS.iterdir()} == {"cpu", "cuda", "train", "dev", "aiperf"}
 
 
-@pytest.mark.parametrize("name", ["cpu", "cuda", "train", "dev"])
+@pytest.mark.parametrize("name", ["cpu", "cuda", "train", "dev", "aiperf"])
 def test_names_and_versions_only(name: str) -> None:
     assert pins(name) == dict(sorted(pins(name).items()))
 
@@ -45,3 +45,8 @@ def test_the_cpu_list_has_the_cpu_engine_and_leaves_out_what_breaks_it() -> None
     assert cpu["torch"] == "2.13.0"
     assert not LEFT_OUT & cpu.keys()
     assert pins("cuda").keys() >= LEFT_OUT
+
+
+def test_the_load_generator_is_the_one_that_is_asked_for() -> None:
+    name, _, version = LOAD_GENERATOR.partition("==")
+    assert pins("aiperf")[name] == version

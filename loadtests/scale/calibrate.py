@@ -1,0 +1,157 @@
+"""From measured cells to costs: least squares over what was counted and how long each process ran on a processor.
+
+Demands are additive (utilization law): the time that a process works is a linear function of counts of what it did.
+Coefficients that come out negative are left out, and the others fitted again. Two figures are then left that processor
+time does not show. `stretch`: processes share the machine with the load generator and whatever else runs, so that work
+takes longer than its processor time; seen where several clients keep the server busy. `hop`: what single clients wait
+for besides, the delay of messages between the processes.
+"""
+
+from collections.abc import Sequence
+from statistics import mean, median
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadtests.scale.cells import Cell
+from loadtests.scale.costs import Costs, FrontCosts, LinearCosts
+from loadtests.scale.engine import Limits
+from loadtests.scale.measure import Measurement
+from loadtests.scale.replica import Demand, Lengths, Settings
+from loadtests.scale.simulate import Outcome, closed_loop, open_loop
+
+LIMITS: Final = Limits(max_num_seqs=128, max_num_batched_tokens=2048, block_size=32, cache_tokens=170_000)
+"""vLLM's defaults on a CPU, and what the shipped model's cache of 1 GiB holds."""
+_HOP_TRIED: Final = 1e-3
+
+
+class JudgeTokens(NamedTuple):
+    """Length of a judge prompt: `fixed` + prompt of the chat + `again` x tokens of both candidates."""
+
+    fixed: float
+    again: float
+
+
+class Calibration(NamedTuple):
+    """What simulations are given."""
+
+    engine: LinearCosts
+    """Processor seconds."""
+    front: FrontCosts
+    """Processor seconds."""
+    stretch: float
+    """Seconds that work takes, over its processor seconds."""
+    hop: float
+    judge_tokens: JudgeTokens
+
+    @property
+    def costs(self) -> Costs:
+        """Seconds that everything takes on this machine."""
+        engine = LinearCosts(*(self.stretch * cost for cost in self.engine))
+        return Costs(engine, FrontCosts(*(self.stretch * cost for cost in self.front)), self.hop)
+
+
+def calibrate(measured: Sequence[Measurement]) -> Calibration:
+    """Costs that explain the measurements best."""
+    front = FrontCosts(*_fit([_front(one) for one in measured], [one.work.front_seconds for one in measured]))
+    engine = LinearCosts(*_fit([_engine(one) for one in measured], [one.work.engine_seconds for one in measured]))
+    first = Calibration(engine, front, 1.0, 0.0, _judge_tokens(measured))
+    busy = [one for one in measured if one.cell.clients > 1]
+    stretch = median(one.seconds / predict(first, one.cell, prompt_tokens(one)).seconds for one in busy)
+    stretched = first._replace(stretch=stretch)
+    return stretched._replace(hop=_hop([one for one in measured if one.cell.clients == 1], stretched))
+
+
+def predict(calibration: Calibration, cell: Cell, prompt_tokens: int, requests: int | None = None) -> Outcome:
+    """What the model says of a cell; its prompts' length is given, since cells name letters, not tokens."""
+    fixed, again = calibration.judge_tokens
+    # How much of the template comes before the conversation matters to the cache only; here it is less than a block.
+    lengths = Lengths(prompt_tokens, cell.response, 0.0, head=0, tail=round(fixed), again=again)
+    settings = Settings(calibration.costs, LIMITS, LIMITS.max_num_seqs)
+    demand, requests = Demand(cell.best_of_n, lengths), requests or cell.requests
+    if cell.rate:
+        return open_loop(settings, demand, cell.rate, requests)
+    return closed_loop(settings, demand, cell.clients, requests)
+
+
+def prompt_tokens(measurement: Measurement) -> int:
+    """Mean length of a cell's prompts."""
+    return round(mean(request.prompt_tokens for request in measurement.requests))
+
+
+def _fit(counts: Sequence[Sequence[float]], seconds: Sequence[float]) -> list[float]:
+    """Non-negative costs of each count. Errors are relative, so that short cells count as much as long ones."""
+    matrix = np.array(counts) / np.array(seconds)[:, None]
+    kept = list(range(matrix.shape[1]))
+    while True:
+        found = _solve(matrix[:, kept])
+        if (found >= 0).all():
+            costs = [0.0] * matrix.shape[1]
+            for index, value in zip(kept, found, strict=True):
+                costs[index] = float(value)
+            return costs
+        kept.pop(int(np.argmin(found * matrix[:, kept].mean(axis=0))))
+
+
+def _solve(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    # Counts differ by orders of magnitude. A count that is always 0 has no cost.
+    scale = np.where(matrix.any(axis=0), np.abs(matrix).max(axis=0), 1.0)
+    found: NDArray[np.float64] = np.linalg.lstsq(matrix / scale, np.ones(len(matrix)), rcond=1e-9)[0] / scale
+    return found
+
+
+def _front(one: Measurement) -> list[float]:
+    return [
+        len(one.requests),
+        len(one.requests) * one.cell.best_of_n,
+        sum(request.matches for request in one.requests),
+        sum(request.judge_tokens for request in one.requests),
+        one.work.steps,
+        one.work.sampled_tokens,
+    ]
+
+
+def _engine(one: Measurement) -> list[float]:
+    # A sequence samples a token in each of its steps, the one that ends its prompt among them; all but that one compute
+    # a token of the answer.
+    computed = one.work.prompt_tokens + one.work.sampled_tokens - one.work.requests
+    return [one.work.steps, one.work.requests, one.work.sampled_tokens, computed, _pairs(one)]
+
+
+def _pairs(one: Measurement) -> float:
+    """Pairs of a computed token and one that it attends to, from lengths alone."""
+    pairs = 0.0
+    for request in one.requests:
+        n, prompt, response = one.cell.best_of_n, request.prompt_tokens, one.cell.response
+        pairs += prompt * (prompt + 1) / 2 + n * (response * prompt + response * (response + 1) / 2)
+        if reads := 2 * request.matches:
+            length = request.judge_tokens / reads
+            computed = (request.judge_tokens - request.cached_tokens) / reads
+            pairs += reads * computed * (length - computed / 2)
+    return pairs
+
+
+def _judge_tokens(measured: Sequence[Measurement]) -> JudgeTokens:
+    rows = [
+        (2.0 * request.matches, 4.0 * request.matches * one.cell.response, request.judge_tokens, request.prompt_tokens)
+        for one in measured
+        for request in one.requests
+        if request.matches
+    ]
+    reads, responses, tokens, prompts = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
+    found = np.linalg.lstsq(np.stack([reads, responses], axis=1), tokens - reads * prompts, rcond=None)[0]
+    return JudgeTokens(float(found[0]), float(found[1]))
+
+
+def _hop(singles: Sequence[Measurement], calibration: Calibration) -> float:
+    """The delay at which single clients wait as long as they did: latency is linear in it, as nothing overlaps."""
+    found = []
+    for one in singles:
+        real = median(request.seconds for request in one.requests)
+        without, with_it = (
+            median(answered.seconds for answered in predict(tried, one.cell, prompt_tokens(one)).answered)
+            for tried in (calibration, calibration._replace(hop=_HOP_TRIED))
+        )
+        found.append(max(0.0, (real - without) / (with_it - without) * _HOP_TRIED))
+    return median(found)

@@ -1,0 +1,65 @@
+"""Predictions beside measurements, of cells that the costs do not come from."""
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Final, NamedTuple
+
+from loadtests.scale.calibrate import Calibration, predict, prompt_tokens
+from loadtests.scale.cells import Cell
+from loadtests.scale.measure import Measurement
+
+GOAL: Final = 0.15
+_SIMULATED: Final = 400
+"""Requests of a simulated open loop: a prediction should not depend on the draw of a few arrivals."""
+
+
+class Pair(NamedTuple):
+    """One figure, measured (median over rounds, least, greatest) and predicted."""
+
+    measured: float
+    low: float
+    high: float
+    predicted: float
+
+    @property
+    def error(self) -> float:
+        """Of the prediction, relative."""
+        return self.predicted / self.measured - 1
+
+
+class Checked(NamedTuple):
+    """One cell."""
+
+    cell: Cell
+    prompt_tokens: int
+    throughput: Pair | None
+    """Requests a second; none of open loops, where arrivals set it."""
+    latency: Pair
+    """Median seconds of a request."""
+
+
+def check(calibration: Calibration, measured: Sequence[Measurement]) -> list[Checked]:
+    """Every cell, its rounds together."""
+    cells = dict.fromkeys(one.cell for one in measured)
+    return [_check(calibration, cell, [one for one in measured if one.cell == cell]) for cell in cells]
+
+
+def median_error(checked: Sequence[Checked], figure: str) -> float:
+    """Median of the absolute relative errors of `throughput` or `latency`."""
+    pairs: list[Pair] = [pair for one in checked if (pair := getattr(one, figure))]
+    return median(abs(pair.error) for pair in pairs)
+
+
+def _check(calibration: Calibration, cell: Cell, rounds: Sequence[Measurement]) -> Checked:
+    tokens = prompt_tokens(rounds[0])
+    predicted = predict(calibration, cell, tokens, _SIMULATED if cell.rate else None)
+    throughput = _pair([cell.requests / one.seconds for one in rounds], len(predicted.answered) / predicted.seconds)
+    latency = _pair(
+        [median(request.seconds for request in one.requests) for one in rounds],
+        median(answered.seconds for answered in predicted.answered),
+    )
+    return Checked(cell, tokens, None if cell.rate else throughput, latency)
+
+
+def _pair(measured: Sequence[float], predicted: float) -> Pair:
+    return Pair(median(measured), min(measured), max(measured), predicted)

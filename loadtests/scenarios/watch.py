@@ -1,0 +1,54 @@
+"""Memory and processor time of a server's processes, looked at while it is under load."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
+
+import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
+
+_MIB: Final = 2**20
+
+
+class Look(NamedTuple):
+    """All of the server's processes at one time."""
+
+    at: float
+    """Seconds since the first look."""
+    memory_mib: float
+    """What processes share is counted once."""
+    cpu_seconds: float
+    """Since they began."""
+
+
+@asynccontextmanager
+async def watching(process: int, pause: float) -> AsyncIterator[list[Look]]:
+    """A list that grows by a look every `pause` seconds, and has one at the beginning and one at the end."""
+    started = time.monotonic()
+    looks = [_look(process, started)]
+
+    async def watch() -> None:
+        while True:
+            await asyncio.sleep(pause)
+            # Adding up the pages of a large process takes a while.
+            found = await asyncio.to_thread(_look, process, started)
+            looks.append(found)
+
+    task = asyncio.create_task(watch())
+    try:
+        yield looks
+    finally:
+        task.cancel()
+        looks.append(_look(process, started))
+
+
+def _look(process: int, started: float) -> Look:
+    server = psutil.Process(process)
+    everyone = [server, *server.children(recursive=True)]
+    times = [one.cpu_times() for one in everyone]
+    return Look(
+        time.monotonic() - started,
+        sum(one.memory_full_info().pss for one in everyone) / _MIB,
+        sum(one.user + one.system for one in times),
+    )
