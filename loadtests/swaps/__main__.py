@@ -24,33 +24,35 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from loadtests.machine import describe, load_average  # noqa: PLC0415
     from loadtests.swaps.files import write_report  # noqa: PLC0415
+    from loadtests.swaps.logs import logs_kept_on_failure  # noqa: PLC0415
     from loadtests.swaps.report import summarise  # noqa: PLC0415
     from loadtests.swaps.scenario import Settings  # noqa: PLC0415
 
     settings = Settings(args.model.resolve(), args.swaps, args.clients, args.best_of_n, args.requests, args.rounds)
     about = {**describe(settings.model), "load before": f"{load_average():.1f}"}
     about["command"] = shlex.join(["python", "-m", "loadtests.swaps", *sys.argv[1:]])
-    measured, versions, rounds = asyncio.run(_measure(settings))
-    report = summarise(measured, versions, rounds)
-    for check in report.checks:
-        print(f"{'holds' if check.holds else 'FAILS'}: {check.name}: {check.found}")
-    for path in write_report(args.output, about, settings, measured, report):
-        print(f"wrote {path}")
-    if not all(check.holds for check in report.checks):
-        sys.exit("something that must hold does not")
+    with logs_kept_on_failure() as logs:
+        measured, versions, rounds = asyncio.run(_measure(settings, logs))
+        report = summarise(measured, versions, rounds)
+        for check in report.checks:
+            print(f"{'holds' if check.holds else 'FAILS'}: {check.name}: {check.found}")
+        for path in write_report(args.output, about, settings, measured, report):
+            print(f"wrote {path}")
+        if not all(check.holds for check in report.checks):
+            sys.exit("something that must hold does not")
 
 
-async def _measure(settings: "Settings") -> "tuple[Measured, list[Version], list[Round]]":
+async def _measure(settings: "Settings", logs: Path) -> "tuple[Measured, list[Version], list[Round]]":
     from loadtests.swaps.costs import measure_costs  # noqa: PLC0415
     from loadtests.swaps.scenario import run_scenario  # noqa: PLC0415
     from loadtests.swaps.versions import publish_versions  # noqa: PLC0415
     from selfjudge.adapters.store import Store  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as folder:
-        store, log = Store(Path(folder, "store")), Path(folder, "log")
+        store = Store(Path(folder, "store"))
         versions = publish_versions(settings.model, store, settings.swaps)
-        measured = await run_scenario(settings, store.root, versions, log)
-        return measured, versions, await measure_costs(settings, store.root, log)
+        measured = await run_scenario(settings, store.root, versions, logs / "swaps.log")
+        return measured, versions, await measure_costs(settings, store.root, logs)
 
 
 def _parse() -> argparse.Namespace:

@@ -66,7 +66,7 @@ async def run_scenario(settings: Settings, store: Path, versions: Sequence[Versi
     async with running_server(flags, log, {"SELFJUDGE_ADMIN_KEYS": ADMIN_KEY}) as connection:
         connection.session.headers["Authorization"] = f"Bearer {ADMIN_KEY}"
         for version in versions[:2]:
-            await _activate(connection, version.name)
+            await activate(connection, version.name)
         load = Load(connection.session, Request(POLICY, settings.best_of_n), settings.clients)
         await _quiet(connection, load, "warm-up", settings.requests // 2)
         phases = [
@@ -89,11 +89,12 @@ async def _quiet(connection: Connection, load: Load, name: str, requests: int) -
 async def _swapping(connection: Connection, load: Load, versions: Sequence[Version]) -> Phase:
     started = time.perf_counter()
     async with load.running() as answers:
-        swaps = [await _activate(connection, version.name) for version in tqdm(versions, desc="swaps", unit="swap")]
+        swaps = [await activate(connection, version.name) for version in tqdm(versions, desc="swaps", unit="swap")]
     return Phase("swaps", answers, time.perf_counter() - started, swaps, await take_inventory(connection))
 
 
-async def _activate(connection: Connection, version: str) -> float:
+async def activate(connection: Connection, version: str) -> float:
+    """Makes a version active; the seconds that took."""
     started = time.perf_counter()
     await connection.post(f"/v1/adapters/{POLICY}/activate", {"version": version})
     return time.perf_counter() - started
@@ -110,8 +111,8 @@ async def _reread(connection: Connection, answers: Sequence[Answer], versions: S
     for name in tqdm(chosen, desc="judgments read again", unit="version"):
         version = name.partition("@")[2]
         other = next(one.name for one in versions if one.alphabet != alphabets[version])
-        await _activate(connection, other)
-        await _activate(connection, version)
+        await activate(connection, other)
+        await activate(connection, version)
         matches = [match for answer in by_version[name][:2] for match in answer.matches]
         comparisons = [
             {"prompt": match.prompt, "response_a": match.first, "response_b": match.second} for match in matches

@@ -1,13 +1,17 @@
 """What the report of swaps under load says of answers that nobody gave, and what it does not let pass."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from loadtests.swaps.base_only import LORA, PLAIN, STORE, Rates
+from loadtests.swaps.base_only import markdown as base_only_page
 from loadtests.swaps.costs import Round, Start
 from loadtests.swaps.inventory import Inventory
 from loadtests.swaps.load import Answer
+from loadtests.swaps.logs import logs_kept_on_failure
 from loadtests.swaps.plot import draw
 from loadtests.swaps.report import Check, summarise
 from loadtests.swaps.scenario import Measured, Phase, Reread, Settings
@@ -85,3 +89,33 @@ def test_page_and_picture(tmp_path: Path) -> None:
     assert "2 swaps took 0.20 s each (median), 0.30 s at most." in page
     draw(measured().phases, [tmp_path / "picture.svg"])
     assert (tmp_path / "picture.svg").stat().st_size > 0
+
+
+def test_ratios_are_of_the_same_round() -> None:
+    rates = Rates(8, {PLAIN: [10.0, 20.0, 40.0], LORA: [10.0, 20.0, 40.0], STORE: [9.0, 16.0, 34.0]})
+    page = base_only_page({"machine": "none"}, [rates])
+    assert "| 8 | with LoRA | 20.0 | 1.000 (1.000-1.000) |" in page
+    assert "| 8 | with a store | 16.0 | 0.850 (0.800-0.900) |" in page
+
+
+@pytest.mark.parametrize("ends_by", [SystemExit, RuntimeError, None])
+def test_logs_are_kept_and_shown_where_something_goes_wrong(
+    ends_by: type[BaseException] | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure() -> None:
+        with logs_kept_on_failure() as folder:
+            folders.append(folder)
+            (folder / "server.log").write_text("started\nthe engine failed\n")
+            if ends_by:
+                raise ends_by
+
+    folders: list[Path] = []
+    if ends_by is None:
+        measure()
+    else:
+        with pytest.raises(ends_by):
+            measure()
+    said = capsys.readouterr().err
+    assert folders[0].exists() is (str(folders[0] / "server.log") in said) is ("the engine failed" in said)
+    assert folders[0].exists() is (ends_by is not None)
+    shutil.rmtree(folders[0], ignore_errors=True)

@@ -1,0 +1,150 @@
+"""What a store costs requests that use the base only: servers side by side, asked in turn.
+
+One server without LoRA, one with it and no adapters, and one with a store, two versions loaded and its cache's blocks
+zeroed. All run at once and only one is asked at a time, for seconds each, so that whatever else the machine does hits
+all of them alike. Leaves out start-up and requests to policies (costs.py).
+
+`python -m loadtests.swaps.base_only` writes base-only.json and base-only.md.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from loadtests.server import Connection
+    from loadtests.swaps.load import Load
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+PLAIN, LORA, STORE = "without LoRA", "with LoRA", "with a store"
+KINDS: Final = (PLAIN, LORA, STORE)
+# Answers without a tournament are so much cheaper.
+_PLAIN_ANSWERS = 8
+
+
+_TEXT = """# What a store costs requests to the base
+
+Requests a second of servers that run side by side and are asked in turn: medians over rounds, and of the ratios to the
+server without LoRA in the same round, in brackets the least and greatest. The server with a store has two versions
+loaded, which nobody asks for, and zeroes each block of its cache before use.
+"""
+
+
+class Rates(NamedTuple):
+    """Requests a second, round by round."""
+
+    best_of_n: int
+    by_kind: dict[str, list[float]]
+
+    def ratios(self, kind: str) -> list[float]:
+        """Of a kind of server to that without LoRA, in the same round."""
+        return [rate / plain for rate, plain in zip(self.by_kind[kind], self.by_kind[PLAIN], strict=True)]
+
+
+def main() -> None:
+    """Measures by the command line's options."""
+    args = _parse()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from loadtests.machine import describe, load_average  # noqa: PLC0415
+
+    about = {**describe(args.model), "load before": f"{load_average():.1f}"}
+    about["command"] = shlex.join(["python", "-m", "loadtests.swaps.base_only", *sys.argv[1:]])
+    about["load"] = f"{args.clients} clients, {args.rounds} rounds of {args.requests} requests to each server in turn"
+    measured = asyncio.run(_measure(args))
+    page = markdown(about, measured)
+    args.output.mkdir(parents=True, exist_ok=True)
+    data = {"about": about, "rates": [one._asdict() for one in measured]}
+    (args.output / "base-only.json").write_text(json.dumps(data, indent=1) + "\n")
+    (args.output / "base-only.md").write_text(page)
+    print(page)
+
+
+def markdown(about: Mapping[str, str], measured: Sequence[Rates]) -> str:
+    """The report."""
+    lines = [
+        _TEXT,
+        *(f"* {name}: {value}" for name, value in about.items()),
+        "\n| best_of_n | server | a second | ratio |\n|---|---|---|---|",
+    ]
+    for one in measured:
+        for kind in KINDS:
+            ratios = one.ratios(kind)
+            spread = f"{median(ratios):.3f} ({min(ratios):.3f}-{max(ratios):.3f})" if kind != PLAIN else ""
+            lines.append(f"| {one.best_of_n} | {kind} | {median(one.by_kind[kind]):.1f} | {spread} |")
+    return "\n".join(lines) + "\n"
+
+
+async def _measure(args: argparse.Namespace) -> list[Rates]:
+    # These import torch, which is to know the number of its threads before.
+    from loadtests.server import running_server  # noqa: PLC0415
+    from loadtests.swaps.load import Load, Request  # noqa: PLC0415
+    from loadtests.swaps.logs import logs_kept_on_failure  # noqa: PLC0415
+    from loadtests.swaps.scenario import ADMIN_KEY, activate  # noqa: PLC0415
+    from loadtests.swaps.versions import publish_versions  # noqa: PLC0415
+    from selfjudge.adapters.store import Store  # noqa: PLC0415
+
+    with logs_kept_on_failure() as folder:
+        store = Store(folder / "store")
+        versions = publish_versions(args.model, store, 2)
+        flags = {PLAIN: (), LORA: ("--enable-lora",), STORE: ("--adapters-dir", str(store.root))}
+        async with AsyncExitStack() as stack:
+            servers: dict[str, Connection] = {}
+            for kind in KINDS:
+                log = folder / f"{kind.replace(' ', '-')}.log"
+                server = running_server([str(args.model), *flags[kind]], log, {"SELFJUDGE_ADMIN_KEYS": ADMIN_KEY})
+                servers[kind] = await stack.enter_async_context(server)
+            servers[STORE].session.headers["Authorization"] = f"Bearer {ADMIN_KEY}"
+            for version in versions:
+                await activate(servers[STORE], version.name)
+            return [
+                await _rates(
+                    {kind: Load(one.session, Request(None, n), args.clients) for kind, one in servers.items()}, n, args
+                )
+                for n in (1, args.best_of_n)
+            ]
+
+
+async def _rates(loads: "Mapping[str, Load]", best_of_n: int, args: argparse.Namespace) -> Rates:
+    from loadtests.swaps.load import rate  # noqa: PLC0415
+
+    wanted = args.requests * (_PLAIN_ANSWERS if best_of_n == 1 else 1)
+    rates = Rates(best_of_n, {kind: [] for kind in KINDS})
+    for kind in KINDS:
+        await rate(loads[kind], wanted)
+    for number in tqdm(range(args.rounds), desc=f"best_of_n {best_of_n}", unit="round"):
+        # Who comes first differs: a neighbour's load that begins or ends is nobody's more than another's.
+        for place in range(len(KINDS)):
+            kind = KINDS[(number + place) % len(KINDS)]
+            rates.by_kind[kind].append(await rate(loads[kind], wanted))
+    return rates
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtests.swaps.base_only",
+        description="Compares servers without LoRA, with it, and with a store of adapters, on requests that use none.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--model", type=Path, default=_ROOT / "models" / "selfjudge-tiny", help="folder of the model")
+    parser.add_argument("--rounds", type=int, default=12, help="turns of each server")
+    parser.add_argument("--requests", type=int, default=100, help="tournaments of one turn")
+    parser.add_argument("--clients", type=int, default=16, help="clients at once", metavar="K")
+    parser.add_argument("--best-of-n", type=int, default=8, help="candidates of a tournament", metavar="N")
+    parser.add_argument(
+        "--output", type=Path, default=_ROOT / "docs" / "results", help="folder for base-only.json and base-only.md"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
