@@ -11,6 +11,7 @@
     +-- BodyTooLargeError    413  the request body is larger than the server reads
     +-- RefusedVersionError  422  a version of a policy can't be served
     +-- OverloadedError      429  the server, or the caller's share of it, is full; says when to come back
+    +-- InternalError        500  a bug of the server; names the request whose log lines tell more
     +-- UnavailableError     503  the engine is being restarted, or the server ends; says when to come back
     +-- SampleError               one candidate could not be sampled (sampling.py)
 
@@ -153,6 +154,20 @@ class OverloadedError(ApiError):
     def headers(self) -> dict[str, str]:
         """OpenAI's clients wait that long before they try again by themselves."""
         return {"Retry-After": str(self._retry_seconds)}
+
+
+class InternalError(ApiError):
+    """A bug of the server: what it is stands in the log, and is no caller's business.
+
+    Args:
+        request_id: by which its log lines are found.
+    """
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    type = "InternalServerError"
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"the server failed; its log says how, under request id {request_id}")
 
 
 class UnavailableError(ApiError):

@@ -1,7 +1,7 @@
 """The outermost of our middlewares: gives each request an id and a span, and tells in one line how it ended.
 
 The caller's X-Request-Id is the id if it is short and plain, else one is made; vLLM finds it in that header, and so
-does whoever gets the answer. Probes are logged at DEBUG only: a kubelet sends thousands a day.
+does whoever gets the answer, an unexpected 500 too. Probes are logged at DEBUG only: a kubelet sends thousands a day.
 """
 
 import logging
@@ -13,6 +13,7 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.errors import InternalError, api_error_response
 from service.metrics import CLIENT_CLOSED_REQUEST, outcome_of
 from service.telemetry.request import Request, begin
 from service.telemetry.spans import Marked, request_span
@@ -44,12 +45,12 @@ class RequestLogMiddleware:
         request = begin(given if _PLAIN.fullmatch(given) else uuid4().hex)
         named = (_HEADER.lower().encode(), request.request_id.encode())
         scope["headers"] = [*(one for one in scope["headers"] if one[0] != named[0]), named]
-        started, status = time.monotonic(), CLIENT_CLOSED_REQUEST
+        started, status, answered = time.monotonic(), CLIENT_CLOSED_REQUEST, False
 
         async def send_named(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, answered = message["status"], True
                 MutableHeaders(scope=message)[_HEADER] = request.request_id
             await send(message)
 
@@ -57,7 +58,9 @@ class RequestLogMiddleware:
             try:
                 await self.app(scope, receive, send_named)
             except Exception:
-                # What the server will answer, or would, had the answer not begun.
+                # The framework would answer outside of us, where nothing is named.
+                if not answered:
+                    await api_error_response(InternalError(request.request_id))(scope, receive, send_named)
                 status = HTTPStatus.INTERNAL_SERVER_ERROR.value
                 raise
             finally:

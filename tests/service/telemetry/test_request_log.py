@@ -113,6 +113,21 @@ async def test_a_request_is_told_once(
     }
 
 
+async def test_an_unexpected_failure_names_the_request_and_nothing_else(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/v1/thing/bug", headers={"X-Request-Id": "mine"})
+    assert (answer.status_code, answer.headers["x-request-id"]) == (500, "mine")
+    error = answer.json()["error"]
+    assert (error["code"], error["type"]) == (500, "InternalServerError")
+    assert "mine" in error["message"]
+    assert "a bug" not in answer.text
+
+
+async def test_the_framework_still_sees_an_unexpected_failure(app: FastAPI) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        with pytest.raises(KeyError, match="a bug"):
+            await client.post("/v1/thing/bug")
+
+
 async def test_a_client_that_hangs_up_is_told_as_such(app: FastAPI, told: list[dict[str, Any]]) -> None:
     hanging: asyncio.Task[object] = asyncio.create_task(hang_up(app, "/v1/thing/endless", b"", asyncio.Future()))
     await started.wait()
