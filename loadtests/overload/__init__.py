@@ -5,9 +5,10 @@
     report.py    files: overload.json, .md, .png and .svg
     __main__.py  the command
 
-1. Capacity: more and more clients in closed loops, each sending its next request once it has an answer, until that
-   brings nothing or somebody is refused.
-2. Overload: arrivals at random times, ten times as many as that capacity, whatever becomes of them; nobody comes back.
+1. Capacity: more and more clients in closed loops, each sending its next request once it has an answer, up to as many
+   as the server's limit of candidates lets run at once. Then it is full, and nobody waits: that is what is called at
+   capacity here. Throughput may have stopped growing with fewer clients; what more of them cost is in the report.
+2. Overload: arrivals at random times, ten times as many as that, whatever becomes of them; nobody comes back.
 3. A crowd: as many requests as the server can answer in some seconds, within a fraction of that time. Whoever is
    refused waits as long as it was told, and comes back until it is answered. It begins once those refused before would
    have come back, whom the server still takes into account.

@@ -5,6 +5,7 @@ import asyncio
 import shlex
 import sys
 import tempfile
+from itertools import count, takewhile
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,8 +19,6 @@ from loadtests.workload import Sampling, draw_jobs
 _ROOT = Path(__file__).resolve().parents[2]
 _SEED = 0
 _PROMPTS = 200
-# More clients are tried as long as each doubling brings this much.
-_WORTHWHILE = 1.03
 
 
 def main() -> None:
@@ -43,8 +42,8 @@ async def _measure(args: argparse.Namespace, flags: list[str]) -> report.Measure
     with tempfile.TemporaryDirectory() as folder:
         async with running_server(flags, Path(folder, "log")) as connection:
             asker = Asker(connection.session, workload)
-            levels = await _levels(asker, args.seconds)
-            capacity = figures.at_capacity(levels)
+            levels = await _levels(asker, await asker.at_once(), args.seconds)
+            capacity = levels[-1]
             offered = args.times * capacity.throughput
             replies = await open_loop(asker, offered, args.seconds, _SEED)
             await until_forgotten(asker, replies)
@@ -59,17 +58,13 @@ async def _measure(args: argparse.Namespace, flags: list[str]) -> report.Measure
     )
 
 
-async def _levels(asker: Asker, seconds: float) -> list[figures.ClosedLoop]:
-    """Twice as many clients each time, until that brings nothing or somebody is refused."""
+async def _levels(asker: Asker, most: int, seconds: float) -> list[figures.ClosedLoop]:
+    """Twice as many clients each time, up to as many as run at once."""
     await closed_loops(asker, 4, min(2.0, seconds))
     levels: list[figures.ClosedLoop] = []
-    clients = 1
-    while len(levels) < 2 or levels[-1].throughput > _WORTHWHILE * levels[-2].throughput:
+    for clients in (*takewhile(lambda clients: clients < most, (2**power for power in count())), most):
         levels.append(figures.closed_loop(await closed_loops(asker, clients, seconds)))
-        tqdm.write(f"{clients} clients: {levels[-1].throughput:.1f} requests/s")
-        if levels[-1].refused:
-            break
-        clients *= 2
+        tqdm.write(f"{clients} clients: {levels[-1].throughput:.1f} requests/s, statuses {levels[-1].statuses}")
     return levels
 
 

@@ -22,7 +22,7 @@ class ClosedLoop(NamedTuple):
     clients: int
     throughput: float
     latency: Latency
-    refused: int
+    statuses: dict[int, int]
 
 
 class Overload(NamedTuple):
@@ -66,14 +66,7 @@ class Crowd(NamedTuple):
 def closed_loop(level: Level) -> ClosedLoop:
     """One level's figures."""
     answered = _answered(level.replies)
-    return ClosedLoop(
-        level.clients, len(answered) / level.seconds, latency(answered), len(level.replies) - len(answered)
-    )
-
-
-def at_capacity(levels: Sequence[ClosedLoop]) -> ClosedLoop:
-    """The level of the greatest throughput at which nobody was refused."""
-    return max((level for level in levels if not level.refused), key=lambda level: level.throughput)
+    return ClosedLoop(level.clients, len(answered) / level.seconds, latency(answered), _statuses(level.replies))
 
 
 def overload(replies: Sequence[Reply], offered: float, seconds: float, capacity: ClosedLoop) -> Overload:

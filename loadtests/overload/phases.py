@@ -4,15 +4,21 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar
 
 import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
 from tqdm import tqdm
 
 from loadtests.workload import Job, Sampling
 
 # Enough to tell a crowd that gets in from one that never does.
 _TRIES = 50
+
+# Any other status is shown with the beginning of its body, since a figure alone tells no cause.
+_EXPECTED = (HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS)
+_SHOWN = 500  # characters
 
 # The status of requests whose connection failed.
 NO_ANSWER = 0
@@ -68,6 +74,14 @@ class Asker:
         """Seconds since the phase began."""
         return time.perf_counter() - self._began
 
+    async def at_once(self) -> int:
+        """Tournaments that the server lets run at once, by the limit of candidates that its metrics tell."""
+        async with self._session.get("/metrics") as answer:
+            told = await answer.text()
+        samples = (sample for metric in text_string_to_metric_families(told) for sample in metric.samples)
+        limit = next(int(sample.value) for sample in samples if sample.name == "selfjudge_candidates_limit")
+        return max(1, limit // self._workload.best_of_n)
+
     async def ask(self) -> Reply:
         """One request."""
         job, seed = self._workload.jobs[self._asked % len(self._workload.jobs)], 1000 * self._asked
@@ -83,9 +97,12 @@ class Asker:
         sent = self.now
         try:
             async with self._session.post("/v1/chat/completions", json=body) as answer:
-                await answer.read()
-        except aiohttp.ClientError:
+                text = await answer.text()
+        except aiohttp.ClientError as error:
+            tqdm.write(f"no answer: {error!r}")
             return Reply(sent, self.now - sent, NO_ANSWER)
+        if answer.status not in _EXPECTED:
+            tqdm.write(f"{answer.status}: {text[:_SHOWN]}")
         told = answer.headers.get("Retry-After")
         return Reply(sent, self.now - sent, answer.status, None if told is None else float(told))
 

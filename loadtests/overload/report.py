@@ -19,8 +19,9 @@ generator and server share the machine. Every request is a tournament.
 """
 _CAPACITY = """## Capacity
 
-Clients in closed loops, each sending its next request once it has an answer. Capacity is the greatest throughput at
-which nobody is refused.
+Clients in closed loops, each sending its next request once it has an answer. At capacity, the last row, as many
+tournaments run as the server lets run at once (`--max-candidates`, left at its default unless the command says
+otherwise), and nobody waits for admission. Status 0 stands for connections that failed.
 """
 _OVERLOAD = """## Beyond capacity
 
@@ -74,7 +75,7 @@ def markdown(about: Mapping[str, str], measured: Measured) -> str:
             f"{one.throughput:.1f}",
             f"{one.latency.p50:.2f}",
             f"{one.latency.p95:.2f}",
-            str(one.refused),
+            _told(one.statuses),
         ]
         for one in measured.levels
     ]
@@ -99,7 +100,7 @@ def markdown(about: Mapping[str, str], measured: Measured) -> str:
         _TEXT,
         _list(about),
         _CAPACITY,
-        _table(["clients", "requests/s", "p50 (s)", "p95 (s)", "refused"], levels),
+        _table(["clients", "requests/s", "p50 (s)", "p95 (s)", "statuses"], levels),
         _OVERLOAD,
         _list(beyond),
         _CROWD,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from loadtests.overload import figures, report
-from loadtests.overload.phases import Level, Reply
+from loadtests.overload.phases import NO_ANSWER, Level, Reply
 
 
 @pytest.fixture
@@ -14,9 +14,8 @@ def measured() -> report.Measured:
     levels = [
         figures.closed_loop(Level(1, 10.0, [Reply(float(i), 0.1, 200) for i in range(20)])),
         figures.closed_loop(Level(2, 10.0, [Reply(float(i), 0.2, 200) for i in range(40)])),
-        figures.closed_loop(Level(4, 10.0, [Reply(0, 0.3, 200)] * 90 + [Reply(0, 0.1, 429, 1.0)] * 10)),
     ]
-    capacity = figures.at_capacity(levels)
+    capacity = levels[-1]
     replies = [Reply(0.0, 0.3, 200)] * 10 + [Reply(1.0, 0.01, 429, 2.0)] * 29 + [Reply(9.5, 0.5, 200)]
     visitors = [
         [Reply(0.0, 0.2, 200)],
@@ -28,9 +27,11 @@ def measured() -> report.Measured:
     return report.Measured(levels, capacity, over, figures.crowd(visitors, capacity), replies, visitors)
 
 
-def test_capacity_is_the_most_that_nobody_is_refused_at(measured: report.Measured) -> None:
-    assert (measured.capacity.clients, measured.capacity.throughput, measured.capacity.refused) == (2, 4.0, 0)
-    assert (measured.levels[2].throughput, measured.levels[2].refused) == (9.0, 10)
+def test_a_level_counts_answers_and_keeps_every_status() -> None:
+    replies = [Reply(0, 0.3, 200)] * 90 + [Reply(0, 0.1, 429, 1.0)] * 10 + [Reply(0, 0.2, NO_ANSWER)]
+    level = figures.closed_loop(Level(4, 10.0, replies))
+    assert (level.throughput, level.latency) == (9.0, (0.3, 0.3))
+    assert level.statuses == {NO_ANSWER: 1, 200: 90, 429: 10}
 
 
 def test_admitted_requests_are_compared_with_those_at_capacity(measured: report.Measured) -> None:
@@ -56,7 +57,7 @@ def test_files_hold_the_figures(measured: report.Measured, tmp_path: Path) -> No
     data = json.loads(paths[0].read_text())
     assert data["overload"]["statuses"] == {"200": 11, "429": 29}
     page = paths[1].read_text()
-    assert "| 2 | 4.0 | 0.20 | 0.20 | 0 |" in page
+    assert "| 2 | 4.0 | 0.20 | 0.20 | 200: 40 |" in page
     assert "1.50 and 2.50 times those at capacity" in page
     assert "33% the first time, 67% by the second" in page
     assert all(path.stat().st_size > 1000 for path in paths[2:])

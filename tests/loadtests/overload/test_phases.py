@@ -26,10 +26,18 @@ async def asker() -> AsyncIterator[Asker]:
             return web.json_response({}, status=429, headers={"Retry-After": "0"})
         return web.json_response({})
 
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(text="# TYPE selfjudge_candidates_limit gauge\nselfjudge_candidates_limit 128.0\n")
+
     app = web.Application()
     app.router.add_post("/v1/chat/completions", answer)
+    app.router.add_get("/metrics", metrics)
     async with TestServer(app) as server, aiohttp.ClientSession(server.make_url("/")) as session:
         yield Asker(session, Workload(4, Sampling(1.0, 8), draw_jobs(3)))
+
+
+async def test_the_server_tells_how_many_tournaments_it_runs_at_once(asker: Asker) -> None:
+    assert await asker.at_once() == 128 // 4
 
 
 async def test_closed_loops_ask_for_as_long_as_told(asker: Asker) -> None:
