@@ -11,16 +11,18 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]  # it ships no py.t
 import torch
 from datasets import Dataset  # type: ignore[import-untyped]  # likewise
 from torch.utils.data import SequentialSampler
+from transformers import AutoConfig
 from trl.trainer.dpo_config import DPOConfig
 
 from selfjudge import Chat, SafeTokenizer
 from training.arms.offline_config import OfflineConfig
 from training.arms.offline_trainer import OfflineTrainer
 from training.arms.pair_tokens import PAIRS, kept_pairs
+from training.data.source import DataError
 from training.jsft.model import adapter_config
 from training.run.config import ConfigError
 from training.run.folder import RunFolder
-from training.run.named_model import require_folder
+from training.run.named_model import require_context, require_folder
 from training.run.processes import micro_batches, on_cpu, processes
 from training.self_training.losses import Loss
 from training.self_training.policy import load_base, load_tokenizer, save_adapter, save_merged
@@ -39,6 +41,7 @@ def train_offline(config: OfflineConfig, output: Path) -> Path:
         if is_finished(output):
             return output / MODEL
     require_folder(config.model, "model")
+    require_context(AutoConfig.from_pretrained(config.model), config.max_tokens, "max_tokens")
     tokenizer = load_tokenizer(config.model)
     pairs = kept_pairs(config, Chat(SafeTokenizer(tokenizer)), output, begun=begun)
     steps = _steps(config, len(pairs))
@@ -86,6 +89,8 @@ def _open(config: OfflineConfig, output: Path) -> RunFolder:
 
 
 def _steps(config: OfflineConfig, pairs: int) -> int:
+    if not pairs:
+        raise DataError("the sources give no pair; the account above says why")
     how = config.optimisation
     steps = int(how.epochs * pairs) // how.batch
     if not steps:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from training.data.records import PreferencePair
+from training.data.source import Part
 from training.evaluation.config import JudgeConfig
 from training.evaluation.journal import JOURNAL, Journal
 from training.evaluation.judge_evaluation import evaluate_judge
@@ -11,6 +12,7 @@ from training.evaluation.judge_report import judge_report
 from training.evaluation.judge_sets import held_out_pairs, llmbar_pairs, preference_pairs
 from training.evaluation.report import write_report
 from training.evaluation.sources import Sources, find_template
+from training.run.config import ConfigError
 from training.run.folder import RunFolder
 
 
@@ -38,8 +40,11 @@ def _sets(config: JudgeConfig, sources: Sources) -> dict[str, list[PreferencePai
         sets["LLMBar"] = llmbar_pairs(config.llmbar)
     for source in config.pairs:
         loaded = preference_pairs(source, find_template(config.judge.template))
-        print("\n".join([f"{source.name}:", *loaded.account("pairs")]), file=sys.stderr)
-        sets[source.name] = loaded.records
+        name = source.name if source.part is Part.ALL else f"{source.name}, {source.part}"
+        if name in sets:
+            raise ConfigError(f"pairs: {name} is there twice; name each set once")
+        print("\n".join([f"{name}:", *loaded.account("pairs")]), file=sys.stderr)
+        sets[name] = loaded.records
     if config.held_out:
         plan = config.held_out
         policy = sources.policy(plan.policy)

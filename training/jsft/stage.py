@@ -10,6 +10,7 @@ import torch
 from trl.trainer.sft_config import SFTConfig
 
 from selfjudge import Chat, SafeTokenizer
+from training.data.source import DataError
 from training.jsft.batches import Collator, Schedule, StepSampler
 from training.jsft.config import JsftConfig
 from training.jsft.examples import EXAMPLES, kept_examples, lengths
@@ -18,6 +19,7 @@ from training.jsft.trainer import JsftTrainer
 from training.run.config import ConfigError
 from training.run.files import write_folder
 from training.run.folder import RunFolder
+from training.run.named_model import require_context
 from training.run.processes import micro_batches, on_cpu, processes
 
 MODEL = "model"
@@ -36,6 +38,7 @@ def run_jsft(config: JsftConfig, folder: Path) -> Path:
             return folder / MODEL
     accumulated = micro_batches(config.optimisation.batch, config.optimisation.micro_batch, "optimisation.micro_batch")
     ready = load_start(config.start, config.seed)
+    require_context(ready.model.config, config.data.max_length, "data.max_length")
     examples = kept_examples(config.data, Chat(SafeTokenizer(ready.tokenizer)), config.seed, folder, begun=begun)
     schedule = _schedule(config, len(examples))
     run = _open(config, folder)  # only now: a folder that was opened belongs to its configuration, right or wrong
@@ -71,6 +74,8 @@ def _open(config: JsftConfig, folder: Path) -> RunFolder:
 
 def _schedule(config: JsftConfig, examples: int) -> Schedule:
     how = config.optimisation
+    if not examples:
+        raise DataError("the sources give no example; the account above says why")
     try:
         return Schedule.of(examples, how.batch, how.epochs, how.steps)
     except ValueError as error:

@@ -82,12 +82,15 @@ def _override(content: dict[str, Any], text: str) -> str:
 
 
 def _complaint(kind: type[Section], item: ErrorDetails, path: Path, origins: dict[str, str]) -> str:
-    *owners, key = map(str, item["loc"] or ("(all)",))
+    message = item["msg"].removeprefix("Value error, ").replace("tuple", "list")
+    if not item["loc"]:
+        return f"{path}: {message}"  # of keys that do not go together, which it names
+    *owners, key = map(str, item["loc"])
     name = ".".join((*owners, key))
     overridden = (f"override {text!r}" for place, text in origins.items() if f"{name}.".startswith(f"{place}."))
     origin = next(overridden, str(path))
     if item["type"] != "extra_forbidden":
-        return f"{origin}: key {name!r}: {item['msg'].removeprefix('Value error, ').replace('tuple', 'list')}"
+        return f"{origin}: key {name!r}: {message}"
     accepted = sorted({field for section in _sections(kind, owners) for field in section.model_fields})
     return f"{origin}: key {name!r}: unknown key; accepted are {', '.join(accepted)}"
 

@@ -1,4 +1,4 @@
-"""Whether a model that a configuration names is there, found out before anything waits for it.
+"""Whether a model that a configuration names is there and long enough, found out before anything waits for it.
 
 Transformers asks the hub for anything that is no folder, again and again where it does not answer; a mistyped path
 would be reported after minutes.
@@ -7,6 +7,7 @@ would be reported after minutes.
 from pathlib import Path
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+from transformers import PreTrainedConfig
 
 from training.run.config import ConfigError
 
@@ -20,6 +21,13 @@ def require_folder(folder: Path, key: str) -> None:
         raise ConfigError(
             f"{key}: {folder} holds no model (no config.json); name a model folder, like what JSFT writes"
         )
+
+
+def require_context(model: PreTrainedConfig, tokens: int, key: str) -> None:
+    """Raises ConfigError, naming the ``key`` that says so, where sequences may be longer than a model's context."""
+    context = getattr(model.get_text_config(), "max_position_embeddings", None)
+    if context is not None and tokens > context:
+        raise ConfigError(f"{key}: {tokens} is more than the context of {context} that the model has")
 
 
 def require_model(name: str, key: str, file: str = "config.json") -> None:

@@ -13,6 +13,7 @@ from selfjudge import Chat
 from training.data.jsft import with_system
 from training.data.load import load_overall_pairs
 from training.data.records import Messages
+from training.data.source import DataError
 from training.rollouts.prompts import encode_prompts
 from training.run.config import ConfigError
 from training.self_training.config import Prompts
@@ -51,7 +52,7 @@ class Gathered(NamedTuple):
 def gather_prompts(chat: Chat, config: Prompts, *, longest: int, seed: int) -> Gathered:
     """The prompts that a configuration asks for, of at most ``longest`` tokens, no conversation twice.
 
-    Raises DataError where a data set cannot be read, ConfigError where no prompt is left.
+    Raises DataError where a data set cannot be read or gives nothing, ConfigError where no prompt is left.
     """
     account: list[str] = []
     if config.checkable is not None:
@@ -64,6 +65,8 @@ def gather_prompts(chat: Chat, config: Prompts, *, longest: int, seed: int) -> G
         account = loaded.account("pairs")
         conversations = list({json.dumps(each.conversation): each.conversation for each in loaded.records}.values())
         answers = [None] * len(conversations)
+    if not conversations:
+        raise DataError("\n".join((*account, "the sources give no prompt; the account above says why")))
     asked = [with_system(conversation, config.system) for conversation in conversations]
     encoded = encode_prompts(chat, asked)
     every = [Prompt(*row) for row in zip(conversations, asked, encoded, answers, strict=True)]

@@ -15,7 +15,7 @@ from training.arms.offline_config import OfflineConfig
 from training.arms.pair_tokens import PAIRS, each_preference, kept_pairs
 from training.data.load import load_overall_pairs
 from training.data.records import PreferencePair
-from training.data.source import Source
+from training.data.source import DataError, Source
 from training.jsft.config import Lora
 from training.rollouts.prompts import encode_prompts
 from training.run.checkpoint import commit_checkpoint
@@ -121,6 +121,13 @@ def test_a_run_that_goes_on_keeps_its_pairs_and_one_that_never_began_does_not(
     assert list(kept_pairs(uneven, chat, tmp_path, begun=False)) != first
 
 
+def test_sources_that_give_nothing_are_said_to(config: OfflineConfig, tmp_path: Path) -> None:
+    (tmp_path / "none.jsonl").write_text('{"prompt": "Hi"}\n', encoding="utf-8")
+    nothing = (Source(format="preferences", path=tmp_path / "none.jsonl"),)
+    with pytest.raises(DataError, match="the sources give no pair"):
+        train_offline(config.model_copy(update={"pairs": nothing}), tmp_path / "run")
+
+
 def test_a_run_learns_the_pairs_and_leaves_a_model(
     config: OfflineConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -181,6 +188,7 @@ def test_two_processes_give_the_result_of_one(config: OfflineConfig, tmp_path: P
         ({"optimisation": Optimisation(batch=6)}, "no multiple of machine.micro_batch 4"),
         ({"optimisation": Optimisation(batch=64, epochs=1)}, "16 pairs x 1 epochs are fewer"),
         ({"objective": Objective(label_smoothing=0.1)}, "label_smoothing should be 0 offline"),
+        ({"max_tokens": 4096}, "max_tokens: 4096 is more than the context of"),
     ],
 )
 def test_a_mistake_is_named(config: OfflineConfig, tmp_path: Path, changes: dict[str, object], said: str) -> None:

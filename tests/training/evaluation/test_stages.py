@@ -79,6 +79,24 @@ def test_outputs_of_two_models_meet(tmp_path: Path) -> None:
     assert results["comparison"]["win_rate"]["mean"] == 1.0
 
 
+def test_the_two_parts_of_a_file_are_two_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        {"prompt": f"Sort these letters: {a}B", "chosen": f"B{a}", "rejected": a} for a in "CDEFGHIJKLMNOPQRSTUVWXYZ"
+    ]
+    preferences = tmp_path / "pairs.jsonl"
+    preferences.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    parts = [f"{{format: preferences, path: {preferences}, part: {part}}}" for part in ("train", "held-out")]
+    output = tmp_path / "out"
+    twice = ["evaluate", "judge", "--output", str(output), "held_out=null", f"pairs=[{parts[0]}, {parts[0]}]"]
+    assert main(twice) == 2
+    assert "pairs.jsonl, train is there twice" in capsys.readouterr().err
+    assert main([*twice[:-1], f"pairs=[{', '.join(parts)}]"]) == 0
+    results = report(output)["results"]
+    assert isinstance(results, dict)
+    assert set(results) == {f"{preferences}, train", f"{preferences}, held-out"}
+    assert sum(result["overall"]["accuracy"]["observations"] for result in results.values()) == len(rows)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

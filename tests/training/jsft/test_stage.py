@@ -14,6 +14,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from selfjudge import Chat, SafeTokenizer
+from training.data.source import DataError, Source
 from training.jsft.batches import Collator
 from training.jsft.config import JsftConfig, Lora
 from training.jsft.examples import EXAMPLES, kept_examples
@@ -165,6 +166,14 @@ def test_a_loss_that_is_not_finite_stops_the_run(config: JsftConfig, tmp_path: P
         run_jsft(with_optimisation(config, learning_rate=1e30, warm_up=0.0), tmp_path)
 
 
+def test_sources_that_give_nothing_are_said_to(config: JsftConfig, tmp_path: Path) -> None:
+    (tmp_path / "none.jsonl").write_text('{"prompt": "Hi"}\n', encoding="utf-8")
+    nothing = (Source(format="preferences", path=tmp_path / "none.jsonl"),)
+    data = config.data.model_copy(update={"demonstrations": nothing, "pairs": nothing})
+    with pytest.raises(DataError, match="the sources give no example"):
+        run_jsft(config.model_copy(update={"data": data}), tmp_path / "run")
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -176,6 +185,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(config: JsftConfig, tmp_path: P
             "is 7, which is no multiple of optimisation.micro_batch 4 times 1 processes",
         ),
         ({"optimisation": {"batch": 64}}, "36 examples do not fill a batch of 64"),
+        ({"data": {"max_length": 513}}, r"data\.max_length: 513 is more than the context of 512"),
     ],
 )
 def test_a_mistake_says_what_would_do(

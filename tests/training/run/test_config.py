@@ -1,9 +1,10 @@
 """Configurations: what is accepted, and what is said of a mistake."""
 
 from pathlib import Path
+from typing import Self
 
 import pytest
-from pydantic import PositiveInt
+from pydantic import PositiveInt, model_validator
 
 from training.run.config import ConfigError, Section, load_config, recipe_path
 
@@ -35,6 +36,12 @@ class Example(Section):
     source: File | Hub
     rounds: tuple[Rounds, ...] = ()
     extra: Rounds | None = None
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.seed == 13 and self.rounds:
+            raise ValueError("'seed' 13 goes without 'rounds'")
+        return self
 
 
 TEXT = """
@@ -78,6 +85,11 @@ def test_a_file_is_read_with_the_overrides_on_top(path: Path) -> None:
 def test_a_mistake_is_named_with_what_would_be_accepted(path: Path, override: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         load_config(Example, path, [override])
+
+
+def test_keys_that_do_not_go_together_are_the_whole_files_mistake(path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"example\.yaml: 'seed' 13 goes without 'rounds'$"):
+        load_config(Example, path, ["seed=13"])
 
 
 def test_a_mistake_in_the_file_names_the_file(path: Path) -> None:

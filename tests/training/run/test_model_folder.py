@@ -82,6 +82,7 @@ def test_self_training(start: Path, tmp_path: Path) -> None:
 def test_offline(start: Path, pairs: dict[str, str], tmp_path: Path) -> None:
     config = {
         "model": start,
+        "max_tokens": 512,
         "pairs": [pairs],
         "optimisation": {**QUICK, "epochs": 1},
         "machine": {"micro_batch": 2},

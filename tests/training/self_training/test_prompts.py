@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from transformers import PreTrainedTokenizerBase
 
 from selfjudge import Chat, SafeTokenizer
-from training.data.source import Source
+from training.data.source import DataError, Source
 from training.rollouts.prompts import encode_prompts
 from training.run.config import ConfigError
 from training.self_training.config import Prompts
@@ -50,6 +50,13 @@ def test_prompts_that_are_too_long_are_counted(chat: Chat) -> None:
     assert len(gathered.prompts) + gathered.too_long == 60
     with pytest.raises(ConfigError, match="none of 60 has room in 2 tokens"):
         gather_prompts(chat, Prompts(checkable=60), longest=2, seed=0)
+
+
+def test_sources_that_give_nothing_say_why(chat: Chat, tmp_path: Path) -> None:
+    (tmp_path / "none.jsonl").write_text('{"prompt": "Hi"}\n', encoding="utf-8")
+    config = Prompts(sources=(Source(format="preferences", path=tmp_path / "none.jsonl"),))
+    with pytest.raises(DataError, match=r"none\.jsonl:1: chosen: Field required\nthe sources give no prompt"):
+        gather_prompts(chat, config, longest=200, seed=0)
 
 
 def test_more_prompts_than_there_are_is_an_error(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
