@@ -1,9 +1,8 @@
 """`selfjudge-train evaluate judge`: a judge on preference pairs."""
 
 import argparse
-from pathlib import Path
 
-from training.commands.run_arguments import add_config_arguments
+from training.commands.run_arguments import add_evaluation_arguments
 
 NAME = "judge"
 HELP = "measure a judge on preference pairs"
@@ -18,8 +17,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    output = Path("build", "evaluation", "judge")
-    add_config_arguments(parser, config="evaluate-judge", output=output, holds="report")
+    add_evaluation_arguments(parser, NAME)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,9 +1,8 @@
 """`selfjudge-train evaluate policy`: a policy's answers, alone, against a baseline, and by self-rejection."""
 
 import argparse
-from pathlib import Path
 
-from training.commands.run_arguments import add_config_arguments
+from training.commands.run_arguments import add_evaluation_arguments
 
 NAME = "policy"
 HELP = "measure a policy's answers: exact match, win rate, self-rejection over N"
@@ -17,8 +16,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    output = Path("build", "evaluation", "policy")
-    add_config_arguments(parser, config="evaluate-policy", output=output, holds="report")
+    add_evaluation_arguments(parser, NAME)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -11,6 +11,11 @@ def add_config_arguments(parser: argparse.ArgumentParser, *, config: str, output
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="replaces a value of the configuration")
 
 
+def add_evaluation_arguments(parser: argparse.ArgumentParser, of: str) -> None:
+    """The same for commands that measure something, its name also that of configuration and folder."""
+    add_config_arguments(parser, config=f"evaluate-{of}", output=Path("build", "evaluation", of), holds="report")
+
+
 def add_run_arguments(parser: argparse.ArgumentParser, *, config: str, output: str) -> None:
     """The same for commands that train."""
     add_config_arguments(parser, config=config, output=Path("build", output), holds="run")
