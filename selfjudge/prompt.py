@@ -8,7 +8,6 @@ Leaves out what the judge says to it (verdict.py) and what training makes of it 
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from selfjudge.budget import CUT_MARK, Cut, Kept, allot
@@ -16,10 +15,14 @@ from selfjudge.chat import Chat
 from selfjudge.conversation import Conversation, context_text
 from selfjudge.errors import BudgetError, ChoiceTokenError, TemplateError
 from selfjudge.frame import Frame
+from selfjudge.memo import remember
 from selfjudge.quoting import Quoter, delimiters
 from selfjudge.template import JudgmentTemplate, split_fields
 
 Choice = Literal["A", "B"]
+
+_Spans = list[tuple[int, int]]
+"""Of each token, where its characters begin and end."""
 
 
 class ChoiceTokens(NamedTuple):
@@ -66,7 +69,7 @@ class JudgmentEncoder:
         self.choice_tokens, self._space = self._resolve_choice()
         self._frame = Frame(self._tokens, (*pieces[:-1], pieces[-1].removesuffix(self._space)))
         self._quote = Quoter(delimiters(template, wording), chat.role_markers(scaffold))
-        self._spans = lru_cache(64)(self._tokens.spans)
+        self._spans = remember(self._tokens.spans, 64)
         self.skeleton_tokens = len(self._frame.encode([(CUT_MARK,) * 3])[0])
         """Tokens of the prompt with everything cut away: `max_tokens` can't be less."""
         if self.skeleton_tokens > max_tokens:
@@ -112,32 +115,17 @@ class JudgmentEncoder:
 
     def _cut(self, fields: tuple[str, str, str]) -> JudgmentPrompts:
         """The comparison cut by the rule of budget.py, and then by what joining the parts adds, if anything."""
-        totals = [len(self._spans(field)) for field in fields]
+        spans = [self._spans(field) for field in fields]
+        totals = list(map(len, spans))
         room = self.max_tokens - self.skeleton_tokens
         while True:
             kept = allot(room, totals)
-            context, a, b = (CUT_MARK,) * 3 if room == 0 else self._shortened(fields, kept)
+            context, a, b = (CUT_MARK,) * 3 if room == 0 else _shortened(fields, spans, kept)
             ab, ba = self._frame.encode([(context, a, b), (context, b, a)])
             excess = max(len(ab), len(ba)) - self.max_tokens
             if excess <= 0:
                 return JudgmentPrompts(ab, ba, Cut(*map(Kept, kept, totals)))
             room = max(0, room - excess)
-
-    def _shortened(self, fields: tuple[str, str, str], kept: Sequence[int]) -> tuple[str, str, str]:
-        """The end of the context and the beginnings of the responses, of so many tokens each."""
-        context, *responses = fields
-        spans = self._spans(context)
-        if kept[0] < len(spans):
-            start = spans[-kept[0]][0] if kept[0] else len(context)
-            context = CUT_MARK + context[start:]
-        a, b = (self._beginning(text, tokens) for text, tokens in zip(responses, kept[1:], strict=True))
-        return context, a, b
-
-    def _beginning(self, text: str, tokens: int) -> str:
-        spans = self._spans(text)
-        if tokens == len(spans):
-            return text
-        return text[: spans[tokens - 1][1] if tokens else 0] + CUT_MARK
 
     def rationale_prompt(self, conversation: Conversation, first: str, second: str, choice: Choice) -> list[int]:
         """The prompt with `first` at place A, the choice token, and the beginning of the rationale, for generation.
@@ -158,3 +146,18 @@ class JudgmentEncoder:
         if whole[: len(before)] != before:
             raise ChoiceTokenError(f"{self._label()}: the choice token merges with {text[:20]!r} behind it")
         return prompt + whole[len(before) - 1 :]
+
+
+def _shortened(fields: tuple[str, str, str], spans: Sequence[_Spans], kept: Sequence[int]) -> tuple[str, str, str]:
+    """The end of the context and the beginnings of the responses, of so many tokens each."""
+    context, a, b = fields
+    tokens, spans_of_context = kept[0], spans[0]
+    if tokens < len(spans_of_context):
+        context = CUT_MARK + context[spans_of_context[-tokens][0] if tokens else len(context) :]
+    return context, _beginning(a, spans[1], kept[1]), _beginning(b, spans[2], kept[2])
+
+
+def _beginning(text: str, spans: _Spans, tokens: int) -> str:
+    if tokens == len(spans):
+        return text
+    return text[: spans[tokens - 1][1] if tokens else 0] + CUT_MARK

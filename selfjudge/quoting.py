@@ -13,10 +13,10 @@ Control tokens are not dealt with here: data never encodes to one (tokens.py).
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from itertools import dropwhile, islice
 from typing import Final
 
+from selfjudge.memo import remember
 from selfjudge.template import JudgmentTemplate, Wording, split_fields
 
 QUOTE_MARK: Final = "> "
@@ -54,7 +54,7 @@ class Quoter:
         self._longest = max(map(len, self._delimiters), default=0)
         markers = sorted(role_markers, key=len, reverse=True)
         self._markers = re.compile("|".join(map(re.escape, markers)), re.IGNORECASE) if markers else None
-        self._cached = lru_cache(cache_size)(self._quote)
+        self._cached = remember(self._quote, cache_size)
 
     def __call__(self, text: str) -> str:
         """The text with delimiters quoted and role markers broken; most texts come back unchanged."""

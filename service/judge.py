@@ -3,10 +3,11 @@
 Knows nothing of HTTP or tournaments; a request names what it wants in `JudgingOptions`, and gets a `Panel` back.
 """
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from transformers import PreTrainedTokenizerBase
 from vllm.lora.request import LoRARequest
@@ -34,6 +35,10 @@ from service.settings import Settings
 # The prompt's last token yields the choice token, and that one needs a place in the context too.
 _CHOICE_TOKENS = 1
 _RATIONALE_OPENING_TOKENS = 64
+# Encoded within some milliseconds.
+_SHORT_CHARACTERS = 16_384
+
+_Encoded = TypeVar("_Encoded")
 
 
 class Panel(NamedTuple):
@@ -161,7 +166,9 @@ class Judge:
             ConversationError: if the conversation can't be shown to a judge.
         """
         started = time.monotonic()
-        prompts = [encoder.encode(*comparison) for encoder in panel.encoders]
+        prompts = await _aside(
+            lambda: [encoder.encode(*comparison) for encoder in panel.encoders], _characters(comparison)
+        )
         reads = await self._reader.read(
             [
                 prompt
@@ -189,11 +196,25 @@ class Judge:
         """What the judge says for its choice under one principle, generated behind the choice token (table 16)."""
         encoder = self._encoder(panel.template, verdict.principle, self._rationale_room)
         choice: Choice = "B" if verdict.winner == "B" else "A"
-        prompt = encoder.rationale_prompt(*comparison, choice)
+        prompt = await _aside(lambda: encoder.rationale_prompt(*comparison, choice), _characters(comparison))
         rationale = self.templates[panel.template].rationale
         stop = rationale.stop if rationale else ()
         text, tokens = await self._reader.continue_text(prompt, panel.lora, self._rationale_tokens, stop)
         return Rationale(text.strip(), tokens)
+
+
+async def _aside(encode: Callable[[], _Encoded], characters: int) -> _Encoded:
+    """Encodes long texts in another thread, since megabytes take many seconds in which the server would answer nobody.
+
+    Short ones, which take less time than a change of threads, are encoded at once.
+    """
+    return encode() if characters <= _SHORT_CHARACTERS else await asyncio.to_thread(encode)
+
+
+def _characters(comparison: Comparison) -> int:
+    conversation, first, second = comparison
+    turns = [conversation] if isinstance(conversation, str) else [str(turn.get("content")) for turn in conversation]
+    return sum(map(len, (*turns, first, second)))
 
 
 def _both(prompts: JudgmentPrompts, encoder: JudgmentEncoder, cache_salt: str | None) -> Sequence[ChoicePrompt]:

@@ -1,12 +1,13 @@
 """Judging over a reader with a hidden order of quality."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from vllm.lora.request import LoRARequest
 
-from selfjudge import ConversationError, TemplateError
+from selfjudge import Comparison, Conversation, ConversationError, JudgmentEncoder, JudgmentPrompts, TemplateError
 from service.errors import ApiError
 from service.judge import Judge, Panel
 from service.protocol import JudgingOptions
@@ -40,6 +41,25 @@ def panel(
     **given: Any,  # noqa: ANN401  fields of the options
 ) -> Panel:
     return judge.panel(options(**given), lora, rationale=rationale)
+
+
+@pytest.mark.parametrize(("characters", "aside"), [(100, False), (20_000, True)])
+async def test_long_texts_are_encoded_aside(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch, characters: int, aside: bool
+) -> None:
+    encode, threads = JudgmentEncoder.encode, set[threading.Thread]()
+
+    def watched(self: JudgmentEncoder, conversation: Conversation, first: str, second: str) -> JudgmentPrompts:
+        threads.add(threading.current_thread())
+        return encode(self, conversation, first, second)
+
+    monkeypatch.setattr(JudgmentEncoder, "encode", watched)
+    turn = {"role": "user", "content": "x" * characters}
+    chosen = panel(judge, rationale=True)
+    judged = await judge.compare(chosen, Comparison([turn], "answer 7", "answer 3"))
+    await judge.rationale(chosen, Comparison([turn], "answer 7", "answer 3"), judged.verdict.principles[0])
+    assert judged.verdict.winner == "A"
+    assert (threading.main_thread() not in threads) == aside
 
 
 async def test_the_better_response_wins_at_either_place(judge: Judge) -> None:
