@@ -2,7 +2,8 @@
 
 One server without LoRA, one with it and no adapters, and one with a store, two versions loaded and its cache's blocks
 zeroed. All run at once and only one is asked at a time, for seconds each, so that whatever else the machine does hits
-all of them alike. Leaves out start-up and requests to policies (costs.py).
+all of them alike; what a server computes for a request hardly depends on it at all. Leaves out start-up and requests
+to policies (costs.py).
 
 `python -m loadtests.swaps.base_only` writes base-only.json and base-only.md.
 """
@@ -13,17 +14,20 @@ import json
 import os
 import shlex
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from http import HTTPStatus
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
 from tqdm import tqdm
 
 if TYPE_CHECKING:
     from loadtests.server import Connection
-    from loadtests.swaps.load import Load
+    from loadtests.swaps.load import Load, Request
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 PLAIN, LORA, STORE = "without LoRA", "with LoRA", "with a store"
@@ -34,27 +38,39 @@ _PLAIN_ANSWERS = 8
 
 _TEXT = """# What a store costs requests to the base
 
-Requests a second of servers that run side by side and are asked in turn: medians over rounds, and of the ratios to the
-server without LoRA in the same round, in brackets the least and greatest. The server with a store has two versions
-loaded, which nobody asks for, and zeroes each block of its cache before use.
+Servers that run side by side and are asked in turn: processor time of all of a server's processes for each request, and
+requests a second. Medians over rounds, and of the ratios to the server without LoRA in the same round; in brackets the
+least and greatest. The server with a store has two versions loaded, which nobody asks for, and zeroes each block of its
+cache before use.
 """
 
 
-class Rates(NamedTuple):
-    """Requests a second, round by round."""
+class Turn(NamedTuple):
+    """What one server did while it was asked."""
+
+    rate: float
+    """Requests a second."""
+    cpu: float
+    """Seconds of processor time for each request."""
+
+
+class Turns(NamedTuple):
+    """Turns round by round, of each kind of server."""
 
     best_of_n: int
-    by_kind: dict[str, list[float]]
+    by_kind: dict[str, list[Turn]]
 
-    def ratios(self, kind: str) -> list[float]:
+    def ratios(self, kind: str, figure: str) -> list[float]:
         """Of a kind of server to that without LoRA, in the same round."""
-        return [rate / plain for rate, plain in zip(self.by_kind[kind], self.by_kind[PLAIN], strict=True)]
+        pairs = zip(self.by_kind[kind], self.by_kind[PLAIN], strict=True)
+        return [getattr(one, figure) / getattr(plain, figure) for one, plain in pairs]
 
 
 def main() -> None:
     """Measures by the command line's options."""
     args = _parse()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from loadtests.files import plain  # noqa: PLC0415
     from loadtests.machine import describe, load_average  # noqa: PLC0415
 
     about = {**describe(args.model), "load before": f"{load_average():.1f}"}
@@ -63,31 +79,35 @@ def main() -> None:
     measured = asyncio.run(_measure(args))
     page = markdown(about, measured)
     args.output.mkdir(parents=True, exist_ok=True)
-    data = {"about": about, "rates": [one._asdict() for one in measured]}
+    data = {"about": about, "turns": plain(measured)}
     (args.output / "base-only.json").write_text(json.dumps(data, indent=1) + "\n")
     (args.output / "base-only.md").write_text(page)
     print(page)
 
 
-def markdown(about: Mapping[str, str], measured: Sequence[Rates]) -> str:
+def markdown(about: Mapping[str, str], measured: Sequence[Turns]) -> str:
     """The report."""
     lines = [
         _TEXT,
         *(f"* {name}: {value}" for name, value in about.items()),
-        "\n| best_of_n | server | a second | ratio |\n|---|---|---|---|",
+        "\n| best_of_n | server | CPU, ms a request | ratio | requests a second | ratio |\n|---|---|---|---|---|---|",
     ]
     for one in measured:
-        for kind in KINDS:
-            ratios = one.ratios(kind)
-            spread = f"{median(ratios):.3f} ({min(ratios):.3f}-{max(ratios):.3f})" if kind != PLAIN else ""
-            lines.append(f"| {one.best_of_n} | {kind} | {median(one.by_kind[kind]):.1f} | {spread} |")
+        for kind, turns in one.by_kind.items():
+            cpu, rate = (median(getattr(turn, figure) for turn in turns) for figure in ("cpu", "rate"))
+            ratios = [_spread(one.ratios(kind, figure)) if kind != PLAIN else "" for figure in ("cpu", "rate")]
+            lines.append(f"| {one.best_of_n} | {kind} | {1000 * cpu:.1f} | {ratios[0]} | {rate:.1f} | {ratios[1]} |")
     return "\n".join(lines) + "\n"
 
 
-async def _measure(args: argparse.Namespace) -> list[Rates]:
+def _spread(values: Sequence[float]) -> str:
+    return f"{median(values):.3f} ({min(values):.3f}-{max(values):.3f})"
+
+
+async def _measure(args: argparse.Namespace) -> list[Turns]:
     # These import torch, which is to know the number of its threads before.
     from loadtests.server import running_server  # noqa: PLC0415
-    from loadtests.swaps.load import Load, Request  # noqa: PLC0415
+    from loadtests.swaps.load import Request  # noqa: PLC0415
     from loadtests.swaps.logs import logs_kept_on_failure  # noqa: PLC0415
     from loadtests.swaps.scenario import ADMIN_KEY, activate  # noqa: PLC0415
     from loadtests.swaps.versions import publish_versions  # noqa: PLC0415
@@ -106,27 +126,39 @@ async def _measure(args: argparse.Namespace) -> list[Rates]:
             servers[STORE].session.headers["Authorization"] = f"Bearer {ADMIN_KEY}"
             for version in versions:
                 await activate(servers[STORE], version.name)
-            return [
-                await _rates(
-                    {kind: Load(one.session, Request(None, n), args.clients) for kind, one in servers.items()}, n, args
-                )
-                for n in (1, args.best_of_n)
-            ]
+            return [await _turns(servers, Request(None, n), args) for n in (1, args.best_of_n)]
 
 
-async def _rates(loads: "Mapping[str, Load]", best_of_n: int, args: argparse.Namespace) -> Rates:
-    from loadtests.swaps.load import rate  # noqa: PLC0415
+async def _turns(servers: "Mapping[str, Connection]", request: "Request", args: argparse.Namespace) -> Turns:
+    from loadtests.swaps.load import Load  # noqa: PLC0415
 
-    wanted = args.requests * (_PLAIN_ANSWERS if best_of_n == 1 else 1)
-    rates = Rates(best_of_n, {kind: [] for kind in KINDS})
+    loads = {kind: Load(one.session, request, args.clients) for kind, one in servers.items()}
+    wanted = args.requests * (_PLAIN_ANSWERS if request.best_of_n == 1 else 1)
+    turns: dict[str, list[Turn]] = {kind: [] for kind in KINDS}
     for kind in KINDS:
-        await rate(loads[kind], wanted)
-    for number in tqdm(range(args.rounds), desc=f"best_of_n {best_of_n}", unit="round"):
+        await _turn(servers[kind], loads[kind], args.clients)
+    for number in tqdm(range(args.rounds), desc=f"best_of_n {request.best_of_n}", unit="round"):
         # Who comes first differs: a neighbour's load that begins or ends is nobody's more than another's.
         for place in range(len(KINDS)):
             kind = KINDS[(number + place) % len(KINDS)]
-            rates.by_kind[kind].append(await rate(loads[kind], wanted))
-    return rates
+            turns[kind].append(await _turn(servers[kind], loads[kind], wanted))
+    return Turns(request.best_of_n, turns)
+
+
+async def _turn(server: "Connection", load: "Load", wanted: int) -> Turn:
+    started, cpu = time.perf_counter(), _cpu_seconds(server.process)
+    async with load.running() as answers:
+        await load.reach(wanted)
+    if failed := [answer.named for answer in answers if answer.status != HTTPStatus.OK]:
+        raise RuntimeError(f"{len(failed)} requests failed, the first so: {failed[0]}")
+    seconds, cpu = time.perf_counter() - started, _cpu_seconds(server.process) - cpu
+    return Turn(len(answers) / seconds, cpu / len(answers))
+
+
+def _cpu_seconds(process: int) -> float:
+    first = psutil.Process(process)
+    times = [one.cpu_times() for one in [first, *first.children(recursive=True)]]
+    return float(sum(one.user + one.system for one in times))
 
 
 def _parse() -> argparse.Namespace:

@@ -4,13 +4,14 @@ Servers without a store and with one take turns; each is started anew in each ro
 """
 
 import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
 from tqdm import tqdm
 
 from loadtests.server import running_server
-from loadtests.swaps.load import Load, Request, rate
+from loadtests.swaps.load import Load, Request
 from loadtests.swaps.scenario import Settings
 from loadtests.swaps.versions import POLICY
 
@@ -51,5 +52,17 @@ async def _start(settings: Settings, store: Path | None, log: Path) -> Start:
         seconds = time.perf_counter() - started
         base = Load(connection.session, Request(None, settings.best_of_n), settings.clients)
         policy = Load(connection.session, Request(POLICY, settings.best_of_n), settings.clients)
-        wanted = settings.requests // 3
-        return Start(seconds, await rate(base, wanted), await rate(policy, wanted) if store else None)
+        return Start(seconds, await _rate(base, settings), await _rate(policy, settings) if store else None)
+
+
+async def _rate(load: Load, settings: Settings) -> float:
+    """Requests a second, after as many as there are clients to warm up."""
+    wanted = settings.requests // 3
+    async with load.running() as answers:
+        await load.reach(settings.clients)
+        begun, started = len(answers), time.perf_counter()
+        await load.reach(begun + wanted)
+        rate = (len(answers) - begun) / (time.perf_counter() - started)
+    if failed := [answer.named for answer in answers if answer.status != HTTPStatus.OK]:
+        raise RuntimeError(f"{len(failed)} requests failed, the first so: {failed[0]}")
+    return rate

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from http import HTTPStatus
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -78,7 +77,7 @@ class Load:
         self._came = asyncio.Event()
         self._session = session
         self._request = request
-        self.clients = clients
+        self._clients = clients
         self._jobs = draw_jobs(_PROMPTS)
         self._next = count()
         self._ending = False
@@ -88,7 +87,7 @@ class Load:
         """Asks until the block ends; yields the list of this phase's answers, which is whole after the block."""
         self._answers, self._ending = [], False
         async with asyncio.TaskGroup() as group:
-            for _ in range(self.clients):
+            for _ in range(self._clients):
                 group.create_task(self._client())
             try:
                 yield self._answers
@@ -118,22 +117,6 @@ class Load:
             return Answer(started, seconds, status, str(body), "", (), ())
         named = headers.get("X-Selfjudge-Version", "")
         return Answer(started, seconds, status, body["model"], named, tuple(_texts(body)), tuple(_matches(job, body)))
-
-
-async def rate(load: Load, requests: int) -> float:
-    """Requests a second, over so many answers, after as many as there are clients.
-
-    Raises:
-        RuntimeError: if one fails.
-    """
-    async with load.running() as answers:
-        await load.reach(load.clients)
-        begun, started = len(answers), time.perf_counter()
-        await load.reach(begun + requests)
-        found = (len(answers) - begun) / (time.perf_counter() - started)
-    if failed := [answer.named for answer in answers if answer.status != HTTPStatus.OK]:
-        raise RuntimeError(f"{len(failed)} requests failed, the first so: {failed[0]}")
-    return found
 
 
 def _texts(body: Mapping[str, Any]) -> Iterator[str]:

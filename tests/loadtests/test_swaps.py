@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.swaps.base_only import LORA, PLAIN, STORE, Rates
+from loadtests.swaps.base_only import LORA, PLAIN, STORE, Turn, Turns
 from loadtests.swaps.base_only import markdown as base_only_page
 from loadtests.swaps.costs import Round, Start
 from loadtests.swaps.inventory import Inventory
@@ -92,10 +92,11 @@ def test_page_and_picture(tmp_path: Path) -> None:
 
 
 def test_ratios_are_of_the_same_round() -> None:
-    rates = Rates(8, {PLAIN: [10.0, 20.0, 40.0], LORA: [10.0, 20.0, 40.0], STORE: [9.0, 16.0, 34.0]})
-    page = base_only_page({"machine": "none"}, [rates])
-    assert "| 8 | with LoRA | 20.0 | 1.000 (1.000-1.000) |" in page
-    assert "| 8 | with a store | 16.0 | 0.850 (0.800-0.900) |" in page
+    turns = [Turn(rate=10.0, cpu=0.010), Turn(20.0, 0.011), Turn(40.0, 0.020)]
+    dearer = [Turn(9.0, 0.012), Turn(16.0, 0.011), Turn(34.0, 0.030)]
+    page = base_only_page({"machine": "none"}, [Turns(8, {PLAIN: turns, LORA: turns, STORE: dearer})])
+    assert "| 8 | with LoRA | 11.0 | 1.000 (1.000-1.000) | 20.0 | 1.000 (1.000-1.000) |" in page
+    assert "| 8 | with a store | 12.0 | 1.200 (1.000-1.500) | 16.0 | 0.850 (0.800-0.900) |" in page
 
 
 @pytest.mark.parametrize("ends_by", [SystemExit, RuntimeError, None])
