@@ -16,6 +16,7 @@ from training.jsft.model import load_start, write_model
 from training.jsft.stage import run_jsft
 from training.rollouts.base import Sampling
 from training.rollouts.hugging_face import HuggingFaceRollOuts
+from training.run.checkpoint import commit_checkpoint
 from training.run.metrics import read_metrics
 
 ADAPTER = Lora(rank=2, dropout=0.0)
@@ -131,6 +132,34 @@ def test_its_control_tokens_are_trained_and_what_comes_out_answers_and_judges(
         for each in (loaded, before.model)
     )
     assert label_mass > untrained, "it has not learned to answer A or B"
+
+
+@pytest.mark.filterwarnings("ignore:Setting `save_embedding_layers` to `True`:UserWarning:peft")  # right, and wanted
+def test_a_run_with_tied_new_embeddings_resumes_to_the_same_weights(
+    config: JsftConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = (config.data.pairs[0].model_copy(update={"limit": 3}),)
+    changes = {
+        "start": make_bare("llama", tmp_path / "bare", tied=True),
+        "lora": ADAPTER,
+        "data": config.data.model_copy(update={"max_length": 2048, "demonstrations": few, "pairs": few}),
+        "optimisation": config.optimisation.model_copy(update={"steps": 4, "epochs": 4, "batch": 9, "micro_batch": 9}),
+        "machine": config.machine.model_copy(update={"checkpoint_every": 2}),
+    }
+    config = config.model_copy(update=changes)
+
+    def die_at_step_four(folder: Path, step: int) -> object:
+        if step == 4:
+            raise InterruptedError
+        return commit_checkpoint(folder, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("training.run.trainer.commit_checkpoint", die_at_step_four)
+        with pytest.raises(InterruptedError):
+            run_jsft(config, tmp_path / "cut")
+    whole, cut = (load_file(run_jsft(config, tmp_path / name) / "model.safetensors") for name in ("whole", "cut"))
+    assert whole.keys() == cut.keys()
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
 
 
 def test_weights_are_written_in_the_type_that_was_asked_for(toy: Path, tmp_path: Path) -> None:
