@@ -128,7 +128,7 @@ class Gate:
         return (await self._sampler.sample(request, 0, f"gate-{engine_id()}")).text
 
     def _request(self, number: int, prompt: list[Message], model: str | None) -> ChatRequest:
-        """As a user's with no options; one seed for both sides, so that luck is the same and a repetition is one."""
+        """As a user's with no options; both sides have one seed, so that repeating the gate repeats its answers."""
         return ChatRequest.model_validate(
             {"model": model, "messages": prompt, "seed": number, "max_completion_tokens": self._criteria.max_tokens}
         )
