@@ -44,7 +44,7 @@ def main() -> None:
     if args.costs:
         calibration = files.read_calibration(args.costs)
     else:
-        measured = asyncio.run(_measure(args.model.resolve(), args.rounds))
+        measured = asyncio.run(_measure(args.model.resolve(), args.rounds, quick=args.quick))
         calibration = calibrate([one for use, _, one in measured if use == "calibration"])
         checked = check(calibration, [one for use, _, one in measured if use == "check"])
         about["load after"] = f"{load_average():.1f}"
@@ -56,8 +56,10 @@ def main() -> None:
             print(f"wrote {path}")
 
 
-async def _measure(model: Path, rounds: int) -> list[tuple[str, int, Measurement]]:
+async def _measure(model: Path, rounds: int, *, quick: bool) -> list[tuple[str, int, Measurement]]:
     cells = [("calibration", cell) for cell in CALIBRATION] + [("check", cell) for cell in CHECK]
+    if quick:
+        cells = [(use, cell._replace(requests=max(1, cell.clients))) for use, cell in cells]
     measured = []
     with tempfile.TemporaryDirectory() as folder:
         async with server(model, Path(folder, "log")) as connection:
@@ -98,6 +100,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--costs", type=Path, help="a scale.json: take its costs and predict only, nothing is measured or written"
     )
+    parser.add_argument("--quick", action="store_true", help="one request a client: tries it out, tells nothing")
     parser.add_argument("--assumptions", type=Path, default=assume.SHIPPED, help="GPUs, model, efficiency, traffic")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one of them")
     parser.add_argument(
