@@ -16,6 +16,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Longest request line and headers together."""
 
+# Colon, space and line break of a header.
+_BESIDES: Final = 4
+
 _TOO_LONG: Final = (
     f"HTTP/1.1 {HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE.value} "
     f"{HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE.phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -38,6 +41,8 @@ class Connection(HttpToolsProtocol):
 
     _head: int | None = 0
     """Bytes of the head so far; None while what comes is a body."""
+    _read: int = 0
+    """Requests read to their end."""
     _reading: asyncio.TimerHandle | None = None
     _writing: asyncio.TimerHandle | None = None
 
@@ -55,9 +60,10 @@ class Connection(HttpToolsProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        before = self._head
+        before, read = self._head, self._read
         super().data_received(data)
-        if before is not None and self._head is not None:
+        # Data that ends a request is no part of the next one's head, or not all of it.
+        if before is not None and self._head is not None and self._read == read:
             self._head = before + len(data)
             self._check_head()
         if self._reading is None and not _is_unanswered(self.cycle):
@@ -71,7 +77,7 @@ class Connection(HttpToolsProtocol):
 
     @override
     def on_headers_complete(self) -> None:
-        self._head = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        self._head = len(self.url) + sum(len(name) + len(value) + _BESIDES for name, value in self.headers)
         if self._check_head():
             super().on_headers_complete()
             self._head = None
@@ -80,6 +86,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._head = 0
+        self._read += 1
         self._request_is_there()
 
     @override

@@ -206,3 +206,15 @@ async def test_tcp_asks_whether_a_silent_client_is_there(server: uvicorn.Server)
         [connection] = server.server_state.connections
         sock = connection.transport.get_extra_info("socket")
         assert [sock.getsockopt(level, option) for level, option, _ in _ALIVE] == [value for _, _, value in _ALIVE]
+
+
+async def test_heads_of_many_requests_are_not_added_up(server: uvicorn.Server) -> None:
+    request = REQUEST.replace(b"\r\n\r\n", b"\r\nx: " + b"y" * 4000 + b"\r\n\r\n")
+    async with connected(server) as client:
+        for _ in range(3 * MAX_HEAD_BYTES // len(request)):
+            client.writer.write(request)
+            assert (await client.reader.readline()).startswith(b"HTTP/1.1 200 ")
+            async with asyncio.timeout(10):
+                while await client.reader.readline() != b"0\r\n":
+                    pass
+                await client.reader.readline()
