@@ -10,7 +10,10 @@ import pytest
 
 from tests.packaging.project import ROOT
 
-TARGETS = {"help", "serve", "test", "check", "model", "bench", "evaluate", "paper", "tools", "chart", "image"}
+TARGETS = {
+    *("help", "serve", "test", "check", "model", "bench", "scale", "aiperf", "load"),
+    *("evaluate", "paper", "tools", "chart", "image"),
+}
 
 
 def output(*command: str | Path) -> str:

@@ -13,6 +13,7 @@ from starlette.datastructures import State
 from starlette.routing import Mount, Route, WebSocketRoute
 from vllm.entrypoints.launchers.app import build_app
 from vllm.entrypoints.launchers.cli_args import make_arg_parser
+from vllm.envs import disable_envs_cache
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 
 from selfjudge import SelfJudgeError
@@ -32,6 +33,7 @@ def options() -> Namespace:
 def build(monkeypatch: pytest.MonkeyPatch, **environment: str) -> FastAPI:
     for name, value in {"VLLM_PLUGINS": "selfjudge", **environment}.items():
         monkeypatch.setenv(name, value)
+    disable_envs_cache()  # an engine started in this process by another test has vLLM read the environment no more
     return build_app(options(), ("generate",))
 
 

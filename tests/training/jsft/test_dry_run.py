@@ -42,7 +42,7 @@ def test_data_of_ones_own_are_read(toy: Path, capsys: pytest.CaptureFixture[str]
         (["--dry-run", "--tokenizer", "no/such"], "--tokenizer no/such: no tokenizer there"),
         (["--dry-run", "data.pairs=[{format: hh, path: no.jsonl}]"], "no.jsonl"),
         (["optimisation.bach=3"], "unknown key; accepted are batch"),
-        (["--config", "hhh"], "hhh: cannot be read"),
+        (["--config", "hhh"], "hhh: no such file, and no recipe of this name ships; there are evaluate-judge"),
     ],
 )
 def test_a_mistake_is_reported(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -126,7 +126,7 @@ def test_our_recipe_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("jsft.stepz=3", r"'jsft\.stepz': unknown key; accepted are batch, rate, seeds, steps"),
+        ("jsft.stepz=3", r"'jsft\.stepz': unknown key; accepted are batch, rate, replay, seeds, steps"),
         ("pretraining.stepz=3", r"'pretraining\.stepz': unknown key; accepted are batch, checkpoints"),
         ("data.responders=[2, 3]", r"'data\.responders' \[3\] should be among"),
         ("self_training.prompts=25", r"should be at most 'data\.rows' \(24\)"),
@@ -141,6 +141,7 @@ def test_what_is_wrong_with_a_recipe_is_said(override: str, said: str) -> None:
 
 def test_a_folder_belongs_to_one_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "config.yaml").write_text("seed: 5\n", encoding="utf-8")
+    (tmp_path / "base").mkdir()
     assert main(["paper", "--config", str(TOY), "--work", str(tmp_path), "--output", str(tmp_path / "out")]) == 2
     assert "holds a run with another configuration" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["base", "config.yaml"]
