@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from selfjudge import Chat, SafeTokenizer
+from tests.training.run.interruption import interrupted_at
 from tests.training.self_training.processes import run_in_two
 from training.arms.offline import order_of, train_offline
 from training.arms.offline_config import OfflineConfig
@@ -18,7 +19,6 @@ from training.data.records import PreferencePair
 from training.data.source import DataError, Source
 from training.jsft.config import Lora
 from training.rollouts.prompts import encode_prompts
-from training.run.checkpoint import commit_checkpoint
 from training.run.config import ConfigError
 from training.run.folder import RunFolder
 from training.run.metrics import read_metrics
@@ -151,15 +151,8 @@ def test_an_interrupted_run_ends_with_the_same_weights(
 ) -> None:
     whole = train_offline(config, tmp_path / "whole")
 
-    def die_at_step_four(folder: Path, step: int) -> object:
-        if step == 4:
-            raise InterruptedError
-        return commit_checkpoint(folder, step)
-
-    with monkeypatch.context() as patch:
-        patch.setattr("training.run.trainer.commit_checkpoint", die_at_step_four)
-        with pytest.raises(InterruptedError):
-            train_offline(config, tmp_path / "run")
+    with interrupted_at(monkeypatch, 4):
+        train_offline(config, tmp_path / "run")
     resumed = train_offline(config, tmp_path / "run")
     name = "model.safetensors"
     assert (resumed / name).read_bytes() == (whole / name).read_bytes()

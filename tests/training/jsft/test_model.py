@@ -10,13 +10,13 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from selfjudge import CONTROL_TOKENS, Chat, Comparison, SafeTokenizer, dialogue_example, load_templates
+from tests.training.run.interruption import interrupted_at
 from training.evaluation.model_judge import ModelPanel
 from training.jsft.config import JsftConfig, Lora, Start
 from training.jsft.model import load_start, write_model
 from training.jsft.stage import run_jsft
 from training.rollouts.base import Sampling
 from training.rollouts.hugging_face import HuggingFaceRollOuts
-from training.run.checkpoint import commit_checkpoint
 from training.run.metrics import read_metrics
 
 ADAPTER = Lora(rank=2, dropout=0.0)
@@ -148,15 +148,8 @@ def test_a_run_with_tied_new_embeddings_resumes_to_the_same_weights(
     }
     config = config.model_copy(update=changes)
 
-    def die_at_step_four(folder: Path, step: int) -> object:
-        if step == 4:
-            raise InterruptedError
-        return commit_checkpoint(folder, step)
-
-    with monkeypatch.context() as patch:
-        patch.setattr("training.run.trainer.commit_checkpoint", die_at_step_four)
-        with pytest.raises(InterruptedError):
-            run_jsft(config, tmp_path / "cut")
+    with interrupted_at(monkeypatch, 4):
+        run_jsft(config, tmp_path / "cut")
     whole, cut = (load_file(run_jsft(config, tmp_path / name) / "model.safetensors") for name in ("whole", "cut"))
     assert whole.keys() == cut.keys()
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
