@@ -22,7 +22,7 @@ from vllm.entrypoints.serve.utils.api_utils import should_include_usage, validat
 from vllm.entrypoints.serve.utils.sse_keep_alive import with_sse_keep_alive
 from vllm.exceptions import GenerationError, VLLMError
 
-from service.admission.entry import admitted, room
+from service.admission.entry import admitted
 from service.brackets.entry import Facts, entry
 from service.completion import Json, Selection, chat_completion, stream_chunks
 from service.constraint import unmet
@@ -44,7 +44,7 @@ router = APIRouter(route_class=Route)
 
 @router.post(
     ROUTE,
-    dependencies=[Depends(validate_json_request), Depends(room)],
+    dependencies=[Depends(validate_json_request)],
     response_model=ChatCompletionResponse,
     responses={status: {"model": ErrorResponse} for status in (400, 401, 404, 408, 413, 429, 500)},
 )

@@ -10,7 +10,7 @@ from vllm.entrypoints.serve.utils.api_utils import validate_json_request, with_c
 
 from selfjudge import Comparison as Texts
 from selfjudge import Conversation, ConversationError
-from service.admission.entry import admitted, room
+from service.admission.entry import admitted
 from service.completion import cut_json, judging_usage, verdict_json
 from service.errors import ApiError, InvalidFieldError
 from service.judge import Judge, Judged, Panel, Rationale
@@ -23,8 +23,7 @@ from service.tasks import run_together
 
 router = APIRouter(route_class=Route)
 
-
-_DEPENDENCIES = [Depends(validate_json_request), Depends(room)]
+_DEPENDENCIES = [Depends(validate_json_request)]
 _REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorResponse} for status in (400, 429)}
 
 

@@ -8,7 +8,7 @@ import os
 from argparse import Namespace
 from typing import TYPE_CHECKING, cast
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.datastructures import State
 from vllm.engine.protocol import EngineClient
 from vllm.tasks import SupportedTask
@@ -16,6 +16,7 @@ from vllm.tasks import SupportedTask
 from selfjudge import Comparison
 from service import adapter_routes, chat_route, judge_route, metrics, rank_route
 from service.admission.admission import Admission
+from service.admission.full import FullMiddleware
 from service.admission.limits import limits_for
 from service.admission.other_routes import OtherRoutesMiddleware
 from service.auth import ApiKeyMiddleware
@@ -26,6 +27,7 @@ from service.judge import Judge
 from service.other_policies import PoliciesMiddleware
 from service.protocol import JudgingOptions
 from service.reader import EngineReader
+from service.route import Route
 from service.sampling import ChatSampler
 from service.settings import Settings
 from service.state import SelfJudgeState
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 
 _BYTES_PER_MIB = 2**20
 
+# Routes of ours that work in the engine.
+_WORKING = (chat_route.router, judge_route.router, rank_route.router)
+
 
 class SelfJudgePlugin:
     """Selection and judging for vLLM's OpenAI server."""
@@ -49,7 +54,7 @@ class SelfJudgePlugin:
     def attach_router(self, app: FastAPI) -> None:
         """Adds our routes, which replace vLLM's of the same path and method, and our guards."""
         settings = Settings()
-        for router in (chat_route.router, judge_route.router, rank_route.router, adapter_routes.router, probes.router):
+        for router in (*_WORKING, adapter_routes.router, probes.router):
             app.include_router(router)
         if settings.adapters_dir:
             app.include_router(adapter_routes.models_router)
@@ -57,6 +62,7 @@ class SelfJudgePlugin:
         app.state.bracket_log = open_log(settings)
         app.add_exception_handler(ApiError, handle_api_error)
         app.add_middleware(OtherRoutesMiddleware)
+        app.add_middleware(FullMiddleware, routes=_paths(*_WORKING))
         app.add_middleware(BodyLimitMiddleware, max_bytes=int(settings.max_body_mib * _BYTES_PER_MIB))
         keys = settings.api_keys or app.state.args.api_key or [os.environ.get("VLLM_API_KEY", "")]
         if keys := [key for key in keys if key]:
@@ -96,3 +102,7 @@ class SelfJudgePlugin:
         state.selfjudge = SelfJudgeState(
             settings, judge, sampler, models, temperature, admission, adapting, state.bracket_log
         )
+
+
+def _paths(*routers: APIRouter) -> list[str]:
+    return [route.path for router in routers for route in router.routes if isinstance(route, Route)]

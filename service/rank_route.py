@@ -10,7 +10,7 @@ from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.entrypoints.serve.utils.api_utils import validate_json_request, with_cancellation
 
 from selfjudge import Comparison, ConversationError, Tournament
-from service.admission.entry import admitted, room
+from service.admission.entry import admitted
 from service.brackets.entry import Facts, entry
 from service.completion import cut_json, judging_usage, record_json
 from service.errors import ApiError, InvalidFieldError
@@ -31,7 +31,7 @@ router = APIRouter(route_class=Route)
 
 @router.post(
     ROUTE,
-    dependencies=[Depends(validate_json_request), Depends(room)],
+    dependencies=[Depends(validate_json_request)],
     responses={status: {"model": ErrorResponse} for status in (400, 429)},
 )
 async def rank(body: RankRequest, request: Request) -> Response:

@@ -131,7 +131,7 @@ class Settings(BaseSettings):
         default=None,
         ge=0,
         description="Requests waiting for admission at once; 0: none waits. If unset, as long as those waiting weigh "
-        "less than half of max_candidates.",
+        "less than a quarter of max_candidates.",
     )
 
     queue_seconds: float = Field(

@@ -4,6 +4,7 @@
     gate.py          the rules: limits, first come first served, limits of each caller (pure, no clock, no event loop)
     drain.py         how fast candidates finish, and from that when a refused caller should come back
     admission.py     waiting, deadlines and hang-ups on top; what drain and restarts need of it
+    full.py          refuses at once what there is no room for, before its body is read
     entry.py         how a request of ours enters; weights
     other_routes.py  the same for vLLM's own generating routes, and priorities clamped
     metrics.py       what operators see

@@ -1,8 +1,7 @@
 """How a request enters: after validation, when its weight is known, and before any work in the engine.
 
-    router.post(..., dependencies=[Depends(room)])    # refuses at once, before the body is validated
     if not await admitted(request, weight):
-        return Response(status_code=499)               # the client has hung up while it waited
+        return Response(status_code=499)  # the client has hung up while it waited
 
 It leaves by itself when its answer has been sent, whole or streamed, or its client has hung up.
 """
@@ -31,15 +30,6 @@ def caller_of(headers: Headers) -> str:
     # Of the key alone, as it is checked: the scheme before it may be written in many ways.
     _, _, key = headers.get("authorization", "").partition(" ")
     return hashlib.sha256(key.encode()).hexdigest()[:16] if key else ""
-
-
-async def room(request: Request) -> None:
-    """FastAPI dependency of routes that work in the engine.
-
-    Raises:
-        OverloadedError: if nobody is let in now, or not this caller.
-    """
-    state_of(request).admission.check(caller_of(request.headers))
 
 
 async def admitted(

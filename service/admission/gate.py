@@ -4,8 +4,8 @@ First come, first served: nobody runs while somebody who came earlier waits. A l
 therefore holds up smaller ones until there is room for it, and is never overtaken.
 
 Whether a request may join the queue depends on those ahead of it alone, not on its own size: so a tournament of 64 is
-turned away no more often than a plain answer. By default as much may wait as half of what may run: waiting then adds
-about half of the time that a request takes once it runs.
+turned away no more often than a plain answer. By default as much may wait as a quarter of what may run: waiting then adds
+about a quarter of the time that a request takes once it runs, which leaves room for what refusing the others costs.
 """
 
 from collections import Counter
@@ -156,4 +156,4 @@ class Gate:
     def _may_wait(self) -> bool:
         if self.limits.waiting is not None:
             return len(self._waiting.tickets) < self.limits.waiting
-        return 2 * self._waiting.candidates < self.limits.candidates
+        return 4 * self._waiting.candidates < self.limits.candidates

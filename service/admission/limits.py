@@ -18,7 +18,7 @@ class Limits(NamedTuple):
     """Weight that runs at once. What weighs more than all of it runs alone."""
     tournaments: int | None = None
     waiting: int | None = None
-    """Requests in the queue; None: others may join while those in it weigh less than half of `candidates`."""
+    """Requests in the queue; None: others may join while those in it weigh less than a quarter of `candidates`."""
     queue_seconds: float = 30.0
     key_requests: int | None = None
     """Requests of one caller, running and waiting together."""

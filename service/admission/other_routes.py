@@ -53,13 +53,11 @@ class OtherRoutesMiddleware:
     async def _enter(self, stack: ExitStack, scope: Scope, receive: Receive) -> bytes | None:
         """The body of a request that has been admitted, its priority clamped; None if its client has hung up."""
         admission: Admission = scope["app"].state.selfjudge.admission
-        caller = caller_of(Headers(scope=scope))
-        admission.check(caller)
         body = await read_body(receive)
         if body is None:
             return None
         fields = fields_of(body)
-        entering = enter_until(stack, admission, weight_of(fields), caller=caller)
+        entering = enter_until(stack, admission, weight_of(fields), caller=caller_of(Headers(scope=scope)))
         if not await unless_hung_up(receive, entering):
             return None
         if _integer(fields.get("priority")) < 0:

@@ -50,9 +50,9 @@ def test_tournaments_have_a_limit_of_their_own_and_plain_answers_wait_behind_the
     assert gate.leave(running) == [second, behind]
 
 
-def test_half_of_what_may_run_may_wait_whatever_the_newcomers_weight() -> None:
-    gate = Gate(Limits(candidates=10))
-    join_all(gate, 10, 4, 10)
+def test_a_quarter_of_what_may_run_may_wait_whatever_the_newcomers_weight() -> None:
+    gate = Gate(Limits(candidates=16))
+    join_all(gate, 16, 3, 16)
     for weight in (1, 8):
         assert gate.join(Ticket(weight)) == "queue_full"
     assert gate.refusal("anybody") == "queue_full"
