@@ -4,8 +4,8 @@ First come, first served: nobody runs while somebody who came earlier waits. A l
 therefore holds up smaller ones until there is room for it, and is never overtaken.
 
 Whether a request may join the queue depends on those ahead of it alone, not on its own size: so a tournament of 64 is
-turned away no more often than a plain answer. By default as much may wait as a quarter of what may run: waiting then adds
-about a quarter of the time that a request takes once it runs, which leaves room for what refusing the others costs.
+turned away no more often than a plain answer. By default a quarter of what may run may wait: that adds about a quarter
+of the time that a request takes once it runs, which leaves room for what refusing the others costs.
 """
 
 from collections import Counter
