@@ -13,9 +13,9 @@ from loadtests.machine import describe, load_average
 from loadtests.scale import assumptions as assume
 from loadtests.scale import files
 from loadtests.scale.calibrate import Calibration, calibrate
-from loadtests.scale.cells import CALIBRATION, CHECK
-from loadtests.scale.check import Checked, check
-from loadtests.scale.measure import Measurement, measure, server
+from loadtests.scale.cells import CALIBRATION, CHECK, Cell
+from loadtests.scale.check import check
+from loadtests.scale.measure import Measured, Use, measure, server
 from loadtests.scale.page import Report, markdown
 from loadtests.scale.plan import Plan, plan, what_if
 
@@ -37,27 +37,26 @@ def main() -> None:
         assumptions = assume.load(args.assumptions, args.set)
     except assume.AssumptionsError as error:
         sys.exit(f"loadtests.scale: {error}")
-    about = {**describe(args.model), "load before": f"{load_average():.1f}"}
-    about["command"] = shlex.join(["python", "-m", "loadtests.scale", *sys.argv[1:]])
-    measured: list[tuple[str, int, Measurement]] = []
-    checked: list[Checked] = []
-    if args.costs:
-        calibration = files.read_calibration(args.costs)
+    if args.measured:
+        about, measured = files.read(args.measured)
     else:
+        about = {**describe(args.model), "load before": f"{load_average():.1f}"}
+        about["command"] = shlex.join(["python", "-m", "loadtests.scale", *sys.argv[1:]])
         measured = asyncio.run(_measure(args.model.resolve(), args.rounds, quick=args.quick))
-        calibration = calibrate([one for use, _, one in measured if use == "calibration"])
-        checked = check(calibration, [one for use, _, one in measured if use == "check"])
         about["load after"] = f"{load_average():.1f}"
+    calibration = calibrate([one.measurement for one in measured if one.use == "calibration"])
+    checked = check(calibration, [one.measurement for one in measured if one.use == "check"])
     plans, changed = _plan(assumptions, calibration, args.gpu)
     report = Report(about, calibration, measured, checked, assumptions, plans, changed)
     print(markdown(report))
-    if args.costs is None or args.output is not None:
+    if args.measured is None or args.output is not None:
         for path in files.write(args.output or _ROOT / "docs" / "results", report):
             print(f"wrote {path}")
 
 
-async def _measure(model: Path, rounds: int, *, quick: bool) -> list[tuple[str, int, Measurement]]:
-    cells = [("calibration", cell) for cell in CALIBRATION] + [("check", cell) for cell in CHECK]
+async def _measure(model: Path, rounds: int, *, quick: bool) -> list[Measured]:
+    cells: list[tuple[Use, Cell]] = [("calibration", cell) for cell in CALIBRATION]
+    cells += [("check", cell) for cell in CHECK]
     if quick:
         cells = [(use, cell._replace(requests=max(1, cell.clients))) for use, cell in cells]
     measured = []
@@ -67,7 +66,7 @@ async def _measure(model: Path, rounds: int, *, quick: bool) -> list[tuple[str, 
                 for round_ in range(rounds):
                     for use, cell in cells:
                         bar.set_description(f"{use}: {cell.name}")
-                        measured.append((use, round_, await measure(connection, cell, round_ + 1)))
+                        measured.append(Measured(use, round_, await measure(connection, cell, round_ + 1)))
                         bar.update(cell.requests)
     return measured
 
@@ -98,7 +97,10 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, default=_ROOT / "models" / "selfjudge-tiny", help="folder of the model")
     parser.add_argument("--rounds", type=int, default=3, help="how often every cell is measured")
     parser.add_argument(
-        "--costs", type=Path, help="a scale.json: take its costs and predict only, nothing is measured or written"
+        "--measured",
+        type=Path,
+        metavar="FILE",
+        help="a scale.json: predict from its measurements; nothing is measured, and written only with --output",
     )
     parser.add_argument("--quick", action="store_true", help="one request a client: tries it out, tells nothing")
     parser.add_argument("--assumptions", type=Path, default=assume.SHIPPED, help="GPUs, model, efficiency, traffic")

@@ -26,11 +26,12 @@ LIMITS: Final = Limits(max_num_seqs=128, max_num_batched_tokens=2048, block_size
 _HOP_TRIED: Final = 1e-3
 
 
-class JudgeTokens(NamedTuple):
-    """Length of a judge prompt: `fixed` + prompt of the chat + `again` x tokens of both candidates."""
+class Prompts(NamedTuple):
+    """Mean lengths in tokens, which a prediction is given: they depend on what the text is, and cells name sizes."""
 
-    fixed: float
-    again: float
+    chat: int
+    judge: int
+    """0 where nothing is judged."""
 
 
 class Calibration(NamedTuple):
@@ -43,7 +44,6 @@ class Calibration(NamedTuple):
     stretch: float
     """Seconds that work takes, over its processor seconds."""
     hop: float
-    judge_tokens: JudgeTokens
 
     @property
     def costs(self) -> Costs:
@@ -56,18 +56,18 @@ def calibrate(measured: Sequence[Measurement]) -> Calibration:
     """Costs that explain the measurements best."""
     front = FrontCosts(*_fit([_front(one) for one in measured], [one.work.front_seconds for one in measured]))
     engine = LinearCosts(*_fit([_engine(one) for one in measured], [one.work.engine_seconds for one in measured]))
-    first = Calibration(engine, front, 1.0, 0.0, _judge_tokens(measured))
+    first = Calibration(engine, front, 1.0, 0.0)
     busy = [one for one in measured if one.cell.clients > 1]
-    stretch = median(one.seconds / predict(first, one.cell, prompt_tokens(one)).seconds for one in busy)
+    stretch = median(one.seconds / predict(first, one.cell, prompts(one)).seconds for one in busy)
     stretched = first._replace(stretch=stretch)
     return stretched._replace(hop=_hop([one for one in measured if one.cell.clients == 1], stretched))
 
 
-def predict(calibration: Calibration, cell: Cell, prompt_tokens: int, requests: int | None = None) -> Outcome:
-    """What the model says of a cell; its prompts' length is given, since cells name letters, not tokens."""
-    fixed, again = calibration.judge_tokens
-    # How much of the template comes before the conversation matters to the cache only; here it is less than a block.
-    lengths = Lengths(prompt_tokens, cell.response, 0.0, head=0, tail=round(fixed), again=again)
+def predict(calibration: Calibration, cell: Cell, prompts: Prompts, requests: int | None = None) -> Outcome:
+    """What the model says of a cell whose prompts have these lengths."""
+    # How much of a judge prompt is the template's matters to the cache only; here it is less than a block.
+    again = max(0.0, (prompts.judge - prompts.chat) / (2 * cell.response))
+    lengths = Lengths(prompts.chat, cell.response, 0.0, head=0, tail=0, again=again)
     settings = Settings(calibration.costs, LIMITS, LIMITS.max_num_seqs)
     demand, requests = Demand(cell.best_of_n, lengths), requests or cell.requests
     if cell.rate:
@@ -75,9 +75,14 @@ def predict(calibration: Calibration, cell: Cell, prompt_tokens: int, requests: 
     return closed_loop(settings, demand, cell.clients, requests)
 
 
-def prompt_tokens(measurement: Measurement) -> int:
-    """Mean length of a cell's prompts."""
-    return round(mean(request.prompt_tokens for request in measurement.requests))
+def prompts(*rounds: Measurement) -> Prompts:
+    """Lengths of a cell's prompts."""
+    requests = [request for one in rounds for request in one.requests]
+    reads = 2 * sum(request.matches for request in requests)
+    return Prompts(
+        round(mean(request.prompt_tokens for request in requests)),
+        round(sum(request.judge_tokens for request in requests) / reads) if reads else 0,
+    )
 
 
 def _fit(counts: Sequence[Sequence[float]], seconds: Sequence[float]) -> list[float]:
@@ -132,25 +137,13 @@ def _pairs(one: Measurement) -> float:
     return pairs
 
 
-def _judge_tokens(measured: Sequence[Measurement]) -> JudgeTokens:
-    rows = [
-        (2.0 * request.matches, 4.0 * request.matches * one.cell.response, request.judge_tokens, request.prompt_tokens)
-        for one in measured
-        for request in one.requests
-        if request.matches
-    ]
-    reads, responses, tokens, prompts = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
-    found = np.linalg.lstsq(np.stack([reads, responses], axis=1), tokens - reads * prompts, rcond=None)[0]
-    return JudgeTokens(float(found[0]), float(found[1]))
-
-
 def _hop(singles: Sequence[Measurement], calibration: Calibration) -> float:
     """The delay at which single clients wait as long as they did: latency is linear in it, as nothing overlaps."""
     found = []
     for one in singles:
         real = median(request.seconds for request in one.requests)
         without, with_it = (
-            median(answered.seconds for answered in predict(tried, one.cell, prompt_tokens(one)).answered)
+            median(answered.seconds for answered in predict(tried, one.cell, prompts(one)).answered)
             for tried in (calibration, calibration._replace(hop=_HOP_TRIED))
         )
         found.append(max(0.0, (real - without) / (with_it - without) * _HOP_TRIED))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Final, NamedTuple
 
-from loadtests.scale.calibrate import Calibration, predict, prompt_tokens
+from loadtests.scale.calibrate import Calibration, Prompts, predict, prompts
 from loadtests.scale.cells import Cell
 from loadtests.scale.measure import Measurement
 
@@ -31,7 +31,7 @@ class Checked(NamedTuple):
     """One cell."""
 
     cell: Cell
-    prompt_tokens: int
+    prompts: Prompts
     throughput: Pair | None
     """Requests a second; none of open loops, where arrivals set it."""
     latency: Pair
@@ -51,14 +51,14 @@ def median_error(checked: Sequence[Checked], figure: str) -> float:
 
 
 def _check(calibration: Calibration, cell: Cell, rounds: Sequence[Measurement]) -> Checked:
-    tokens = prompt_tokens(rounds[0])
-    predicted = predict(calibration, cell, tokens, _SIMULATED if cell.rate else None)
+    given = prompts(*rounds)
+    predicted = predict(calibration, cell, given, _SIMULATED if cell.rate else None)
     throughput = _pair([cell.requests / one.seconds for one in rounds], len(predicted.answered) / predicted.seconds)
     latency = _pair(
         [median(request.seconds for request in one.requests) for one in rounds],
         median(answered.seconds for answered in predicted.answered),
     )
-    return Checked(cell, tokens, None if cell.rate else throughput, latency)
+    return Checked(cell, given, None if cell.rate else throughput, latency)
 
 
 def _pair(measured: Sequence[float], predicted: float) -> Pair:

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loadtests.files import plain
-from loadtests.scale.calibrate import Calibration, JudgeTokens
+from loadtests.scale.cells import Cell
 from loadtests.scale.check import GOAL, Checked, Pair
-from loadtests.scale.costs import FrontCosts, LinearCosts
+from loadtests.scale.measure import Measured, Measurement, Request, Work
 from loadtests.scale.page import Report, markdown, pairs
 
 
@@ -25,16 +25,22 @@ def write(folder: Path, report: Report) -> list[Path]:
     return paths
 
 
-def read_calibration(path: Path) -> Calibration:
-    """Costs from a scale.json."""
-    found = json.loads(path.read_text())["calibration"]
-    return Calibration(
-        LinearCosts(**found["engine"]),
-        FrontCosts(**found["front"]),
-        found["stretch"],
-        found["hop"],
-        JudgeTokens(**found["judge_tokens"]),
-    )
+def read(path: Path) -> tuple[dict[str, str], list[Measured]]:
+    """What a scale.json says of its machine, and what was measured there."""
+    found = json.loads(path.read_text())
+    return found["about"], [
+        Measured(
+            one["for"],
+            one["round"],
+            Measurement(
+                Cell(**one["cell"]),
+                one["seconds"],
+                [Request(*request) for request in one["requests"]],
+                Work(**one["work"]),
+            ),
+        )
+        for one in found["measured"]
+    ]
 
 
 def _data(report: Report) -> dict[str, Any]:
@@ -51,13 +57,13 @@ def _data(report: Report) -> dict[str, Any]:
         "measured": [
             {
                 "for": use,
-                "round": round_,
+                "round": number,
                 "cell": plain(one.cell),
                 "seconds": plain(one.seconds),
                 "work": plain(one.work),
                 "requests": [list(plain(request).values()) for request in one.requests],
             }
-            for use, round_, one in report.measured
+            for use, number, one in report.measured
         ],
     }
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,6 +16,8 @@ from loadtests.scale.cells import Cell
 from loadtests.server import Connection, running_server
 
 _WARM_UP = 4
+
+Use = Literal["calibration", "check"]
 
 
 class Request(NamedTuple):
@@ -51,6 +53,14 @@ class Measurement(NamedTuple):
     seconds: float
     requests: list[Request]
     work: Work
+
+
+class Measured(NamedTuple):
+    """What a measurement is for."""
+
+    use: Use
+    round: int
+    measurement: Measurement
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from loadtests.scale.assumptions import Assumptions
 from loadtests.scale.calibrate import Calibration
 from loadtests.scale.check import GOAL, Checked, Pair, median_error
-from loadtests.scale.measure import Measurement
+from loadtests.scale.measure import Measured
 from loadtests.scale.plan import Plan
 
 _TEXT: Final = """# Scale
@@ -18,7 +18,8 @@ nothing was measured on a GPU.**
 _CHECK: Final = """## Predictions against measurements
 
 Cells that the costs do not come from; generator and server share the machine. Measured: median over rounds, in brackets
-the least and greatest. Of Poisson arrivals there is no throughput: whoever sends them sets it.
+the least and greatest. The lengths of prompts and judge prompts are given, as they depend on what the texts are. Of
+Poisson arrivals there is no throughput: whoever sends them sets it.
 """
 _CHECK_HEAD: Final = ["cell", "requests/s", "predicted", "error", "p50 (s)", "predicted", "error"]
 _PLAN: Final = """## A large load on GPUs
@@ -50,8 +51,7 @@ class Report(NamedTuple):
 
     about: Mapping[str, str]
     calibration: Calibration
-    measured: Sequence[tuple[str, int, Measurement]]
-    """What for (`calibration` or `check`), round, cell."""
+    measured: Sequence[Measured]
     checked: Sequence[Checked]
     assumptions: Assumptions
     plans: Sequence[Plan]
@@ -63,7 +63,7 @@ def markdown(report: Report) -> str:
     sections = [
         _TEXT,
         _list(report.about),
-        *(_checked(report.checked) if report.checked else []),
+        *_checked(report.checked),
         "## Costs\n",
         _costs(report.calibration),
         _PLAN,
@@ -109,12 +109,10 @@ def _costs(calibration: Calibration) -> str:
         *(["front end", name, value] for name, value in calibration.front._asdict().items()),
         ["between them", "message", calibration.hop],
     ]
-    fixed, again = calibration.judge_tokens
     table = _table(["", "for each", "µs"], ([where, name, f"{1e6 * value:.3g}"] for where, name, value in costs))
     return (
         f"{table}\nProcessor time; work took {calibration.stretch:.2f} times as long: the machine was shared with "
-        f"the load generator and whatever else ran. A judge prompt has {fixed:.0f} tokens, the prompt, and {again:.2f} "
-        "x those of both candidates.\n"
+        "the load generator and whatever else ran.\n"
     )
 
 

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 from loadtests.scale.assumptions import SHIPPED, load
-from loadtests.scale.calibrate import Calibration, JudgeTokens
+from loadtests.scale.calibrate import Calibration, Prompts
 from loadtests.scale.cells import Cell
 from loadtests.scale.check import Checked, Pair
 from loadtests.scale.costs import FrontCosts, LinearCosts
-from loadtests.scale.files import read_calibration, write
+from loadtests.scale.files import read, write
+from loadtests.scale.measure import Measured, Measurement, Request, Work
 from loadtests.scale.page import Report, markdown
 from loadtests.scale.plan import Plan
 
@@ -17,19 +18,21 @@ CALIBRATION = Calibration(
     FrontCosts(0.002, 0.001, 0.001, 0.0, 3e-4, 1e-5),
     1.2,
     4e-4,
-    JudgeTokens(12.5, 1.25),
 )
 PLAN = Plan("H100 SXM", 1, 1.5, 834, 834, 9.0, 12.0, 0.1, 0.25, 0.58)
-CHECKED = Checked(Cell(4, 20, 32, 8, 80), 44, Pair(10.0, 9.0, 11.0, 11.0), Pair(0.8, 0.7, 0.9, 0.6))
+CHECKED = Checked(Cell(4, 20, 32, 8, 80), Prompts(44, 120), Pair(10.0, 9.0, 11.0, 11.0), Pair(0.8, 0.7, 0.9, 0.6))
+MEASURED = Measured(
+    "check", 1, Measurement(CHECKED.cell, 8.0, [Request(0.8, 44, 128, 3, 720, 240)], Work(1.5, 6.5, 90, 10, 524, 134))
+)
 REPORT = Report(
-    {"date": "today"}, CALIBRATION, [], [CHECKED], load(SHIPPED, []), [PLAN], [("traffic.best_of_n = 8", PLAN)]
+    {"date": "today"}, CALIBRATION, [MEASURED], [CHECKED], load(SHIPPED, []), [PLAN], [("traffic.best_of_n = 8", PLAN)]
 )
 
 
-def test_costs_are_read_back(tmp_path: Path) -> None:
+def test_measurements_are_read_back(tmp_path: Path) -> None:
     paths = write(tmp_path, REPORT)
     assert [path.name for path in paths] == ["scale.json", "scale.md", "scale.png", "scale.svg"]
-    assert read_calibration(paths[0]) == CALIBRATION
+    assert read(paths[0]) == ({"date": "today"}, [MEASURED])
     assert json.loads(paths[0].read_text())["checked"][0]["errors"] == {"throughput": 0.1, "latency": -0.25}
 
 
