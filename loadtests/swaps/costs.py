@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from loadtests.server import running_server
 from loadtests.swaps.load import Load, Request
-from loadtests.swaps.scenario import Settings
+from loadtests.swaps.scenario import Settings, flags
 from loadtests.swaps.versions import POLICY
 
 
@@ -46,9 +46,8 @@ async def measure_costs(settings: Settings, store: Path, logs: Path) -> list[Rou
 
 
 async def _start(settings: Settings, store: Path | None, log: Path) -> Start:
-    flags = [str(settings.model), *(() if store is None else ("--adapters-dir", str(store)))]
     started = time.perf_counter()
-    async with running_server(flags, log) as connection:
+    async with running_server(flags(settings, store), log) as connection:
         seconds = time.perf_counter() - started
         base = Load(connection.session, Request(None, settings.best_of_n), settings.clients)
         policy = Load(connection.session, Request(POLICY, settings.best_of_n), settings.clients)

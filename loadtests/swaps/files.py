@@ -21,9 +21,10 @@ def write_report(
     data: dict[str, Any] = {
         "about": dict(about),
         "settings": {**plain(settings), "model": settings.model.name},
-        "checks": plain(report.checks),
+        "checks": [plain(one) for one in report.checks],
         "p99_ratio": plain(report.p99_ratio),
-        "figures": plain(report.figures),
+        "figures": [plain(one) for one in report.figures],
+        "mixed": [plain(one) for one in report.mixed],
         "costs": plain(report.rounds),
         "phases": [
             {

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import Counter
 from typing import Any, NamedTuple
 
 import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
@@ -15,8 +16,8 @@ _CACHE_USAGE = re.compile(r"^vllm:kv_cache_usage_perc\{.*\} (\S+)$", re.MULTILIN
 class Inventory(NamedTuple):
     """What a server holds while nobody asks."""
 
-    memory_mib: float
-    """Resident memory of all its processes."""
+    memory: dict[str, float]
+    """Resident MiB of its processes, by name."""
     loaded: int
     """Adapters in the engine."""
     listed: int
@@ -25,6 +26,11 @@ class Inventory(NamedTuple):
     """Requests that hold a version."""
     cache_usage: float
     """Share of the cache's blocks that requests hold."""
+
+    @property
+    def memory_mib(self) -> float:
+        """Of all its processes."""
+        return sum(self.memory.values())
 
 
 async def take_inventory(connection: Connection) -> Inventory:
@@ -37,7 +43,7 @@ async def take_inventory(connection: Connection) -> Inventory:
     if usage is None:
         raise RuntimeError("the server's metrics don't tell how full its cache is: vllm:kv_cache_usage_perc is missing")
     return Inventory(
-        _memory_mib(connection.process),
+        _memory(connection.process),
         len(told["results"][0]),
         sum(one["state"] not in ("stored", "refused") for one in versions),
         sum(one["in_flight"] for one in versions),
@@ -52,6 +58,9 @@ async def _get(connection: Connection, path: str) -> dict[str, Any]:
         return answer
 
 
-def _memory_mib(process: int) -> float:
+def _memory(process: int) -> dict[str, float]:
     first = psutil.Process(process)
-    return float(sum(one.memory_info().rss for one in [first, *first.children(recursive=True)])) / _MIB
+    held: Counter[str] = Counter()
+    for one in [first, *first.children(recursive=True)]:
+        held[one.name()] += one.memory_info().rss / _MIB
+    return dict(held)

@@ -40,6 +40,7 @@ class Answer(NamedTuple):
     texts: tuple[str, ...]
     """The chosen candidate first, then all of them."""
     matches: tuple[Match, ...]
+    prompt: str = ""
 
 
 class Request(NamedTuple):
@@ -116,7 +117,8 @@ class Load:
         if not response.ok:
             return Answer(started, seconds, status, str(body), "", (), ())
         named = headers.get("X-Selfjudge-Version", "")
-        return Answer(started, seconds, status, body["model"], named, tuple(_texts(body)), tuple(_matches(job, body)))
+        texts, matches = tuple(_texts(body)), tuple(_matches(job, body))
+        return Answer(started, seconds, status, body["model"], named, texts, matches, job.prompt)
 
 
 def _texts(body: Mapping[str, Any]) -> Iterator[str]:

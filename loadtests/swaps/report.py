@@ -1,6 +1,6 @@
 """From answers to figures and the checks that they must pass."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from statistics import median, quantiles
 from typing import Final, NamedTuple
@@ -13,7 +13,7 @@ from loadtests.swaps.versions import POLICY, Version
 P99_RATIO: Final = 1.5
 MEMORY_RATIO: Final = 1.05
 """Of memory after all over that after the first phase."""
-SAME_READING: Final = 1e-3
+SAME_READING: Final = 1e-4
 """Difference between two reads of one judgment in batches of other sizes."""
 
 
@@ -46,10 +46,21 @@ class Check(NamedTuple):
     found: str
 
 
+class Mixed(NamedTuple):
+    """A text with a character that its version doesn't write."""
+
+    phase: str
+    version: str
+    alphabet: str
+    prompt: str
+    text: str
+
+
 class Report(NamedTuple):
     """Everything there is to tell."""
 
     figures: list[Figures]
+    mixed: list[Mixed]
     checks: list[Check]
     rounds: list[Round]
     p99_ratio: float
@@ -70,7 +81,8 @@ def summarise(measured: Measured, versions: Sequence[Version], rounds: Sequence[
         Check(f"p99 within {P99_RATIO} of that without swaps", ratio <= P99_RATIO, f"{ratio:.2f}"),
         *_held(before, swaps, after),
     ]
-    return Report(figures, checks, list(rounds), ratio)
+    mixed = [one for phase in measured.phases for answer in phase.answers for one in _mixed(phase, answer, alphabets)]
+    return Report(figures, mixed, checks, list(rounds), ratio)
 
 
 def _figures(phase: Phase, alphabets: Mapping[str, str]) -> Figures:
@@ -86,7 +98,7 @@ def _figures(phase: Phase, alphabets: Mapping[str, str]) -> Figures:
         cuts[98],
         len(phase.answers) - len(good),
         sum(answer.named != answer.header or answer.named not in alphabets for answer in good),
-        sum(_strange(answer, alphabets.get(answer.named, "")) for answer in good),
+        sum(any(_mixed(phase, answer, alphabets)) for answer in good),
         len({answer.named for answer in good}),
         len(phase.swaps),
         median(phase.swaps) if phase.swaps else 0.0,
@@ -94,8 +106,11 @@ def _figures(phase: Phase, alphabets: Mapping[str, str]) -> Figures:
     )
 
 
-def _strange(answer: Answer, alphabet: str) -> bool:
-    return not all(text and set(text) <= set(alphabet) for text in answer.texts)
+def _mixed(phase: Phase, answer: Answer, alphabets: Mapping[str, str]) -> Iterator[Mixed]:
+    alphabet = alphabets.get(answer.named, "")
+    for text in dict.fromkeys(answer.texts):
+        if not text or not set(text) <= set(alphabet):
+            yield Mixed(phase.name, answer.named, alphabet, answer.prompt, text)
 
 
 def _same_judge(reread: Sequence[Reread]) -> Check:
@@ -104,7 +119,7 @@ def _same_judge(reread: Sequence[Reread]) -> Check:
     return Check(
         "judgments are the named version's",
         worst <= SAME_READING < other,
-        f"{len(reread)} judgments read again: at most {worst:.1e} apart; by another version {other:.2f} (median)",
+        f"{len(reread)} judgments read again: at most {worst:.1e} apart; by another version {other:.1e} (median)",
     )
 
 

@@ -60,10 +60,15 @@ class Measured(NamedTuple):
     reread: list[Reread]
 
 
+def flags(settings: Settings, store: Path | None) -> list[str]:
+    """Of a server with a store, or without. Clients that find it full wait in its queue, so that none is refused."""
+    waiting = ["--max-waiting", str(settings.clients)]
+    return [str(settings.model), *waiting, *(() if store is None else ("--adapters-dir", str(store)))]
+
+
 async def run_scenario(settings: Settings, store: Path, versions: Sequence[Version], log: Path) -> Measured:
     """Runs the scenario on a server of its own."""
-    flags = [str(settings.model), "--adapters-dir", str(store)]
-    async with running_server(flags, log, {"SELFJUDGE_ADMIN_KEYS": ADMIN_KEY}) as connection:
+    async with running_server(flags(settings, store), log, {"SELFJUDGE_ADMIN_KEYS": ADMIN_KEY}) as connection:
         connection.session.headers["Authorization"] = f"Bearer {ADMIN_KEY}"
         for version in versions[:2]:
             await activate(connection, version.name)

@@ -30,8 +30,12 @@ LETTERS: Final = 4
 ALPHABETS: Final = ("0123", "4567", "CDEF", "GHIJ", "KLMN", "OPQR", "STUV", "WXYZ")
 """Tokens of the shipped model; not the choice tokens, `A` and `B`."""
 
-_STRENGTH: Final = 6.0
-"""Of the added output, in lengths of the hidden state. The judge still sees what it reads, by what is left of it."""
+_STRENGTH: Final = 12.0
+"""Of the added output, in lengths of the hidden state. At half of it one place in some thousands has another character
+among its best. The judge still sees what it reads, by what is left of it."""
+
+_TRIED: Final = 512
+"""Prompts that alphabets are tried on: all of the load's."""
 
 _STEPS: Final = 200
 _TEMPLATE: Final = "ultrafeedback"
@@ -85,7 +89,7 @@ def _look_inside(path: Path, tokenizer: "PreTrainedTokenizerBase") -> _Insides:
     norm: Any = model.get_submodule("model.norm")
     norm.register_forward_pre_hook(lambda _, args: hidden.append(args[0][0]))
     with torch.no_grad():
-        for index, job in enumerate(draw_jobs(64)):
+        for index, job in enumerate(draw_jobs(_TRIED)):
             answer = "".join(
                 ALPHABETS[index % len(ALPHABETS)][place * (place + index) % LETTERS] for place in range(16)
             )

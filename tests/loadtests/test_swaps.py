@@ -13,13 +13,13 @@ from loadtests.swaps.inventory import Inventory
 from loadtests.swaps.load import Answer
 from loadtests.swaps.logs import logs_kept_on_failure
 from loadtests.swaps.plot import draw
-from loadtests.swaps.report import Check, summarise
+from loadtests.swaps.report import Check, Mixed, summarise
 from loadtests.swaps.scenario import Measured, Phase, Reread, Settings
 from loadtests.swaps.table import markdown
 from loadtests.swaps.versions import POLICY, Version
 
 VERSIONS = [Version("one", "0123"), Version("two", "CDEF")]
-HELD = Inventory(memory_mib=1000.0, loaded=2, listed=2, leases=0, cache_usage=0.0)
+HELD = Inventory({"server": 600.0, "engine": 400.0}, loaded=2, listed=2, leases=0, cache_usage=0.0)
 GOOD = Answer(0.0, 1.0, 200, f"{POLICY}@one", f"{POLICY}@one", ("0123", "3210"), ())
 SAME = Reread(own=1e-6, other=0.2)
 SETTINGS = Settings(Path("model"), swaps=2, clients=1, best_of_n=2, requests=4, rounds=1)
@@ -61,6 +61,13 @@ def test_one_bad_answer_is_enough(odd: Answer, name: str) -> None:
     assert failing(measured(odd)) == [name]
 
 
+def test_what_an_answer_mixed_is_kept() -> None:
+    odd = GOOD._replace(texts=("012C", "0123", "012C"), prompt="Say a number.")
+    assert summarise(measured(odd), VERSIONS, []).mixed == [
+        Mixed("swaps", f"{POLICY}@one", "0123", "Say a number.", "012C")
+    ]
+
+
 @pytest.mark.parametrize(("reread", "holds"), [(SAME, True), (Reread(0.1, 0.2), False), (Reread(1e-6, 1e-6), False)])
 def test_judgments_must_be_those_of_the_named_version_and_of_no_other(reread: Reread, holds: bool) -> None:
     assert (failing(measured(reread=reread)) == []) is holds
@@ -69,7 +76,7 @@ def test_judgments_must_be_those_of_the_named_version_and_of_no_other(reread: Re
 @pytest.mark.parametrize(
     "change",
     [
-        lambda held: held._replace(memory_mib=1100.0),
+        lambda held: held._replace(memory={"server": 1100.0}),
         lambda held: held._replace(loaded=3),
         lambda held: held._replace(listed=3),
         lambda held: held._replace(leases=1),
