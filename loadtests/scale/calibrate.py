@@ -19,10 +19,13 @@ from loadtests.scale.costs import Costs, FrontCosts, LinearCosts
 from loadtests.scale.engine import Limits
 from loadtests.scale.measure import Measurement
 from loadtests.scale.replica import Demand, Lengths, Settings
-from loadtests.scale.simulate import Outcome, closed_loop, open_loop
+from loadtests.scale.simulate import Outcome, arrivals, closed_loop
 
 LIMITS: Final = Limits(max_num_seqs=128, max_num_batched_tokens=2048, block_size=32, cache_tokens=170_000)
 """vLLM's defaults on a CPU, and what the shipped model's cache of 1 GiB holds."""
+_TAIL: Final = 4
+"""Tokens of the shipped model's judgment template between and after the responses. A few decide here whether a block
+of the cache is shared."""
 _HOP_TRIED: Final = 1e-3
 
 
@@ -63,16 +66,16 @@ def calibrate(measured: Sequence[Measurement]) -> Calibration:
     return stretched._replace(hop=_hop([one for one in measured if one.cell.clients == 1], stretched))
 
 
-def predict(calibration: Calibration, cell: Cell, prompts: Prompts, requests: int | None = None) -> Outcome:
-    """What the model says of a cell whose prompts have these lengths."""
-    # How much of a judge prompt is the template's matters to the cache only; here it is less than a block.
-    again = max(0.0, (prompts.judge - prompts.chat) / (2 * cell.response))
-    lengths = Lengths(prompts.chat, cell.response, 0.0, head=0, tail=0, again=again)
+def predict(calibration: Calibration, cell: Cell, prompts: Prompts, times: Sequence[float] = ()) -> Outcome:
+    """What the model says of a cell whose prompts have these lengths, and whose requests came then, if not in loops."""
+    # A chat's own template is as long as what a judge prompt has before its first response.
+    again = max(0.0, (prompts.judge - prompts.chat - _TAIL) / (2 * cell.response))
+    lengths = Lengths(prompts.chat, cell.response, 0.0, head=0, tail=_TAIL, again=again)
     settings = Settings(calibration.costs, LIMITS, LIMITS.max_num_seqs)
-    demand, requests = Demand(cell.best_of_n, lengths), requests or cell.requests
+    demand = Demand(cell.best_of_n, lengths)
     if cell.rate:
-        return open_loop(settings, demand, cell.rate, requests)
-    return closed_loop(settings, demand, cell.clients, requests)
+        return arrivals(settings, demand, times)
+    return closed_loop(settings, demand, cell.clients, cell.requests)
 
 
 def prompts(*rounds: Measurement) -> Prompts:

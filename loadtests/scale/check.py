@@ -9,8 +9,6 @@ from loadtests.scale.cells import Cell
 from loadtests.scale.measure import Measurement
 
 GOAL: Final = 0.15
-_SIMULATED: Final = 400
-"""Requests of a simulated open loop: a prediction should not depend on the draw of a few arrivals."""
 
 
 class Pair(NamedTuple):
@@ -52,11 +50,13 @@ def median_error(checked: Sequence[Checked], figure: str) -> float:
 
 def _check(calibration: Calibration, cell: Cell, rounds: Sequence[Measurement]) -> Checked:
     given = prompts(*rounds)
-    predicted = predict(calibration, cell, given, _SIMULATED if cell.rate else None)
-    throughput = _pair([cell.requests / one.seconds for one in rounds], len(predicted.answered) / predicted.seconds)
+    predicted = [predict(calibration, cell, given, one.times) for one in rounds]
+    throughput = _pair(
+        [cell.requests / one.seconds for one in rounds], median(cell.requests / one.seconds for one in predicted)
+    )
     latency = _pair(
         [median(request.seconds for request in one.requests) for one in rounds],
-        median(answered.seconds for answered in predicted.answered),
+        median(median(answered.seconds for answered in one.answered) for one in predicted),
     )
     return Checked(cell, given, None if cell.rate else throughput, latency)
 

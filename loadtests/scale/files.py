@@ -34,6 +34,7 @@ def read(path: Path) -> tuple[dict[str, str], list[Measured]]:
             one["round"],
             Measurement(
                 Cell(**one["cell"]),
+                one["times"],
                 one["seconds"],
                 [Request(*request) for request in one["requests"]],
                 Work(**one["work"]),
@@ -59,6 +60,7 @@ def _data(report: Report) -> dict[str, Any]:
                 "for": use,
                 "round": number,
                 "cell": plain(one.cell),
+                "times": [plain(at) for at in one.times],
                 "seconds": plain(one.seconds),
                 "work": plain(one.work),
                 "requests": [list(plain(request).values()) for request in one.requests],

@@ -13,6 +13,7 @@ import psutil  # type: ignore[import-untyped]  # stubs are a package of their ow
 from prometheus_client.parser import text_string_to_metric_families
 
 from loadtests.scale.cells import Cell
+from loadtests.scale.simulate import poisson
 from loadtests.server import Connection, running_server
 
 _WARM_UP = 4
@@ -50,6 +51,8 @@ class Measurement(NamedTuple):
     """One cell, measured once."""
 
     cell: Cell
+    times: list[float]
+    """When requests were due, in seconds since the first could be; none in closed loops."""
     seconds: float
     requests: list[Request]
     work: Work
@@ -75,14 +78,15 @@ async def measure(connection: Connection, cell: Cell, seed: int) -> Measurement:
     """Has a cell's requests answered, the prefix cache empty at the start."""
     draws = random.Random(seed)
     bodies = [_body(cell, draws) for _ in range(cell.requests)]
+    times = poisson(cell.rate, cell.requests, draws) if cell.rate else []
     await connection.forget()
     before = await _work(connection)
     started = time.perf_counter()
-    requests = await (_arrivals(connection, cell, bodies, draws) if cell.rate else _loops(connection, cell, bodies))
+    requests = await (_arrivals(connection, bodies, times) if cell.rate else _loops(connection, cell, bodies))
     seconds = time.perf_counter() - started
     after = await _work(connection)
     work = Work(*(now - then for now, then in zip(after, before, strict=True)))
-    return Measurement(cell, seconds, requests, work)
+    return Measurement(cell, times, seconds, requests, work)
 
 
 async def _loops(connection: Connection, cell: Cell, bodies: Sequence[dict[str, Any]]) -> list[Request]:
@@ -100,15 +104,11 @@ async def _loops(connection: Connection, cell: Cell, bodies: Sequence[dict[str, 
     return requests
 
 
-async def _arrivals(
-    connection: Connection, cell: Cell, bodies: Sequence[dict[str, Any]], draws: random.Random
-) -> list[Request]:
+async def _arrivals(connection: Connection, bodies: Sequence[dict[str, Any]], times: Sequence[float]) -> list[Request]:
     started = time.perf_counter()
-    due = 0.0
     tasks = []
     async with asyncio.TaskGroup() as group:
-        for body in bodies:
-            due += draws.expovariate(cell.rate)
+        for body, due in zip(bodies, times, strict=True):
             await asyncio.sleep(max(0.0, due - (time.perf_counter() - started)))
             tasks.append(group.create_task(_ask(connection, body)))
     return [task.result() for task in tasks]

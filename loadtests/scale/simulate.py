@@ -1,7 +1,9 @@
-"""Requests that come to simulated replicas: by clients in closed loops, or as Poisson arrivals."""
+"""Requests that come to simulated replicas: by clients in closed loops, or at times of their own."""
 
 import random
+from collections.abc import Sequence
 from functools import partial
+from itertools import accumulate
 from typing import NamedTuple
 
 from loadtests.scale.clock import Clock
@@ -43,17 +45,25 @@ def closed_loop(settings: Settings, demand: Demand, clients: int, requests: int,
     return _outcome(clock, [replica], answered)
 
 
+def poisson(rate: float, requests: int, draws: random.Random) -> list[float]:
+    """Times of Poisson arrivals, `rate` a second."""
+    return list(accumulate(draws.expovariate(rate) for _ in range(requests)))
+
+
 def open_loop(
     settings: Settings, demand: Demand, rate: float, requests: int, replicas: int = 1, seed: int = 0
 ) -> Outcome:
-    """Poisson arrivals, `rate` a second, each at a replica chosen at random."""
+    """Poisson arrivals, `rate` a second."""
+    return arrivals(settings, demand, poisson(rate, requests, random.Random(seed)), replicas, seed)
+
+
+def arrivals(settings: Settings, demand: Demand, times: Sequence[float], replicas: int = 1, seed: int = 0) -> Outcome:
+    """Requests that come at given times, each to a replica chosen at random."""
     clock = Clock()
     draws = random.Random(seed)
     each = [Replica(clock, settings, draws) for _ in range(replicas)]
     answered: list[Answered] = []
-    at = 0.0
-    for _ in range(requests):
-        at += draws.expovariate(rate)
+    for at in times:
         clock.after(at, partial(draws.choice(each).ask, demand, answered.append))
     clock.run()
     return _outcome(clock, each, answered)

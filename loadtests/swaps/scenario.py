@@ -20,6 +20,8 @@ from loadtests.swaps.versions import POLICY, Version
 
 ADMIN_KEY = "admin"
 _REREAD_VERSIONS = 16
+_CANDIDATES = 128
+_CACHE_BYTES = 2**28
 
 
 class Settings(NamedTuple):
@@ -61,9 +63,14 @@ class Measured(NamedTuple):
 
 
 def flags(settings: Settings, store: Path | None) -> list[str]:
-    """Of a server with a store, or without. Clients that find it full wait in its queue, so that none is refused."""
-    waiting = ["--max-waiting", str(settings.clients)]
-    return [str(settings.model), *waiting, *(() if store is None else ("--adapters-dir", str(store)))]
+    """Of a server with a store, or without.
+
+    Clients that find it full wait in its queue, so that none is refused. Memory of a CPU's cache counts from a block's
+    first use on: this one is small enough to be in use as a whole before anything is compared.
+    """
+    limits = ["--max-waiting", str(settings.clients), "--max-candidates", str(_CANDIDATES)]
+    cache = ["--kv-cache-memory-bytes", str(_CACHE_BYTES)]
+    return [str(settings.model), *limits, *cache, *(() if store is None else ("--adapters-dir", str(store)))]
 
 
 async def run_scenario(settings: Settings, store: Path, versions: Sequence[Version], log: Path) -> Measured:

@@ -231,6 +231,18 @@ def _places(value: Any, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
         yield from _places(part, (*before, key))
 
 
+def _like(value: object) -> st.SearchStrategy[Any]:
+    """Values of the same kind, of which more are accepted."""
+    match value:
+        case bool():
+            return st.booleans()
+        case int() | float():
+            return _NUMBERS
+        case str():
+            return TEXTS
+    return ANYTHING
+
+
 @st.composite
 def nearly_valid(draw: st.DrawFn, valid: dict[str, Any]) -> dict[str, Any]:
     """A body with a few parts replaced, taken out or added."""
@@ -240,9 +252,11 @@ def nearly_valid(draw: st.DrawFn, valid: dict[str, Any]) -> dict[str, Any]:
         owner: Any = body
         for key in owners:
             owner = owner[key]
-        match draw(st.sampled_from(["replace", "remove", "add"])):
+        match draw(st.sampled_from(["replace", "vary", "remove", "add"])):
             case "replace":
                 owner[last] = draw(ANYTHING)
+            case "vary":
+                owner[last] = draw(_like(owner[last]))
             case "remove":
                 owner.pop(last, None) if isinstance(owner, dict) else owner.pop(last)
             case _ if isinstance(owner, dict):

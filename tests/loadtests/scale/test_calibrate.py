@@ -38,7 +38,7 @@ def pretend(cell: Cell) -> Measurement:
         prompt_tokens=spent.computed - spent.sampled + works,
         sampled_tokens=spent.sampled,
     )
-    return Measurement(cell, outcome.seconds, requests, work)
+    return Measurement(cell, [], outcome.seconds, requests, work)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,9 @@ CALIBRATION = Calibration(
 PLAN = Plan("H100 SXM", 1, 1.5, 834, 834, 9.0, 12.0, 0.1, 0.25, 0.58)
 CHECKED = Checked(Cell(4, 20, 32, 8, 80), Prompts(44, 120), Pair(10.0, 9.0, 11.0, 11.0), Pair(0.8, 0.7, 0.9, 0.6))
 MEASURED = Measured(
-    "check", 1, Measurement(CHECKED.cell, 8.0, [Request(0.8, 44, 128, 3, 720, 240)], Work(1.5, 6.5, 90, 10, 524, 134))
+    "check",
+    1,
+    Measurement(CHECKED.cell, [], 8.0, [Request(0.8, 44, 128, 3, 720, 240)], Work(1.5, 6.5, 90, 10, 524, 134)),
 )
 REPORT = Report(
     {"date": "today"}, CALIBRATION, [MEASURED], [CHECKED], load(SHIPPED, []), [PLAN], [("traffic.best_of_n = 8", PLAN)]
