@@ -26,7 +26,7 @@ class Quantiles(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Of all of the server's processes, in MiB; what they share is counted once."""
+    """Of all of the server's processes, in MiB; what they share is counted once, and pages of files are not."""
 
     first: float
     last: float

@@ -26,8 +26,9 @@ _MEMORY_HEAD: Final = ["cell", "first (MiB)", "last (MiB)", "growth (MiB)", "fla
 _TEXT: Final = """Measured by aiperf, with Poisson arrivals in an open loop: requests come when they come, whatever
 becomes of those before. Load generator and server share the machine.
 """
-_MEMORY: Final = """Of all of the server's processes; what they share is counted once. Growth is that of the line
-through the last three quarters of the time; flat means below {:.0%} of the memory. Short cells say little.
+_MEMORY: Final = """Of all of the server's processes, without pages of files; what they share is counted once.
+Growth is that of the line through the last three quarters of the time; flat means below {:.0%} of the memory. Short
+cells say little.
 """
 
 
