@@ -45,7 +45,12 @@ _EVERYWHERE: Final = {
     "VLLM_KEEP_ALIVE_ON_ENGINE_DEATH": "1",
 }
 # Compiling takes longer than it saves on a CPU and needs a compiler; model and scheduler share the engine's process.
-_ON_CPU: Final = {"TORCH_COMPILE_DISABLE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+_ON_CPU: Final = {
+    "TORCH_COMPILE_DISABLE": "1",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    # oneDNN keeps the code that it makes for a size of batch, a thousand times half a MiB; batches are of all sizes.
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
+}
 # A step of a large model may take minutes there.
 _FOR_OTHER_MODELS_ON_CPU: Final = {"SELFJUDGE_WATCHDOG_SECONDS": "600"}
 # Threads that wait for each other slow a model of a few MB down. Its longest step takes a fraction of a second.
