@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import ForbiddenError, UnauthorizedError, api_error_response
+from service.paths import path_of
 
 OPEN_PATHS = frozenset({"/health", "/live", "/ready", "/metrics"})
 
@@ -61,7 +62,7 @@ class ApiKeyMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's entry point."""
-        guarded = scope["type"] in ("http", "websocket") and not self._is_open(scope)
+        guarded = scope["type"] in ("http", "websocket") and path_of(scope) not in OPEN_PATHS
         if not guarded or self._keys.open(Headers(scope=scope)):
             await self.app(scope, receive, send)
             return
@@ -70,11 +71,6 @@ class ApiKeyMiddleware:
             return
         refusal = UnauthorizedError("a valid API key is needed: send it as 'Authorization: Bearer <key>'")
         await api_error_response(refusal)(scope, receive, send)
-
-    @staticmethod
-    def _is_open(scope: Scope) -> bool:
-        path: str = scope["path"]
-        return path.removeprefix(scope.get("root_path", "")) in OPEN_PATHS
 
 
 def _digest(key: str) -> bytes:

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from starlette.types import Message, Receive, Scope
 
+from service.paths import path_of
+
 GENERATING: Final = frozenset(
     {
         "/cohere/v2/chat",
@@ -28,7 +30,7 @@ GENERATING: Final = frozenset(
 
 def is_generating(scope: Scope) -> bool:
     """Whether a request over HTTP is for one of them."""
-    return scope["method"] == "POST" and scope["path"].removeprefix(scope.get("root_path", "")) in GENERATING
+    return scope["method"] == "POST" and path_of(scope) in GENERATING
 
 
 async def read_body(receive: Receive) -> bytes | None:

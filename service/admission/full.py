@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.admission.entry import caller_of
 from service.errors import OverloadedError, api_error_response
 from service.metrics import REQUESTS, outcome_of
+from service.paths import path_of
 from service.vllm_routes import is_generating
 
 
@@ -37,7 +38,7 @@ class FullMiddleware:
             await self.app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> OverloadedError | None:
-        path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = path_of(scope)
         is_ours = scope["method"] == "POST" and path in self._routes
         if not is_ours and not is_generating(scope):
             return None
