@@ -11,27 +11,11 @@ from training.jsft.config import Lora
 from training.run.config import Section
 from training.self_training import config as self_training
 from training.self_training.config import Decoding, Objective
-from training.tiny import model as tiny_model
-from training.tiny import recipe as tiny_recipe
+from training.tiny.model import Shape
+from training.tiny.recipe import Pretraining, Rates, Tokens
 
 Seeds = Annotated[tuple[int, ...], Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Shape(tiny_model.Shape, Section):
-    """The size of the model."""
-
-
-class Tokens(tiny_recipe.Tokens, Section):
-    """The tokenizer."""
-
-
-class Rates(tiny_recipe.Rates, Section):
-    """Peak learning rates of pre-training."""
-
-
-class Pretraining(tiny_recipe.Pretraining, Section):
-    """Of the base that all variants start from."""
 
 
 class Data(Section):

@@ -82,7 +82,7 @@ def _override(content: dict[str, Any], text: str) -> str:
 
 
 def _complaint(kind: type[Section], item: ErrorDetails, path: Path, origins: dict[str, str]) -> str:
-    message = item["msg"].removeprefix("Value error, ").replace("tuple", "list")
+    message = item["msg"].removeprefix("Value error, ").replace("tuple", "list").replace("Tuple", "List")
     if not item["loc"]:
         return f"{path}: {message}"  # of keys that do not go together, which it names
     *owners, key = map(str, item["loc"])

@@ -18,6 +18,7 @@ from statistics import mean
 import torch
 
 from selfjudge import load_templates
+from training.run.config import ConfigError
 from training.tasks import Problem
 from training.tasks.split import Split, draw_problems
 from training.tiny.documents import TEMPLATE, Renderer
@@ -29,7 +30,7 @@ from training.tiny.model import load_model, new_model, save_model
 from training.tiny.pairs import Pool, make_pool, read_pools, write_pools
 from training.tiny.pool import ModelPool, Sampling
 from training.tiny.pretrain import pretraining_batches
-from training.tiny.recipe import Finetuning, Recipe, RecipeError
+from training.tiny.recipe import Finetuning, Recipe
 from training.tiny.schedule import cosine, warm_up_then_decay
 from training.tiny.tokenizer import train_tokenizer
 from training.tiny.trainer import Trainer
@@ -42,13 +43,13 @@ class Build:
     """One recipe in one working directory."""
 
     def __init__(self, recipe: Recipe, directory: Path, workers: int) -> None:
-        """Raises RecipeError where the directory holds work of another recipe."""
+        """Raises ConfigError where the directory holds work of another recipe."""
         self.recipe, self.directory, self.workers = recipe, directory, workers
         directory.mkdir(parents=True, exist_ok=True)
         kept = directory / "recipe.json"
         text = recipe.model_dump_json(indent=2)
         if kept.is_file() and kept.read_text(encoding="utf-8") != text:
-            raise RecipeError(f"{directory} holds work of another recipe; delete it, or name another directory")
+            raise ConfigError(f"{directory} holds work of another recipe; delete it, or name another directory")
         kept.write_text(text, encoding="utf-8")
         self._record = directory / "stages.json"
 

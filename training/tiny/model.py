@@ -6,14 +6,14 @@ Saves and loads whole model directories. Weights are trained in float32 and may 
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import PositiveInt
 from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
+from training.run.config import Section
 
-class Shape(BaseModel):
+
+class Shape(Section):
     """The size of a Llama with tied embeddings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     width: PositiveInt
     layers: PositiveInt

@@ -1,29 +1,19 @@
-"""The recipe of a model: every number that decides what comes out, read from YAML and checked before work begins.
+"""The recipe of a model: every number that decides what comes out.
 
 Leaves out where files go and how many workers compute, which change nothing about the method.
 """
 
-from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
+from training.run.config import Section
 from training.tiny.model import Shape
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class RecipeError(ValueError):
-    """A recipe cannot be read, or does not say what it must."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Tokens(_Section):
+class Tokens(Section):
     """The tokenizer."""
 
     vocabulary: PositiveInt
@@ -32,7 +22,7 @@ class Tokens(_Section):
     """How many problems' dialogues and judgments it is trained on."""
 
 
-class Rates(_Section):
+class Rates(Section):
     """Peak learning rates."""
 
     matrices: PositiveFloat
@@ -41,7 +31,7 @@ class Rates(_Section):
     """AdamW's, for embeddings and norms."""
 
 
-class Pretraining(_Section):
+class Pretraining(Section):
     """Dialogues, and right answers within judgments."""
 
     steps: PositiveInt
@@ -59,7 +49,7 @@ class Pretraining(_Section):
     """Steps after which a weak checkpoint is kept."""
 
 
-class Sampling(_Section):
+class Sampling(Section):
     """Samples of the weak checkpoints, the raw material of preference pairs."""
 
     prompts: PositiveInt
@@ -73,7 +63,7 @@ class Sampling(_Section):
     """Per prompt and checkpoint."""
 
 
-class Finetuning(_Section):
+class Finetuning(Section):
     """One round of JSFT."""
 
     steps: PositiveInt
@@ -97,7 +87,7 @@ class Finetuning(_Section):
     """Per such prompt, at temperature 1."""
 
 
-class Recipe(_Section):
+class Recipe(Section):
     """All of it."""
 
     seed: int
@@ -108,32 +98,3 @@ class Recipe(_Section):
     sampling: Sampling
     rounds: Annotated[tuple[Finetuning, ...], Field(min_length=1)]
     """JSFT rounds in order; the learning rate falls to 0 by a cosine over all of them."""
-
-
-SECTIONS: dict[str, type[BaseModel]] = {
-    "shape": Shape,
-    "tokens": Tokens,
-    "rates": Rates,
-    "pretraining": Pretraining,
-    "sampling": Sampling,
-    "rounds": Finetuning,
-}
-
-
-def load_recipe(path: Path) -> Recipe:
-    """Read a recipe. Raises RecipeError naming the file and the key, and what would be accepted."""
-    try:
-        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError) as error:
-        raise RecipeError(f"{path}: cannot be read as YAML: {error}") from error
-    except ValidationError as error:
-        raise RecipeError("\n".join(f"{path}: {_complaint(item)}" for item in error.errors())) from error
-
-
-def _complaint(item: ErrorDetails) -> str:
-    *owners, key = item["loc"] or ("recipe",)
-    name = ".".join(map(str, (*owners, key)))
-    if item["type"] != "extra_forbidden":
-        return f"key {name!r}: {item['msg']}"
-    section = SECTIONS[str(owners[0])] if owners else Recipe
-    return f"key {name!r}: unknown key; accepted are {', '.join(section.model_fields)}"

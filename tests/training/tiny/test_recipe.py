@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from training.cli import main
+from training.run.config import ConfigError, load_config
 from training.tiny.build import Build
 from training.tiny.model import load_model
-from training.tiny.recipe import RecipeError, load_recipe
+from training.tiny.recipe import Recipe
 
 OWN = Path("training/recipes/selfjudge-tiny.yaml")
 TOY = Path(__file__).with_name("toy-recipe.yaml")
@@ -27,41 +28,47 @@ def changed(tmp_path: Path, section: str | None, key: str, value: object) -> Pat
 
 @pytest.mark.parametrize("path", [OWN, TOY])
 def test_our_recipes_are_accepted(path: Path) -> None:
-    assert load_recipe(path).rounds
+    assert load_config(Recipe, path).rounds
 
 
 @pytest.mark.parametrize(
     ("section", "key", "value", "said"),
     [
-        ("pretraining", "stepz", 5, r"'pretraining\.stepz': unknown key; accepted are steps, batch"),
-        ("rounds", "pear", 5, r"'rounds\.0\.pear': unknown key; accepted are steps, pairs"),
-        (None, "colour", "red", r"'colour': unknown key; accepted are seed, shape"),
+        ("pretraining", "stepz", 5, r"'pretraining\.stepz': unknown key; accepted are batch, checkpoints"),
+        ("rounds", "pear", 5, r"'rounds\.0\.pear': unknown key; accepted are attack_share, dialogues"),
+        (None, "colour", "red", r"'colour': unknown key; accepted are pretraining, rates"),
         ("shape", "width", -4, r"'shape\.width': Input should be greater than 0"),
         ("rounds", "attack_share", 1.5, r"'rounds\.0\.attack_share': Input should be less than or equal to 1"),
-        ("sampling", "checkpoints", [], r"'sampling\.checkpoints': Tuple should have at least 1 item"),
+        ("sampling", "checkpoints", [], r"'sampling\.checkpoints': List should have at least 1 item"),
     ],
 )
 def test_a_mistake_is_named_with_what_would_be_accepted(
     tmp_path: Path, section: str | None, key: str, value: object, said: str
 ) -> None:
-    with pytest.raises(RecipeError, match=said):
-        load_recipe(changed(tmp_path, section, key, value))
+    with pytest.raises(ConfigError, match=said):
+        load_config(Recipe, changed(tmp_path, section, key, value))
 
 
 def test_a_recipe_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["model", "--recipe", str(tmp_path / "no.yaml")]) == 2
-    assert "no.yaml: cannot be read" in capsys.readouterr().err
+    assert main(["model", "--config", str(tmp_path / "no.yaml")]) == 2
+    assert "no.yaml: no such file" in capsys.readouterr().err
 
 
 def test_a_directory_with_another_recipes_work_is_refused(tmp_path: Path) -> None:
-    Build(load_recipe(TOY), tmp_path / "work", workers=1)
-    with pytest.raises(RecipeError, match="work of another recipe"):
-        Build(load_recipe(changed(tmp_path, None, "seed", 9)), tmp_path / "work", workers=1)
+    Build(load_config(Recipe, TOY), tmp_path / "work", workers=1)
+    with pytest.raises(ConfigError, match="work of another recipe"):
+        Build(load_config(Recipe, changed(tmp_path, None, "seed", 9)), tmp_path / "work", workers=1)
+
+
+def test_values_of_a_recipe_can_be_overridden(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["model", "--work", str(tmp_path / "work"), "rounds.0.steps=0"]) == 2
+    assert "override 'rounds.0.steps=0': key 'rounds.0.steps'" in capsys.readouterr().err
+    assert not (tmp_path / "work").exists()
 
 
 @pytest.mark.slow
 def test_a_toy_recipe_builds_a_model_and_is_not_built_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["model", "--recipe", str(TOY), "--work", str(tmp_path / "work"), "--output", str(tmp_path / "model")]
+    command = ["model", "--config", str(TOY), "--work", str(tmp_path / "work"), "--output", str(tmp_path / "model")]
     assert main(command) == 0
     weights = (tmp_path / "model" / "model.safetensors").read_bytes()
     assert load_model(tmp_path / "model")[0].num_parameters() > 0
