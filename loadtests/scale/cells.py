@@ -49,7 +49,7 @@ CHECK: Final = (
     Cell(12, 60, 64, clients=3, requests=15),
     Cell(16, 20, 64, clients=4, requests=16),
     Cell(16, 120, 16, clients=8, requests=40),
-    Cell(4, 20, 32, clients=0, requests=48, rate=8),
-    Cell(8, 20, 32, clients=0, requests=28, rate=4),
-    Cell(16, 60, 32, clients=0, requests=14, rate=2),
+    Cell(4, 20, 32, clients=0, requests=64, rate=4),
+    Cell(8, 20, 32, clients=0, requests=40, rate=2.5),
+    Cell(16, 60, 32, clients=0, requests=20, rate=1),
 )
