@@ -1,9 +1,8 @@
 """The training loop that pre-training and JSFT share: documents in, updated weights out.
 
-A compact loop of our own in place of TRL's SFTTrainer, since it is what the time goes into: on two cores it takes 1.6
-steps of JSFT a second where SFTTrainer takes 0.9 on the same documents. No padding waste, processes that wait once a
-step, weights by example, Muon on the matrices. Leaves out evaluation and
-checkpoints, which stages do in ``after_step``, and precision other than float32, which is what the CPU is fast in.
+A compact loop of our own in place of TRL's SFTTrainer, since it is what the time goes into: no padding waste, processes
+that wait once a step, weights by example, Muon on the matrices. Leaves out evaluation and checkpoints, which stages do
+in ``after_step``, and precision other than float32, which is what the CPU is fast in.
 """
 
 import math
