@@ -61,7 +61,7 @@ def calibrate(measured: Sequence[Measurement]) -> Calibration:
     engine = LinearCosts(*_fit([_engine(one) for one in measured], [one.work.engine_seconds for one in measured]))
     first = Calibration(engine, front, 1.0, 0.0)
     busy = [one for one in measured if one.cell.clients > 1]
-    stretch = median(one.seconds / predict(first, one.cell, prompts(one)).seconds for one in busy)
+    stretch = median(one.seconds / predict(first, one.cell, prompts_of(one)).seconds for one in busy)
     stretched = first._replace(stretch=stretch)
     return stretched._replace(hop=_hop([one for one in measured if one.cell.clients == 1], stretched))
 
@@ -78,7 +78,7 @@ def predict(calibration: Calibration, cell: Cell, prompts: Prompts, times: Seque
     return closed_loop(settings, demand, cell.clients, cell.requests)
 
 
-def prompts(*rounds: Measurement) -> Prompts:
+def prompts_of(*rounds: Measurement) -> Prompts:
     """Lengths of a cell's prompts."""
     requests = [request for one in rounds for request in one.requests]
     reads = 2 * sum(request.matches for request in requests)
@@ -146,7 +146,7 @@ def _hop(singles: Sequence[Measurement], calibration: Calibration) -> float:
     for one in singles:
         real = median(request.seconds for request in one.requests)
         without, with_it = (
-            median(answered.seconds for answered in predict(tried, one.cell, prompts(one)).answered)
+            median(answered.seconds for answered in predict(tried, one.cell, prompts_of(one)).answered)
             for tried in (calibration, calibration._replace(hop=_HOP_TRIED))
         )
         found.append(max(0.0, (real - without) / (with_it - without) * _HOP_TRIED))

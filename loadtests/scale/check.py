@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Final, NamedTuple
 
-from loadtests.scale.calibrate import Calibration, Prompts, predict, prompts
+from loadtests.scale.calibrate import Calibration, Prompts, predict, prompts_of
 from loadtests.scale.cells import Cell
 from loadtests.scale.measure import Measurement
 
@@ -49,7 +49,7 @@ def median_error(checked: Sequence[Checked], figure: str) -> float:
 
 
 def _check(calibration: Calibration, cell: Cell, rounds: Sequence[Measurement]) -> Checked:
-    given = prompts(*rounds)
+    given = prompts_of(*rounds)
     predicted = [predict(calibration, cell, given, one.times) for one in rounds]
     throughput = _pair(
         [cell.requests / one.seconds for one in rounds], median(cell.requests / one.seconds for one in predicted)
