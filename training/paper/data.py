@@ -1,14 +1,16 @@
 """Rows in UltraFeedback's form: weak checkpoints respond, programs rate and explain (`training.data.checkable`).
 
-One response of each checkpoint to an instruction, at temperature 1, as UltraFeedback has four models' completions.
+One response of each checkpoint to an instruction, at temperature 1, as UltraFeedback has four models' completions. What
+is demonstrated is the best response of the weaker checkpoints alone: a judge then knows mistakes as rare as those of
+the model that learns from it, and there is something left to learn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from selfjudge import Chat, SafeTokenizer
 from training.data.checkable.responses import Responder, Response
-from training.data.checkable.rows import checkable_rows, write_rows
+from training.data.checkable.rows import Row, checkable_rows, write_rows
 from training.data.source import Source
 from training.paper.base import checkpoint
 from training.paper.recipe import PaperRecipe
@@ -18,13 +20,14 @@ from training.tasks.split import Split
 from training.tiny.model import load_model
 from training.tiny.sample import sample_answers
 
-TRAIN, TEST = "train.jsonl", "test.jsonl"
-"""What the stage leaves in its folder."""
+TRAIN, DEMONSTRATIONS, TEST = "train.jsonl", "demonstrations.jsonl", "test.jsonl"
+"""What the stage leaves in its folder: rows to train on, the same with demonstrators' responses only, test rows."""
 
 
 def make_data(recipe: PaperRecipe, base: Path, folder: Path) -> None:
     """Write training rows, and test rows about held-out instructions."""
     responder = _responder([checkpoint(base, step) for step in recipe.data.responders])
+    demonstrators = {checkpoint(base, step).name for step in recipe.data.demonstrators}
     parts = [(TRAIN, Split.TRAIN, recipe.data.rows), (TEST, Split.HELD_OUT, recipe.data.test_rows)]
     for name, split, count in parts:
         rows = checkable_rows(
@@ -35,12 +38,20 @@ def make_data(recipe: PaperRecipe, base: Path, folder: Path) -> None:
             responder=responder,
             hedged=recipe.data.hedged,
         )
-        write_rows(rows, folder / name)
+        made = list(rows)
+        write_rows(made, folder / name)
+        if name == TRAIN:
+            write_rows((_responses_of(demonstrators, row) for row in made), folder / DEMONSTRATIONS)
 
 
 def source(data: Path, name: str, limit: int | None = None) -> Source:
     """One of the files in the folder of the stage."""
     return Source(format="ultrafeedback", path=data / name, limit=limit)
+
+
+def _responses_of(models: Collection[str], row: Row) -> Row:
+    kept = [completion for completion in row["completions"] if completion["model"] in models]
+    return {**row, "models": [completion["model"] for completion in kept], "completions": kept}
 
 
 def _responder(checkpoints: Sequence[Path]) -> Responder:

@@ -15,7 +15,7 @@ from selfjudge import Chat, SafeTokenizer, load_templates
 from training.data.jsft import JsftExample, jsft_examples
 from training.data.load import load_demonstrations, load_pairs
 from training.paper.base import TemplateRenderer
-from training.paper.data import TRAIN, source
+from training.paper.data import DEMONSTRATIONS, TRAIN, source
 from training.paper.models import MAX_TOKENS, VARIANTS
 from training.paper.recipe import PaperRecipe
 from training.self_training.seeds import derived_seed
@@ -28,14 +28,14 @@ from training.tiny.trainer import Trainer
 
 def train_variant(recipe: PaperRecipe, name: str, seed: int, base: Path, data: Path, folder: Path) -> None:
     """Train one variant on one core, and write its model; as many judgments without demonstrations as with them."""
-    variant, plan, rows = VARIANTS[name], recipe.jsft, (source(data, TRAIN),)
+    variant, plan = VARIANTS[name], recipe.jsft
     template = load_templates()[variant.template]
     model, tokenizer = load_model(base)
     made = jsft_examples(
         Chat(SafeTokenizer(tokenizer)),
         template,
-        load_demonstrations(rows).records if variant.demonstrations else [],
-        load_pairs(rows, template, seed=seed).records,
+        load_demonstrations((source(data, DEMONSTRATIONS),)).records if variant.demonstrations else [],
+        load_pairs((source(data, TRAIN),), template, seed=seed).records,
         max_tokens=MAX_TOKENS,
     )
     renderers = {

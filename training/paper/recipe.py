@@ -27,6 +27,8 @@ class Data(Section):
     """Held-out instructions that judges are tested on."""
     responders: Annotated[tuple[PositiveInt, ...], Field(min_length=2)]
     """Checkpoints of pre-training, by step; each gives one response to every instruction."""
+    demonstrators: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    """Those of them whose best response is the demonstration."""
     hedged: Share
     """Share of responses that say "I guess" or the like."""
 
@@ -118,6 +120,9 @@ class PaperRecipe(Section):
         unknown = set(self.data.responders) - set(self.pretraining.checkpoints)
         if unknown:
             raise ValueError(f"'data.responders' {sorted(unknown)} should be among 'pretraining.checkpoints'")
+        unknown = set(self.data.demonstrators) - set(self.data.responders)
+        if unknown:
+            raise ValueError(f"'data.demonstrators' {sorted(unknown)} should be among 'data.responders'")
         if self.self_training.prompts > self.data.rows:
             raise ValueError(
                 f"'self_training.prompts' ({self.self_training.prompts}) should be at most 'data.rows' "

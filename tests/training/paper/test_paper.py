@@ -85,7 +85,19 @@ def test_a_killed_run_goes_on_and_reports(tmp_path: Path, recipe: PaperRecipe) -
     assert {name: (work / name).stat().st_ino for name in done} == done
     stages = {stage.name for stage in plan_stages(recipe, work, 2)}
     assert {path.name for path in work.iterdir() if path.is_dir()} == stages | {"logs"}
+    check_data(work / "data")
     check_report(out, recipe)
+
+
+def check_data(folder: Path) -> None:
+    """Demonstrations are about the same instructions, by the demonstrators alone."""
+    names = ("train.jsonl", "demonstrations.jsonl")
+    rows, shown = ([json.loads(line) for line in (folder / name).read_text().splitlines()] for name in names)
+    assert [row["instruction"] for row in shown] == [row["instruction"] for row in rows]
+    for row, of_demonstrators in zip(rows, shown, strict=True):
+        assert [completion["model"] for completion in row["completions"]] == row["models"] == ["step-2", "step-4"]
+        assert of_demonstrators["completions"] == row["completions"][:1]
+        assert of_demonstrators["models"] == ["step-2"]
 
 
 def check_report(out: Path, recipe: PaperRecipe) -> None:
@@ -128,6 +140,7 @@ def test_our_recipe_is_accepted() -> None:
     [
         ("jsft.stepz=3", r"'jsft\.stepz': unknown key; accepted are batch, rate, replay, seeds, steps"),
         ("pretraining.stepz=3", r"'pretraining\.stepz': unknown key; accepted are batch, checkpoints"),
+        ("data.demonstrators=[6]", r"'data\.demonstrators' \[6\] should be among 'data\.responders'"),
         ("data.responders=[2, 3]", r"'data\.responders' \[3\] should be among"),
         ("self_training.prompts=25", r"should be at most 'data\.rows' \(24\)"),
         ("evaluation.sizes=[2, 1]", r"should begin with 1 and ascend"),
