@@ -32,7 +32,7 @@ model: set-up-train ## Retrain the model that ships from nothing.
 bench: set-up-train ## Measure the server against the bare engine and against a client that runs the tournament itself.
 	@$(BIN)/python -m loadtests
 
-scale: set-up-train ## Measure costs, check the scale model, and say what a large load would take: 10 minutes.
+scale: set-up-train ## Measure costs, check the scale model, and say what a large load would take: 25 minutes.
 	@$(BIN)/python -m loadtests.scale
 
 aiperf: ## Put the load generator aiperf into build/aiperf, an environment of its own.

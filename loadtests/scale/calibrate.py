@@ -78,6 +78,19 @@ def predict(calibration: Calibration, cell: Cell, prompts: Prompts, times: Seque
     return closed_loop(settings, demand, cell.clients, cell.requests)
 
 
+def with_its_time(calibration: Calibration, one: Measurement) -> Calibration:
+    """Costs at which what a measurement counted takes the processor time that it took.
+
+    A prediction made with them knows how long the work was, and has only to say how long it waited.
+    """
+    engine = one.work.engine_seconds / float(np.dot(calibration.engine, _engine(one)))
+    front = one.work.front_seconds / float(np.dot(calibration.front, _front(one)))
+    return calibration._replace(
+        engine=LinearCosts(*(engine * cost for cost in calibration.engine)),
+        front=FrontCosts(*(front * cost for cost in calibration.front)),
+    )
+
+
 def prompts_of(*rounds: Measurement) -> Prompts:
     """Lengths of a cell's prompts."""
     requests = [request for one in rounds for request in one.requests]

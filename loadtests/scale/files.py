@@ -49,7 +49,11 @@ def _data(report: Report) -> dict[str, Any]:
         "about": dict(report.about),
         "calibration": plain(report.calibration),
         "checked": [
-            {**plain(one), "errors": {name: plain(pair.error) for name, pair in pairs(one).items()}}
+            {
+                **plain(one),
+                "errors": {name: plain(pair.error) for name, pair in pairs(one).items()},
+                "errors_given_time": {name: plain(pair.error_given_time) for name, pair in pairs(one).items()},
+            }
             for one in report.checked
         ],
         "assumptions": report.assumptions.model_dump(),

@@ -41,6 +41,11 @@ def pretend(cell: Cell) -> Measurement:
     return Measurement(cell, [], outcome.seconds, requests, work)
 
 
+def half_as_fast(one: Measurement) -> Measurement:
+    requests = [request._replace(seconds=2 * request.seconds) for request in one.requests]
+    return one._replace(seconds=2 * one.seconds, requests=requests)
+
+
 @pytest.fixture(scope="module")
 def found() -> Calibration:
     return calibrate([pretend(cell) for cell in CALIBRATION])
@@ -61,16 +66,18 @@ def test_predictions_of_other_cells_are_right(found: Calibration) -> None:
 
 def test_a_wrong_prediction_is_seen(found: Calibration) -> None:
     """A server that is twice as slow as it was when it was calibrated fails the check."""
-    cell = CHECK[2]
-    slow = pretend(cell)
-    slow = slow._replace(
-        seconds=2 * slow.seconds,
-        requests=[request._replace(seconds=2 * request.seconds) for request in slow.requests],
-    )
-    (checked,) = check(found, [slow])
-    assert checked.latency.error == pytest.approx(-0.5, abs=0.05)
+    (checked,) = check(found, [half_as_fast(pretend(CHECK[2]))])
+    assert (checked.latency.error, checked.latency.error_given_time) == pytest.approx((-0.5, -0.5), abs=0.05)
     assert checked.throughput is not None
-    assert checked.throughput.error == pytest.approx(1.0, abs=0.1)
+    assert (checked.throughput.error, checked.throughput.error_given_time) == pytest.approx((1.0, 1.0), abs=0.1)
+
+
+def test_processor_time_tells_a_slow_machine_from_a_wrong_model(found: Calibration) -> None:
+    slow = half_as_fast(pretend(CHECK[2]))
+    work = slow.work._replace(front_seconds=2 * slow.work.front_seconds, engine_seconds=2 * slow.work.engine_seconds)
+    (checked,) = check(found, [slow._replace(work=work)])
+    assert checked.latency.error == pytest.approx(-0.5, abs=0.05)
+    assert checked.latency.error_given_time == pytest.approx(0.0, abs=0.05)
 
 
 def test_no_cell_is_both_calibrated_on_and_checked() -> None:
