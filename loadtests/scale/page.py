@@ -94,7 +94,7 @@ def _checked(checked: Sequence[Checked]) -> list[str]:
     summary = (
         f"Median error: throughput {median_error(checked, 'throughput'):.0%}, latency "
         f"{median_error(checked, 'latency'):.0%}. {within} of {len(figures)} figures are within {GOAL:.0%}, and "
-        f"{within_given_time} with processor time given; the others are bold.\n"
+        f"{within_given_time} with processor time given; errors beyond are bold.\n"
     )
     return [_CHECK, _table(_CHECK_HEAD, rows), summary, "![Measured and predicted](scale.png)\n"]
 
