@@ -49,13 +49,14 @@ class Schedule(NamedTuple):
 class StepSampler(Sampler[int]):
     """Indices of the whole run's examples, step after step, each epoch in an order of its own.
 
-    The examples of a step are sorted by length, longest first, so that micro-batches are padded little and memory runs
-    out at once if ever; which examples a step has does not depend on how many processes share it. All epochs are one
-    sequence, since to resume is then to skip.
+    Examples of a unit, such as a pair's two orders, come one behind the other and so share a step, but for the one that
+    falls on the end of a step. The examples of a step are sorted by length, longest first, so that micro-batches are
+    padded little and memory runs out at once if ever; which examples a step has does not depend on how many processes
+    share it. All epochs are one sequence, since to resume is then to skip.
     """
 
-    def __init__(self, lengths: Sequence[int], schedule: Schedule, seed: int) -> None:
-        self._lengths, self._schedule, self._seed = lengths, schedule, seed
+    def __init__(self, units: Sequence[Sequence[int]], lengths: Sequence[int], schedule: Schedule, seed: int) -> None:
+        self._units, self._lengths, self._schedule, self._seed = units, lengths, schedule, seed
 
     def __len__(self) -> int:
         return self._schedule.batch * self._schedule.steps
@@ -67,8 +68,8 @@ class StepSampler(Sampler[int]):
         for step in range(self._schedule.steps):
             epoch, place = divmod(step, per_epoch)
             if place == 0:
-                order = list(range(len(self._lengths)))
-                random.Random(f"{self._seed}:{epoch}").shuffle(order)
+                shuffled = random.Random(f"{self._seed}:{epoch}").sample(self._units, len(self._units))
+                order = [index for unit in shuffled for index in unit]
             chosen = order[place * batch : (place + 1) * batch]
             yield from sorted(chosen, key=lambda index: -self._lengths[index])
 

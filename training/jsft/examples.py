@@ -50,6 +50,17 @@ def lengths(examples: Dataset) -> list[int]:
     return counted
 
 
+def units(examples: Dataset) -> list[list[int]]:
+    """Indices of what shares a step: a dialogue alone, a pair's judgments in both orders.
+
+    What the orders say about position cancels out within the step.
+    """
+    judged: list[bool] = examples.data.column("judgment").to_pylist()
+    dialogues = [[index] for index, judgment in enumerate(judged) if not judgment]
+    judgments = [index for index, judgment in enumerate(judged) if judgment]
+    return dialogues + [list(orders) for orders in zip(judgments[::2], judgments[1::2], strict=True)]
+
+
 def as_row(example: JsftExample) -> Row:
     """What a batch needs of it."""
     return Row(input_ids=example.input_ids, loss_mask=example.loss_mask, judgment=example.kind == "judgment")

@@ -11,22 +11,33 @@ DIALOGUE = JsftExample([5, 6, 7, 8, 9], [False, True, True, True, True], "dialog
 JUDGMENT = JsftExample([5, 6, 7, 3], [False, False, True, True], "judgment")
 EXPLAINED = JsftExample([5, 3, 7, 8, 9], [False, True, True, True, True], "judgment")
 
+ALONE = [[index] for index in range(10)]
+
 
 def test_an_epoch_shows_every_example_once_and_the_next_in_another_order() -> None:
     lengths = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
-    order = list(StepSampler(lengths, Schedule.of(10, 5, epochs=2, limit=None), seed=0))
+    order = list(StepSampler(ALONE, lengths, Schedule.of(10, 5, epochs=2, limit=None), seed=0))
     assert sorted(order[:10]) == sorted(order[10:]) == list(range(10))
     assert order[:10] != order[10:]
-    assert order != list(StepSampler(lengths, Schedule.of(10, 5, epochs=2, limit=None), seed=1))
+    assert order != list(StepSampler(ALONE, lengths, Schedule.of(10, 5, epochs=2, limit=None), seed=1))
 
 
 def test_a_step_goes_from_long_to_short_and_what_fills_no_batch_is_left_out() -> None:
     lengths = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
-    sampler = StepSampler(lengths, Schedule.of(10, 4, epochs=1, limit=None), seed=0)
+    sampler = StepSampler(ALONE, lengths, Schedule.of(10, 4, epochs=1, limit=None), seed=0)
     order = list(sampler)
     assert len(order) == len(sampler) == 8
     for step in (order[:4], order[4:]):
         assert [lengths[index] for index in step] == sorted((lengths[index] for index in step), reverse=True)
+
+
+def test_a_pair_in_both_orders_is_in_one_step() -> None:
+    units = [[0], [1], *([index, index + 1] for index in range(2, 40, 2))]
+    order = list(StepSampler(units, [1] * 40, Schedule.of(40, 8, epochs=3, limit=None), seed=0))
+    for epoch in (order[:40], order[40:80], order[80:]):
+        steps = [set(epoch[start : start + 8]) for start in range(0, 40, 8)]
+        apart = [unit for unit in units if not any(step.issuperset(unit) for step in steps)]
+        assert len(apart) <= 4, "more pairs are torn apart than steps end within an epoch"
 
 
 def test_the_number_of_steps_is_that_of_the_epochs_or_the_limit() -> None:

@@ -10,7 +10,7 @@ from training.data.jsft import jsft_examples
 from training.data.load import load_demonstrations, load_pairs
 from training.data.source import DataError, Source
 from training.jsft.config import Data, JsftConfig
-from training.jsft.examples import EXAMPLES, as_row, kept_examples, lengths
+from training.jsft.examples import EXAMPLES, as_row, kept_examples, lengths, units
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,20 @@ def test_files_hold_what_would_be_in_memory(config: JsftConfig, chat: Chat, tmp_
     kept = kept_examples(config.data, chat, 0, tmp_path, begun=True)
     assert lengths(kept) == [len(ids) for ids in kept["input_ids"]]
     assert len(kept.cache_files) == 2, "the rows are in memory, not in files"
+
+
+def test_what_shares_a_step_is_a_dialogue_or_one_pair_in_both_orders(
+    config: JsftConfig, chat: Chat, tmp_path: Path
+) -> None:
+    kept = kept_examples(config.data, chat, 0, tmp_path, begun=False)
+    found = units(kept)
+    assert sorted(index for unit in found for index in unit) == list(range(len(kept)))
+    template = load_templates()[config.data.template]
+    pairs = load_pairs(config.data.pairs, template).records
+    shared = [[kept[index]["input_ids"] for index in unit] for unit in found if len(unit) == 2]
+    for pair, orders in zip(pairs, shared, strict=True):
+        alone = jsft_examples(chat, template, [], [pair], max_tokens=512).examples
+        assert orders == [each.input_ids for each in alone]
 
 
 def test_a_set_of_one_kind_is_a_set_too(config: JsftConfig, chat: Chat, tmp_path: Path) -> None:
