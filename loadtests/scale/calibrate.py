@@ -9,7 +9,7 @@ for besides, the delay of messages between the processes.
 
 from collections.abc import Sequence
 from statistics import mean, median
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ _TAIL: Final = 4
 """Tokens of the shipped model's judgment template between and after the responses. A few decide here whether a block
 of the cache is shared."""
 _HOP_TRIED: Final = 1e-3
+_CostsT = TypeVar("_CostsT", LinearCosts, FrontCosts)
 
 
 class Prompts(NamedTuple):
@@ -51,8 +52,7 @@ class Calibration(NamedTuple):
     @property
     def costs(self) -> Costs:
         """Seconds that everything takes on this machine."""
-        engine = LinearCosts(*(self.stretch * cost for cost in self.engine))
-        return Costs(engine, FrontCosts(*(self.stretch * cost for cost in self.front)), self.hop)
+        return Costs(_times(self.stretch, self.engine), _times(self.stretch, self.front), self.hop)
 
 
 def calibrate(measured: Sequence[Measurement]) -> Calibration:
@@ -85,10 +85,7 @@ def with_its_time(calibration: Calibration, one: Measurement) -> Calibration:
     """
     engine = one.work.engine_seconds / float(np.dot(calibration.engine, _engine(one)))
     front = one.work.front_seconds / float(np.dot(calibration.front, _front(one)))
-    return calibration._replace(
-        engine=LinearCosts(*(engine * cost for cost in calibration.engine)),
-        front=FrontCosts(*(front * cost for cost in calibration.front)),
-    )
+    return calibration._replace(engine=_times(engine, calibration.engine), front=_times(front, calibration.front))
 
 
 def prompts_of(*rounds: Measurement) -> Prompts:
@@ -99,6 +96,10 @@ def prompts_of(*rounds: Measurement) -> Prompts:
         round(mean(request.prompt_tokens for request in requests)),
         round(sum(request.judge_tokens for request in requests) / reads) if reads else 0,
     )
+
+
+def _times(factor: float, costs: _CostsT) -> _CostsT:
+    return type(costs)(*(factor * cost for cost in costs))
 
 
 def _fit(counts: Sequence[Sequence[float]], seconds: Sequence[float]) -> list[float]:

@@ -96,6 +96,16 @@ def each_example(
         yield from _judgments(encoders[pair.principle], pair, max_tokens)
 
 
+def units(judged: Sequence[bool]) -> list[list[int]]:
+    """Indices of what should share a step, in a set in the order of `each_example`, told which ones are judgments.
+
+    A dialogue is alone, a pair's two orders are together: what they say about position cancels out within the step.
+    """
+    dialogues = [[index] for index, judgment in enumerate(judged) if not judgment]
+    judgments = [index for index, judgment in enumerate(judged) if judgment]
+    return dialogues + [list(orders) for orders in zip(judgments[::2], judgments[1::2], strict=True)]
+
+
 def with_system(conversation: Messages, system: str | None) -> Messages:
     """The conversation with the default system message in front, unless it has one or there is none."""
     if system is None or conversation[0]["role"] == "system":

@@ -50,15 +50,10 @@ def lengths(examples: Dataset) -> list[int]:
     return counted
 
 
-def units(examples: Dataset) -> list[list[int]]:
-    """Indices of what shares a step: a dialogue alone, a pair's judgments in both orders.
-
-    What the orders say about position cancels out within the step.
-    """
-    judged: list[bool] = examples.data.column("judgment").to_pylist()
-    dialogues = [[index] for index, judgment in enumerate(judged) if not judgment]
-    judgments = [index for index, judgment in enumerate(judged) if judgment]
-    return dialogues + [list(orders) for orders in zip(judgments[::2], judgments[1::2], strict=True)]
+def judged(examples: Dataset) -> list[bool]:
+    """Of each example, whether it is a judgment."""
+    found: list[bool] = examples.data.column("judgment").to_pylist()
+    return found
 
 
 def as_row(example: JsftExample) -> Row:

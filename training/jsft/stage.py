@@ -10,10 +10,11 @@ import torch
 from trl.trainer.sft_config import SFTConfig
 
 from selfjudge import Chat, SafeTokenizer
+from training.data.jsft import units
 from training.data.source import DataError
 from training.jsft.batches import Collator, Schedule, StepSampler
 from training.jsft.config import JsftConfig
-from training.jsft.examples import EXAMPLES, kept_examples, lengths, units
+from training.jsft.examples import EXAMPLES, judged, kept_examples, lengths
 from training.jsft.model import adapter_config, load_start, write_model
 from training.jsft.trainer import JsftTrainer
 from training.run.config import ConfigError
@@ -47,7 +48,7 @@ def run_jsft(config: JsftConfig, folder: Path) -> Path:
         ready.tokenizer,
         _arguments(config, schedule.steps, accumulated, folder),
         examples,
-        StepSampler(units(examples), lengths(examples), schedule, config.seed),
+        StepSampler(units(judged(examples)), lengths(examples), schedule, config.seed),
         Collator(ready.tokenizer.pad_token_id, config.optimisation.weighting),
         run,
         adapter_config(config.lora, ready.added) if config.lora else None,

@@ -5,7 +5,7 @@ is demonstrated is the best response of the weaker checkpoints alone: a judge th
 the model that learns from it, and there is something left to learn.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from selfjudge import Chat, SafeTokenizer
@@ -28,9 +28,9 @@ def make_data(recipe: PaperRecipe, base: Path, folder: Path) -> None:
     """Write training rows, and test rows about held-out instructions."""
     responder = _responder([checkpoint(base, step) for step in recipe.data.responders])
     demonstrators = {checkpoint(base, step).name for step in recipe.data.demonstrators}
-    parts = [(TRAIN, Split.TRAIN, recipe.data.rows), (TEST, Split.HELD_OUT, recipe.data.test_rows)]
-    for name, split, count in parts:
-        rows = checkable_rows(
+
+    def rows(name: str, split: Split, count: int) -> Iterator[Row]:
+        return checkable_rows(
             "ultrafeedback",
             count,
             seed=derived_seed(recipe.seed, name),
@@ -38,10 +38,11 @@ def make_data(recipe: PaperRecipe, base: Path, folder: Path) -> None:
             responder=responder,
             hedged=recipe.data.hedged,
         )
-        made = list(rows)
-        write_rows(made, folder / name)
-        if name == TRAIN:
-            write_rows((_responses_of(demonstrators, row) for row in made), folder / DEMONSTRATIONS)
+
+    train = list(rows(TRAIN, Split.TRAIN, recipe.data.rows))
+    write_rows(train, folder / TRAIN)
+    write_rows((_responses_of(demonstrators, row) for row in train), folder / DEMONSTRATIONS)
+    write_rows(rows(TEST, Split.HELD_OUT, recipe.data.test_rows), folder / TEST)
 
 
 def source(data: Path, name: str, limit: int | None = None) -> Source:

@@ -6,11 +6,11 @@ import pytest
 
 from selfjudge import Chat, load_templates
 from training.data.chat import load_chat
-from training.data.jsft import jsft_examples
+from training.data.jsft import jsft_examples, units
 from training.data.load import load_demonstrations, load_pairs
 from training.data.source import DataError, Source
 from training.jsft.config import Data, JsftConfig
-from training.jsft.examples import EXAMPLES, as_row, kept_examples, lengths, units
+from training.jsft.examples import EXAMPLES, as_row, judged, kept_examples, lengths
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_what_shares_a_step_is_a_dialogue_or_one_pair_in_both_orders(
     config: JsftConfig, chat: Chat, tmp_path: Path
 ) -> None:
     kept = kept_examples(config.data, chat, 0, tmp_path, begun=False)
-    found = units(kept)
+    found = units(judged(kept))
     assert sorted(index for unit in found for index in unit) == list(range(len(kept)))
     template = load_templates()[config.data.template]
     pairs = load_pairs(config.data.pairs, template).records
