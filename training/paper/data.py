@@ -6,7 +6,13 @@ the model that learns from it, and there is something left to learn.
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from functools import partial
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
+
+import torch
 
 from selfjudge import Chat, SafeTokenizer
 from training.data.checkable.responses import Responder, Response
@@ -24,11 +30,15 @@ TRAIN, DEMONSTRATIONS, TEST = "train.jsonl", "demonstrations.jsonl", "test.jsonl
 """What the stage leaves in its folder: rows to train on, the same with demonstrators' responses only, test rows."""
 
 
-def make_data(recipe: PaperRecipe, base: Path, folder: Path) -> None:
-    """Write training rows, and test rows about held-out instructions."""
-    responder = _responder([checkpoint(base, step) for step in recipe.data.responders])
+def make_data(recipe: PaperRecipe, workers: int, base: Path, folder: Path) -> None:
+    """Write training rows, and test rows about held-out instructions; so many processes sample."""
+    responders = [checkpoint(base, step) for step in recipe.data.responders]
     demonstrators = {checkpoint(base, step).name for step in recipe.data.demonstrators}
+    with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as executor:
+        _write(recipe, partial(_responses, executor, responders), demonstrators, folder)
 
+
+def _write(recipe: PaperRecipe, responder: Responder, demonstrators: Collection[str], folder: Path) -> None:
     def rows(name: str, split: Split, count: int) -> Iterator[Row]:
         return checkable_rows(
             "ultrafeedback",
@@ -55,23 +65,17 @@ def _responses_of(models: Collection[str], row: Row) -> Row:
     return {**row, "models": [completion["model"] for completion in kept], "completions": kept}
 
 
-def _responder(checkpoints: Sequence[Path]) -> Responder:
-    loaded = [load_model(path) for path in checkpoints]
+def _responses(
+    executor: Executor, checkpoints: Sequence[Path], problems: Sequence[Problem], seed: int
+) -> list[list[Response]]:
+    """One of each checkpoint to each problem; checkpoints are sampled at the same time."""
+    prompts = [problem.prompt for problem in problems]
+    seeds = [derived_seed(seed, path.name) for path in checkpoints]
+    drawn = executor.map(_sampled, checkpoints, repeat(prompts), seeds)
+    return [list(responses) for responses in zip(*drawn, strict=True)]
 
-    def respond(problems: Sequence[Problem], seed: int) -> list[list[Response]]:
-        prompts = [problem.prompt for problem in problems]
-        made: list[list[Response]] = [[] for _ in problems]
-        for path, (model, tokenizer) in zip(checkpoints, loaded, strict=True):
-            drawn = sample_answers(
-                model,
-                Chat(SafeTokenizer(tokenizer)),
-                prompts,
-                samples=1,
-                temperature=1.0,
-                seed=derived_seed(seed, path.name),
-            )
-            for responses, [text] in zip(made, drawn, strict=True):
-                responses.append(Response(text, path.name))
-        return made
 
-    return respond
+def _sampled(model: Path, prompts: Sequence[str], seed: int) -> list[Response]:
+    loaded, tokenizer = load_model(model)
+    drawn = sample_answers(loaded, Chat(SafeTokenizer(tokenizer)), prompts, samples=1, temperature=1.0, seed=seed)
+    return [Response(text, model.name) for [text] in drawn]

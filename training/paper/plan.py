@@ -35,7 +35,7 @@ def plan_stages(recipe: PaperRecipe, root: Path, workers: int) -> list[Stage]:
     first, plan = recipe.jsft.seeds[0], recipe.self_training
     training = [
         Stage("base", (), partial(make_base, recipe, workers), alone=True),
-        Stage("data", ("base",), partial(make_data, recipe, root / "base")),
+        Stage("data", ("base",), partial(make_data, recipe, workers, root / "base"), alone=True),
     ]
     for seed in recipe.jsft.seeds:
         for name in VARIANTS:

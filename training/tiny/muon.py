@@ -25,7 +25,8 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     x = x / (x.norm() + 1e-7)
     for _ in range(ITERATIONS):
         gram = x @ x.T
-        x = A * x + (B * gram + C * gram @ gram) @ x
+        # One call per product: at these sizes, sums of their own cost a seventh of the time.
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=B, alpha=C), x, beta=A)
     return x if wide else x.T
 
 
