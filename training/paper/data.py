@@ -6,15 +6,9 @@ the model that learns from it, and there is something left to learn.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
 from functools import partial
-from itertools import repeat
-from multiprocessing import get_context
 from pathlib import Path
 
-import torch
-
-from selfjudge import Chat, SafeTokenizer
 from training.data.checkable.responses import Responder, Response
 from training.data.checkable.rows import Row, checkable_rows, write_rows
 from training.data.source import Source
@@ -23,8 +17,7 @@ from training.paper.recipe import PaperRecipe
 from training.self_training.seeds import derived_seed
 from training.tasks import Problem
 from training.tasks.split import Split
-from training.tiny.model import load_model
-from training.tiny.sample import sample_answers
+from training.tiny.pool import ModelPool, Sampling
 
 TRAIN, DEMONSTRATIONS, TEST = "train.jsonl", "demonstrations.jsonl", "test.jsonl"
 """What the stage leaves in its folder: rows to train on, the same with demonstrators' responses only, test rows."""
@@ -34,8 +27,8 @@ def make_data(recipe: PaperRecipe, workers: int, base: Path, folder: Path) -> No
     """Write training rows, and test rows about held-out instructions; so many processes sample."""
     responders = [checkpoint(base, step) for step in recipe.data.responders]
     demonstrators = {checkpoint(base, step).name for step in recipe.data.demonstrators}
-    with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as executor:
-        _write(recipe, partial(_responses, executor, responders), demonstrators, folder)
+    with ModelPool(workers) as pool:
+        _write(recipe, partial(_responses, pool, responders), demonstrators, folder)
 
 
 def _write(recipe: PaperRecipe, responder: Responder, demonstrators: Collection[str], folder: Path) -> None:
@@ -66,16 +59,10 @@ def _responses_of(models: Collection[str], row: Row) -> Row:
 
 
 def _responses(
-    executor: Executor, checkpoints: Sequence[Path], problems: Sequence[Problem], seed: int
+    pool: ModelPool, checkpoints: Sequence[Path], problems: Sequence[Problem], seed: int
 ) -> list[list[Response]]:
-    """One of each checkpoint to each problem; checkpoints are sampled at the same time."""
-    prompts = [problem.prompt for problem in problems]
-    seeds = [derived_seed(seed, path.name) for path in checkpoints]
-    drawn = executor.map(_sampled, checkpoints, repeat(prompts), seeds)
-    return [list(responses) for responses in zip(*drawn, strict=True)]
-
-
-def _sampled(model: Path, prompts: Sequence[str], seed: int) -> list[Response]:
-    loaded, tokenizer = load_model(model)
-    drawn = sample_answers(loaded, Chat(SafeTokenizer(tokenizer)), prompts, samples=1, temperature=1.0, seed=seed)
-    return [Response(text, model.name) for [text] in drawn]
+    """One of each checkpoint to each problem."""
+    models = [(path, Sampling(1, 1.0, derived_seed(seed, path.name))) for path in checkpoints]
+    drawn = pool.sample_each(models, [problem.prompt for problem in problems], "responses")
+    by_model = ([Response(text, path.name) for [text] in texts] for path, texts in zip(checkpoints, drawn, strict=True))
+    return [list(responses) for responses in zip(*by_model, strict=True)]

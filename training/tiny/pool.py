@@ -7,6 +7,7 @@ there are. Processes, not threads, for the reason given in ``workers``.
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
@@ -46,12 +47,16 @@ class ModelPool:
 
     def sample(self, model: Path, prompts: Sequence[str], how: Sampling, progress: str) -> list[list[str]]:
         """Answers to each prompt, ``how.samples`` of them, from the model saved in a directory."""
-        size = max(1, CHUNK // how.samples)
-        chunks = [list(prompts[start : start + size]) for start in range(0, len(prompts), size)]
-        hows = [how._replace(seed=how.seed + number) for number in range(len(chunks))]
-        return list(
-            self._map(_sample, [(model, chunk, way) for chunk, way in zip(chunks, hows, strict=True)], progress)
-        )
+        [answers] = self.sample_each([(model, how)], prompts, progress)
+        return answers
+
+    def sample_each(
+        self, models: Sequence[tuple[Path, Sampling]], prompts: Sequence[str], progress: str
+    ) -> list[list[list[str]]]:
+        """What each of several models answers to the same prompts; they are sampled at the same time."""
+        calls = [call for model, how in models for call in _chunks(model, prompts, how)]
+        answers = self._map(_sample, calls, progress)
+        return [list(islice(answers, len(prompts))) for _ in models]
 
     def read(self, model: Path, prompts: Sequence[list[int]], progress: str) -> list[Reading]:
         """What the model saved in a directory says to each judgment prompt."""
@@ -72,6 +77,12 @@ class ModelPool:
 
     def __exit__(self, *_: object) -> None:
         self._executor.shutdown(cancel_futures=True)
+
+
+def _chunks(model: Path, prompts: Sequence[str], how: Sampling) -> Iterator[tuple[Path, list[str], Sampling]]:
+    size = max(1, CHUNK // how.samples)
+    for number, start in enumerate(range(0, len(prompts), size)):
+        yield model, list(prompts[start : start + size]), how._replace(seed=how.seed + number)
 
 
 class _Loaded(NamedTuple):
