@@ -1,25 +1,22 @@
 """Any OpenAI-compatible chat endpoint as the judge: asked in words in both orders, and judging by what it answers.
 
-The words are those of a judgment template, and a last line asks for one letter. An answer that names neither letter, or
-both, counts half for each response, and lowers `label_mass`, here the share of the two answers that could be read. So
-does a pair that the endpoint finds too long for its context: only it can count its tokens, so that nothing is cut.
+The words are those of a judgment template, and a last line asks for one letter. An answer that does not begin with one
+counts half for each response, and lowers `label_mass`, here the share of the two answers that could be read. So does a
+pair that the endpoint finds too long for its context: only it can count its tokens, so that nothing is cut.
 Probabilities are therefore 0, 1/2 or 1: calibration says little about such a judge.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
 from selfjudge import Comparison, JudgmentTemplate, Orders, Winner
 from selfjudge.conversation import context_text
 from selfjudge.quoting import Quoter, delimiters
+from training.evaluation.choice import read_choice
 from training.evaluation.judges import Judgment
 from training.run.endpoint import Endpoint, EndpointError, TooLongError
 
 REQUEST = "Reply with the single letter A or B: the letter of the better response."
-
-_NAMED = re.compile(r"(?:\bResponse |\[\[|\*\*)([AB])\b")
-_BARE = re.compile(r"\W*([AB])\W*")
 
 
 class ChatPanel:
@@ -69,7 +66,7 @@ class ChatJudge:
 
     def _ask(self, body: dict[str, Any]) -> Literal["A", "B"] | None:
         try:
-            return read_choice(_content(self._endpoint.post("chat/completions", body)))
+            return read_choice(_content(self._endpoint.post("chat/completions", body)), self._wording.answer_prefix)
         except TooLongError:
             return None
 
@@ -81,18 +78,6 @@ class ChatJudge:
             {"role": "user", "content": f"{question.rstrip()}\n\n{REQUEST}"},
         ]
         return {**self._options, "messages": messages}
-
-
-def read_choice(answer: str) -> Literal["A", "B"] | None:
-    """The letter that an answer chooses: all of it, or the one that it names as `Response A`, `[[A]]` or `**A**`.
-
-    None where it names neither letter, or both.
-    """
-    bare = _BARE.fullmatch(answer)
-    named = {bare[1]} if bare else set(_NAMED.findall(answer))
-    if named == {"A"}:
-        return "A"
-    return "B" if named == {"B"} else None
 
 
 def _content(answer: dict[str, Any]) -> str:
@@ -108,4 +93,5 @@ def _judgment(at_a: str | None, at_b: str | None) -> Judgment:
     probability = (orders.first_at_a + orders.first_at_b) / 2
     winner: Winner = "A" if probability > 0.5 else "B" if probability < 0.5 else "tie"
     readable = (at_a is not None) + (at_b is not None)
-    return Judgment(winner, probability, orders, orders.first_at_a == orders.first_at_b, readable / 2)
+    consistent = readable == 2 and orders.first_at_a == orders.first_at_b
+    return Judgment(winner, probability, orders, consistent, readable / 2)

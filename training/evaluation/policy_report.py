@@ -15,7 +15,8 @@ ANSWERS_NOTE = (
 )
 WIN_RATE_NOTE = (
     "Share of questions whose answer beats the baseline's in the judge's eyes, both orders averaged, a tie counting "
-    "half. Judges tend to like longer answers: mind the lengths."
+    "half. Judges tend to like longer answers: mind the lengths. Label mass: how much of the judge's answers was a "
+    "choice; what can't be read counts as a tie."
 )
 SWEEP_NOTE = (
     "The winner of a tournament among N samples. Without a baseline of its own the win rate is against one more sample "
@@ -72,7 +73,10 @@ def _answers(generator: str, figures: AnswerFigures) -> tuple[list[Table], list[
 
 
 def _comparison(figures: WinRate) -> tuple[list[Table], list[Plot]]:
-    columns = ("baseline", "win rate", "wins", "ties", "losses", "judge's position consistency", "length", "its length")
+    columns = (
+        "baseline", "win rate", "wins", "ties", "losses", "judge's position consistency", "label mass", "length",
+        "its length",
+    )  # fmt: skip
     row = (
         figures.baseline,
         figures.win_rate,
@@ -80,6 +84,7 @@ def _comparison(figures: WinRate) -> tuple[list[Table], list[Plot]]:
         figures.ties,
         figures.losses,
         figures.position_consistency,
+        figures.label_mass,
         figures.length,
         figures.baseline_length,
     )
@@ -93,8 +98,10 @@ def _comparison(figures: WinRate) -> tuple[list[Table], list[Plot]]:
 
 
 def _sweep_table(points: Sequence[Point]) -> Table:
-    columns = ["N", "win rate", "length", "4-gram repetition", "unfinished"]
-    rows: list[list[object]] = [[one.n, one.win_rate, one.length, one.repetition, one.unfinished] for one in points]
+    columns = ["N", "win rate", "label mass", "length", "4-gram repetition", "unfinished"]
+    rows: list[list[object]] = [
+        [one.n, one.win_rate, one.label_mass, one.length, one.repetition, one.unfinished] for one in points
+    ]
     if points[0].exact_match:
         columns.append("exact match")
         rows = [[*row, one.exact_match] for row, one in zip(rows, points, strict=True)]

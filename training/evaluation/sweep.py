@@ -26,6 +26,8 @@ class Point(NamedTuple):
     n: int
     win_rate: Estimate
     """Against the baseline, a tie counting half."""
+    label_mass: Estimate
+    """How much of what the judge of that said was an answer to the question."""
     length: Estimate
     """Mean length in characters."""
     repetition: Estimate
@@ -111,6 +113,7 @@ class Sweeper:
         return Point(
             n=size,
             win_rate=rate([judgment.points for judgment in judgments], numbers),
+            label_mass=rate([judgment.label_mass for judgment in judgments], numbers),
             length=_mean([float(len(answer.text)) for answer in answers], len(questions)),
             repetition=_mean([repetition(answer.text) for answer in answers], len(questions)),
             exact_match=rate(right, numbers) if len(right) == len(answers) else None,

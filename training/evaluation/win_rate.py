@@ -29,6 +29,8 @@ class WinRate(NamedTuple):
     losses: int
     position_consistency: Estimate
     """Of the judge."""
+    label_mass: Estimate
+    """How much of the judge's answers was an answer to the question."""
     length: Estimate
     """Mean length of outputs in characters, as AlpacaEval counts it."""
     baseline_length: Estimate
@@ -48,6 +50,7 @@ def compare_outputs(judge: Judge, questions: Sequence[Question], outputs: Output
         ties=points.count(0.5),
         losses=points.count(0.0),
         position_consistency=over_questions([float(judgment.consistent) for judgment in judgments]),
+        label_mass=over_questions([judgment.label_mass for judgment in judgments]),
         length=bootstrap([float(len(text)) for text in outputs.texts]),
         baseline_length=bootstrap([float(len(text)) for text in baseline.texts]),
         by_category=by_category(questions, points),

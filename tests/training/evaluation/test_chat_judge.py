@@ -8,27 +8,8 @@ import pytest
 
 from selfjudge import Comparison, load_templates
 from tests.training.evaluation.fakes import endpoint
-from training.evaluation.chat_judge import REQUEST, ChatPanel, read_choice
+from training.evaluation.chat_judge import REQUEST, ChatPanel
 from training.run.endpoint import EndpointError
-
-
-@pytest.mark.parametrize(
-    ("answer", "choice"),
-    [
-        ("A", "A"),
-        (" B.\n", "B"),
-        ("**B**", "B"),
-        ("[[A]]", "A"),
-        ("Sure! The option would be Response B", "B"),
-        ("Response A is better, since Response A answers.", "A"),
-        ("Response A is worse than Response B.", None),
-        ("A good question.", None),
-        ("", None),
-        ("C", None),
-    ],
-)
-def test_reading_a_choice(answer: str, choice: str | None) -> None:
-    assert read_choice(answer) == choice
 
 
 class ChatServer:
@@ -69,6 +50,17 @@ def test_a_judge_that_always_says_a_decides_nothing() -> None:
 def test_an_answer_that_cannot_be_read_counts_half() -> None:
     judgment, _ = judged({"Red": "Response A", "Seven": "Both are fine."})
     assert judgment == ("A", 0.75, (1.0, 0.5), False, 0.5, False)
+
+
+def test_two_answers_that_cannot_be_read_are_not_consistent() -> None:
+    judgment, _ = judged({"Red": "Both are fine.", "Seven": "<think>A?"})
+    assert judgment == ("tie", 0.5, (0.5, 0.5), False, 0.0, False)
+
+
+def test_an_answer_may_begin_as_the_templates_own_judgments_do() -> None:
+    prefix = load_templates()["ultrafeedback"].answer_prefix
+    judgment, _ = judged({"Red": f"{prefix}A", "Seven": f"{prefix}B."})
+    assert judgment == ("A", 1.0, (1.0, 1.0), True, 1.0, False)
 
 
 def test_what_is_asked() -> None:

@@ -114,7 +114,7 @@ def test_chance_is_called_chance(tmp_path: Path) -> None:
 
 def test_a_sweep_is_drawn_with_and_without_exact_match(tmp_path: Path) -> None:
     estimate = Estimate(0.5, 0.4, 0.6, 10)
-    checked = [Point(n, estimate, estimate, estimate, estimate, estimate) for n in (1, 2)]
+    checked = [Point(n, *[estimate] * 6) for n in (1, 2)]
     bare = [point._replace(exact_match=None) for point in checked]
     plots = [Plot(name, name, sweep_curves(points, name)) for name, points in (("four", checked), ("three", bare))]
     assert [len(plot.figure.axes) for plot in plots] == [4, 3]

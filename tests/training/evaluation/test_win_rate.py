@@ -31,6 +31,7 @@ def test_the_win_rate_counts_ties_half() -> None:
         "D": 0.5,
     }
     assert (result.length.mean, result.baseline_length.mean) == (2.5, 2.5)
+    assert result.label_mass.mean == pytest.approx((3 * 0.9 + 1) / 4)
     assert len(judge.asked) == 3  # equal outputs need no judge
 
 
