@@ -18,9 +18,9 @@ from vllm.entrypoints.serve import create_error_response
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.exceptions import GenerationError, VLLMClientError, VLLMError
 
-from selfjudge import message_text
 from service.constraint import unmet
 from service.errors import ApiError
+from service.prefill import judged_text
 from service.protocol import ChatRequest
 
 _SEED_SPACE = 2**63
@@ -108,7 +108,7 @@ class ChatSampler:
             raise SampleError(answer)
         if not isinstance(answer, ChatCompletionResponse):
             raise TypeError(f"vLLM's chat handler streamed an answer that was not to be streamed: {type(answer)}")
-        return Sampled(answer, message_text(answer.choices[0].message.model_dump()))
+        return Sampled(answer, judged_text(request, answer.choices[0].message.model_dump()))
 
     async def check(self, request: ChatRequest) -> None:
         """Finds what is wrong before anything is sampled, and keeps the rendered prompt; see `Sampler`."""

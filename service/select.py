@@ -13,6 +13,7 @@ from service.completion import Selection
 from service.errors import ApiError, DeadlineError, InvalidFieldError
 from service.hold import Held, Progress, hold
 from service.judge import Judged, Panel
+from service.prefill import judged_conversation
 from service.protocol import ChatRequest, SelfRejection
 from service.sampling import Sampled, SampleError
 from service.state import SelfJudgeState
@@ -79,8 +80,8 @@ def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: 
         panel = state.judge.panel(options, lora)._replace(cache_salt=request.cache_salt)
     except ApiError as error:
         raise error.inside("self_rejection") from error
-    conversation: list[Message] = [dict(message) for message in request.messages]
     try:
+        conversation = judged_conversation(request)
         panel.encoders[0].encode(conversation, "", "")
     except ConversationError as error:
         raise ApiError(f"messages can't be judged: {error}", "messages") from error

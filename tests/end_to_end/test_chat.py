@@ -169,6 +169,31 @@ def test_a_named_tool_is_called_by_every_candidate(server: Server) -> None:
     assert json.loads(call.function.arguments)["x"] in ("A", "B")
 
 
+def test_a_continued_message_is_judged_whole_echoed_or_not(server: Server) -> None:
+    prefill = {
+        "messages": [*QUESTION, {"role": "assistant", "content": "AB"}],
+        "add_generation_prompt": False,
+        "continue_final_message": True,
+        "best_of_n": 8,
+        "seed": 5,
+        "self_rejection": {"seed": 5, "include": ["bracket", "candidates"]},
+    }
+    with server.http() as client:
+        bare, echoed = (
+            client.post("/v1/chat/completions", json=prefill | {"echo": echo}).raise_for_status().json()
+            for echo in (False, True)
+        )
+    texts = [
+        [candidate["message"]["content"] for candidate in one["self_rejection"]["candidates"]] for one in (bare, echoed)
+    ]
+    assert texts[1] == [f"AB{continuation}" for continuation in texts[0]]
+    winners = [
+        [(match["first"], match["second"], match["winner"]) for match in one["self_rejection"]["bracket"]]
+        for one in (bare, echoed)
+    ]
+    assert winners[0] == winners[1]
+
+
 def test_log_probabilities_keep_their_length_beside_judge_reads(server: Server) -> None:
     body = {"messages": QUESTION, "best_of_n": 16, "logprobs": True, "top_logprobs": 5, "max_tokens": 12}
     with server.http() as client:

@@ -173,6 +173,9 @@ class ScriptedChat:
         if isinstance(outcome, Exception):
             raise outcome
         answer = completion(outcome) if isinstance(outcome, str) else outcome
+        if request.echo and isinstance(answer, ChatCompletionResponse):
+            message = answer.choices[0].message
+            message.content = _echoed(request) + (message.content or "")
         return _stream(answer) if request.stream else answer
 
     async def render_chat_request(self, request: ChatCompletionRequest) -> tuple[list[Any], list[Any]] | ErrorResponse:
@@ -182,6 +185,12 @@ class ScriptedChat:
             message = f"The model `{request.model}` does not exist."
             return create_error_response(message, "NotFoundError", HTTPStatus.NOT_FOUND, "model")
         return self.refusal or ([], [])
+
+
+def _echoed(request: ChatCompletionRequest) -> str:
+    """What vLLM's handler puts before an answer with `echo`: the last message, where it is of the answer's role."""
+    last = dict(request.messages[-1])
+    return str(last.get("content") or "") if last["role"] == "assistant" else ""
 
 
 async def _stream(answer: ChatCompletionResponse | ErrorResponse) -> AsyncGenerator[str, None]:

@@ -13,7 +13,10 @@ from service.protocol import ChatRequest
 from service.sampling import SampleError
 from service.select import Plan, plan, select, wanted_best_of_n
 from tests.service.conftest import Counter
-from tests.service.fakes import ADAPTER, QUESTION, ScriptedChat, World, make_world
+from tests.service.fakes import ADAPTER, QUESTION, ScriptedChat, World, decode, make_world
+
+CONTINUED = {"add_generation_prompt": False, "continue_final_message": True}
+IMAGE = [{"type": "image_url", "image_url": {"url": "x"}}]
 
 
 def request(**fields: object) -> ChatRequest:
@@ -85,7 +88,9 @@ def test_a_plan_has_defaults_and_a_seed_to_repeat_it_by() -> None:
         ({"self_rejection": {"template": "nope"}}, "self_rejection.template"),
         ({"self_rejection": {"principles": ["nope"]}}, "self_rejection.principles"),
         ({"use_beam_search": True}, "use_beam_search"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}, "messages"),
+        ({"messages": [{"role": "user", "content": IMAGE}]}, "messages"),
+        ({"messages": [*QUESTION, {"role": "assistant", "content": IMAGE}], **CONTINUED}, "messages"),
+        ({"messages": [{"role": "assistant", "content": "Hm"}], **CONTINUED}, "messages"),
     ],
 )
 def test_what_can_be_checked_is_checked_before_tokens_are_spent(fields: dict[str, Any], param: str) -> None:
@@ -112,6 +117,23 @@ async def test_the_best_sample_is_selected() -> None:
     assert [selection.sampled[index].text for index in selection.held.ranking] == ["answer 9", "answer 7"]
     assert len(world.chat.requests) == 5
     assert len({one.request_id for one in world.chat.requests}) == 5
+
+
+@pytest.mark.parametrize("echo", [False, True])
+async def test_a_continued_message_is_judged_whole_and_is_no_turn_of_the_conversation(echo: bool) -> None:
+    world = make_world(ScriptedChat([" 2", " 1"]))
+    messages = [*QUESTION, {"role": "assistant", "content": "The number is"}]
+    selection = await select(planned(world, 2, messages=messages, echo=echo, **CONTINUED), world.state)
+    answer = selection.sampled[0].response.choices[0].message.content
+    assert (selection.sampled[0].text, answer) == ("The number is 2", "The number is 2" if echo else " 2")
+    prompt = decode(world.reader.prompts[0].token_ids)
+    assert "-----\nSay a number.\n-----" in prompt
+    assert prompt.count("The number is") == 2
+
+
+async def test_a_turn_of_the_user_that_is_continued_stays_in_the_conversation() -> None:
+    world = make_world()
+    assert planned(world, **CONTINUED).conversation == QUESTION
 
 
 async def test_the_seed_fixes_the_bracket() -> None:
