@@ -3,6 +3,7 @@
     engine.py      vLLM's engine client, whose engine can be rebuilt under all who hold it
     standby.py     a process that has imported everything already and forks engines, so that a rebuild takes seconds
     preload.py     what that process imports
+    deafness.py    keeps signals to the whole group from ending the engine under requests that are being finished
     orphans.py     ends an engine whose server is gone
     status.py      whether requests can be answered at present
     watch.py       finds out that the engine has died or hangs

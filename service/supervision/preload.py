@@ -12,6 +12,10 @@ import vllm.v1.engine.async_llm
 import service.early
 import service.engine_plugin
 import service.launcher
+from service.supervision.deafness import ignore
+
+# Engines are taken to have ended when the standby does; it ends by itself when the server and all engines are gone.
+ignore()
 
 # Engines share the memory of what is here as long as nobody writes to it, and a collection would.
 gc.freeze()

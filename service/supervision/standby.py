@@ -7,15 +7,33 @@ Processes that an engine starts itself, as tensor parallelism does, are started 
 """
 
 import multiprocessing
+import os
 from contextlib import suppress
 from multiprocessing import forkserver
-from multiprocessing.context import BaseContext
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Final
 
 import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
+from typing_extensions import override
 from vllm.v1.engine import utils as engine_processes
 
+from service.supervision.deafness import END, supervise_children
+
 _HELPERS: Final = ("multiprocessing.forkserver import", "multiprocessing.resource_tracker import")
+
+
+class EngineProcess(ForkServerProcess):
+    """An engine's process, which is deaf to SIGTERM."""
+
+    @override
+    def terminate(self) -> None:
+        """Asks it to end."""
+        if self.is_alive() and self.pid is not None:
+            os.kill(self.pid, END)
+
+
+class _Context(ForkServerContext):
+    Process = EngineProcess
 
 
 def start_standby() -> None:
@@ -23,6 +41,7 @@ def start_standby() -> None:
 
     Its environment, and so that of engines, is the one at this moment.
     """
+    supervise_children()
     # vLLM's own setting knows `fork` and `spawn` only.
     engine_processes.get_mp_context = _from_standby  # type: ignore[attr-defined]  # imported there
     multiprocessing.set_forkserver_preload(["service.early", "service.supervision.preload"])
@@ -47,5 +66,5 @@ def _is_helper(child: psutil.Process) -> bool:
         return False
 
 
-def _from_standby() -> BaseContext:
-    return multiprocessing.get_context("forkserver")
+def _from_standby() -> ForkServerContext:
+    return _Context()

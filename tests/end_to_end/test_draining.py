@@ -1,4 +1,7 @@
-"""SIGTERM under load: everything that was accepted is answered, what comes later is refused, and the exit is clean."""
+"""SIGTERM under load: everything that was accepted is answered, what comes later is refused, and the exit is clean.
+
+Every process of the server gets the signal, as systemd sends it.
+"""
 
 import signal
 import time
@@ -26,6 +29,12 @@ def under_way(url: str) -> int:
     return int(sum(float(line.split()[1]) for line in lines if line.startswith(names)))
 
 
+def stop_all(pid: int) -> None:
+    server = psutil.Process(pid)
+    for process in (*server.children(recursive=True), server):
+        process.send_signal(signal.SIGTERM)
+
+
 def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 120
     while not condition():
@@ -41,7 +50,7 @@ def test_what_was_accepted_is_finished_and_a_second_signal_ends_the_rest_with_an
         accepted = [pool.submit(ask, url, best_of_n=16, stream=stream) for stream in streams]
         long = pool.submit(ask, url, **LONG)
         until(lambda: under_way(url) == TOURNAMENTS + 1)
-        server.process.send_signal(signal.SIGTERM)
+        stop_all(server.process.pid)
 
         until(lambda: httpx.get(f"{url}/ready").status_code == httpx.codes.SERVICE_UNAVAILABLE)
         assert httpx.get(f"{url}/live").is_success
@@ -54,7 +63,7 @@ def test_what_was_accepted_is_finished_and_a_second_signal_ends_the_rest_with_an
         assert not any('"error"' in outcome.text for outcome in outcomes)
 
         assert not long.done(), long.result()
-        server.process.send_signal(signal.SIGTERM)
+        stop_all(server.process.pid)
         assert long.result().answered
         assert '"code": 503' in long.result().text
         assert server.process.wait(timeout=60) == 0

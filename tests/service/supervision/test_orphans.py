@@ -1,4 +1,4 @@
-"""A process that multiprocessing has started ends when its parent is killed, and never before."""
+"""A process of an engine ends when its parent is killed, and never before, whatever its whole group is sent."""
 
 import os
 import signal
@@ -12,14 +12,17 @@ import pytest
 
 PARENT = """
 import multiprocessing, sys, time
+from service.supervision.deafness import be_deaf, supervise_children
 from service.supervision.orphans import end_with_parent
 
 def child():
+    be_deaf()
     end_with_parent()
     print("child", multiprocessing.current_process().pid, flush=True)
     time.sleep(60)
 
 if __name__ == "__main__":
+    supervise_children()
     end_with_parent()
     multiprocessing.get_context(sys.argv[1]).Process(target=child).start()
     time.sleep(60)
@@ -35,8 +38,10 @@ def test_no_process_stays_behind_when_its_parent_is_killed(tmp_path: Path, metho
         assert parent.stdout is not None
         pid = int(parent.stdout.readline().split()[1])
         family = psutil.Process(parent.pid).children(recursive=True)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            os.kill(pid, number)
         time.sleep(0.5)
-        assert psutil.pid_exists(pid)
+        assert psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
         parent.send_signal(signal.SIGKILL)
         _, alive = psutil.wait_procs(family, timeout=20)
         assert alive == []
