@@ -9,7 +9,7 @@ MODEL ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check model bench evaluate paper tools chart image aiperf load scale set-up set-up-train set-up-dev
+.PHONY: help serve test check model bench evaluate paper tools chart image aiperf load set-up set-up-train set-up-dev
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,9 +31,6 @@ model: set-up-train ## Retrain the model that ships from nothing.
 
 bench: set-up-train ## Measure the server against the bare engine and against a client that runs the tournament itself.
 	@$(BIN)/python -m loadtests
-
-scale: set-up-train ## Measure costs, check the scale model, and say what a large load would take: 25 minutes.
-	@$(BIN)/python -m loadtests.scale
 
 aiperf: ## Put the load generator aiperf into build/aiperf, an environment of its own.
 	@PYTHON=$(PYTHON) scripts/aiperf.sh

@@ -11,7 +11,7 @@ import pytest
 from tests.packaging.project import ROOT
 
 TARGETS = {
-    *("help", "serve", "test", "check", "model", "bench", "scale", "aiperf", "load"),
+    *("help", "serve", "test", "check", "model", "bench", "aiperf", "load"),
     *("evaluate", "paper", "tools", "chart", "image"),
 }
 
