@@ -1,7 +1,7 @@
 """Conversations in OpenAI's message form, and their rendering as the context of a judgment.
 
 Only text can be judged: a part of another kind is an error, not a hole. What the judge sees of a turn is what a
-caller would see of it, tool calls included; reasoning that is kept apart from the content is left out.
+caller would see of it, refusals and tool calls included; reasoning that is kept apart from the text is left out.
 """
 
 import json
@@ -12,7 +12,10 @@ from selfjudge.errors import ConversationError
 from selfjudge.template import JudgmentTemplate
 
 Message = Mapping[str, Any]
-"""One message as in OpenAI's chat API: `role`, `content` (a string, text parts, or none), perhaps `tool_calls`."""
+"""One message as in OpenAI's chat API: `role`, `content` (a string, text parts, or none), perhaps `tool_calls`.
+
+Further fields are not read.
+"""
 
 Conversation = str | Sequence[Message]
 """Messages, or a string for a single user turn."""
@@ -26,32 +29,61 @@ _ROLES: Final = {
     "function": "tool",
 }
 
+_TEXT_OF: Final = {
+    "text": "text",
+    "input_text": "text",
+    "output_text": "text",
+    "refusal": "refusal",
+    "tool_reference": "name",
+}
+"""Which field of a content part is its text, by the part's type."""
+
 
 def message_text(message: Message) -> str:
-    """What a caller sees of one message: its text, then one line for each tool call.
+    """What a caller sees of one message: its text or refusal, then one line for each tool call.
 
-    Raises ConversationError for content that is neither a string, nor text parts, nor absent.
+    Raises ConversationError for content that is neither a string, nor text parts, nor absent, and for tool calls
+    without name or arguments.
     """
     content = message.get("content")
     if content is None:
-        texts = []
+        refusal = message.get("refusal")
+        texts = [refusal] if isinstance(refusal, str) else []
     elif isinstance(content, str):
         texts = [content]
     elif isinstance(content, Sequence):
         texts = ["".join(map(_part_text, content))]
     else:
         raise ConversationError(f"content must be a string or a list of text parts, not {type(content).__name__}")
-    for call in message.get("tool_calls") or ():
-        function = call["function"]
-        texts.append(f"Tool call: {function['name']} {_arguments(function['arguments'])}")
-    return "\n".join(texts)
+    return "\n".join([*texts, *map(_call_text, _calls(message))])
 
 
 def _part_text(part: object) -> str:
-    if isinstance(part, Mapping) and isinstance(part.get("text"), str):
-        return str(part["text"])
-    kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
+    if isinstance(part, str):
+        return part
+    kind = part.get("type", "text") if isinstance(part, Mapping) else type(part).__name__
+    if isinstance(part, Mapping) and isinstance(kind, str):
+        if kind == "thinking":
+            return ""
+        if isinstance(text := part.get(_TEXT_OF.get(kind, "")), str):
+            return text
     raise ConversationError(f"a content part of type {kind!r} cannot be judged; only text parts can")
+
+
+def _calls(message: Message) -> list[object]:
+    """What a message calls: `tool_calls`, or `function_call`, as they were named before."""
+    calls = list(message.get("tool_calls") or ())
+    former = message.get("function_call")
+    return [*calls, {"function": former}] if former else calls
+
+
+def _call_text(call: object) -> str:
+    if isinstance(call, Mapping):
+        for kind, argument in (("function", "arguments"), ("custom", "input")):
+            called = call.get(kind)
+            if isinstance(called, Mapping) and isinstance(called.get("name"), str) and argument in called:
+                return f"Tool call: {called['name']} {_arguments(called[argument])}"
+    raise ConversationError("each of tool_calls must have a 'function' with 'name' and 'arguments'")
 
 
 def _arguments(arguments: object) -> str:

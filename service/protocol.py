@@ -3,7 +3,7 @@
 `ChatRequest` is vLLM's own chat request plus two fields, so everything vLLM's server accepts is accepted here.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -14,6 +14,7 @@ from pydantic import (
     StrictBool,
     StrictInt,
     StrictStr,
+    ValidationError,
     model_validator,
 )
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
@@ -63,6 +64,8 @@ _STORE = "False keeps the tournament out of the server's bracket log, if it has 
 # Read by the server alone, or made into the prompt, of which the engine is sent token ids.
 _NOT_SENT = frozenset({"messages", "documents", "tools", "model", "self_rejection"})
 
+_PART = "must be a content part that vLLM knows, with its fields, such as {'type': 'text', 'text': '...'}"
+
 _OBJECTS = ("chat_template_kwargs", "kv_transfer_params", "response_format", "stream_options", "structured_outputs")
 
 
@@ -91,6 +94,22 @@ class ChatRequest(ChatCompletionRequest):
                     raise InvalidFieldError(field, accepted, data[field])
         return data
 
+    @model_validator(mode="after")
+    def _contents_can_be_read_twice(self) -> Self:
+        # Pydantic makes of some lists of parts an iterator for one use, which finds what is wrong while it is read.
+        messages: list[Any] = self.messages  # pydantic gives other types than those that vLLM declares
+        for index, message in enumerate(messages):
+            if not isinstance(message, dict) or isinstance(content := message.get("content"), str | list | None):
+                continue
+            try:
+                message["content"] = list(content)
+            except ValidationError as error:
+                part = error.errors()[0]["loc"][0]
+                raise InvalidFieldError(
+                    f"messages.{index}.content.{part}", _PART, error.errors()[0]["input"]
+                ) from error
+        return self
+
     @model_validator(mode="wrap")
     @classmethod
     def _validators_refuse_and_never_fail(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
@@ -100,11 +119,24 @@ class ChatRequest(ChatCompletionRequest):
             raise ApiError(f"body: a field holds a value of a type that can't be read ({error})", "body") from error
 
 
-class ChatTurn(_Body):
-    """One turn of the conversation that is judged."""
+class ChatTurn(BaseModel):
+    """One turn of the conversation that is judged: an OpenAI message as it is, of which judges see these fields."""
 
-    role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: StrictStr
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: StrictStr | list[StrictStr | dict[str, Any]] | None = Field(
+        default=None, description="Text, or parts of it; null or absent where the assistant calls tools or refuses."
+    )
+    refusal: StrictStr | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    function_call: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.role != "assistant" and self.content is None:
+            raise ValueError(f"a message of role {self.role!r} must have 'content', text or a list of text parts")
+        if not self.model_fields_set & {"content", "refusal", "tool_calls", "function_call"}:
+            raise ValueError("must have 'content', 'tool_calls' or 'refusal'")
+        return self
 
 
 class _Context(_Body):

@@ -194,6 +194,19 @@ def test_a_continued_message_is_judged_whole_echoed_or_not(server: Server) -> No
     assert winners[0] == winners[1]
 
 
+def test_parts_that_plain_chat_takes_can_be_judged(server: Server) -> None:
+    parts: list[list[dict[str, str]]] = [
+        [],
+        [{"type": "refusal", "refusal": "No."}],
+        [{"type": "thinking", "thinking": "A"}],
+    ]
+    earlier = [{"role": "assistant", "content": content} for content in parts]
+    body = {"messages": [*QUESTION, *earlier, *QUESTION], "max_tokens": 8}
+    with server.http() as client:
+        for best_of_n in (1, 2):
+            client.post("/v1/chat/completions", json=body | {"best_of_n": best_of_n}).raise_for_status()
+
+
 def test_log_probabilities_keep_their_length_beside_judge_reads(server: Server) -> None:
     body = {"messages": QUESTION, "best_of_n": 16, "logprobs": True, "top_logprobs": 5, "max_tokens": 12}
     with server.http() as client:

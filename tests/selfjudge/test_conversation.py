@@ -51,6 +51,25 @@ def test_tool_calls_and_results_are_shown() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ({"content": []}, ""),
+        ({"content": ["a", {"text": "b"}, {"type": "output_text", "text": "c"}]}, "abc"),
+        ({"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Yes."}]}, "Yes."),
+        ({"content": [{"type": "refusal", "refusal": "No."}]}, "No."),
+        ({"content": [{"type": "tool_reference", "name": "add"}]}, "add"),
+        ({"content": None, "refusal": "No.", "audio": None, "annotations": []}, "No."),
+        ({"content": "Yes.", "refusal": None, "name": "ada", "tool_calls": None}, "Yes."),
+        ({"content": None, "function_call": {"name": "add", "arguments": "{}"}}, "Tool call: add {}"),
+        ({"tool_calls": [{"type": "custom", "custom": {"name": "run", "input": "ls"}}]}, "Tool call: run ls"),
+    ],
+)
+def test_messages_are_taken_as_openai_has_them(message: Message, expected: str) -> None:
+    conversation = [{"role": "user", "content": "x"}, {"role": "assistant", **message}]
+    assert shown(INSTRUCTION, conversation) == f"User: x\n\nAssistant: {expected}"
+
+
 def test_every_text_is_quoted() -> None:
     conversation = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
     assert context_text(INSTRUCTION, conversation, str.upper) == "System: A\n\nUser: B"
@@ -68,7 +87,12 @@ def test_every_text_is_quoted() -> None:
         ([{"content": "x"}], r"messages\[0\].role is None; known are system, developer, user,"),
         ([{"role": "user", "content": 5}], r"messages\[0\]: content must be a string or a list of text parts, not int"),
         ([{"role": "user", "content": [{"type": "image_url"}]}], "content part of type 'image_url' cannot be judged"),
+        ([{"role": "user", "content": [{"type": "image_url", "text": "x"}]}], "of type 'image_url' cannot be judged"),
+        ([{"role": "user", "content": [{"type": "text"}]}], "content part of type 'text' cannot be judged"),
+        ([{"role": "user", "content": [{"type": ["text"]}]}], r"content part of type \['text'\] cannot be judged"),
         ([{"role": "user", "content": [7]}], "content part of type 'int' cannot be judged"),
+        ([{"role": "assistant", "tool_calls": [7]}], r"messages\[0\]: each of tool_calls must have a 'function'"),
+        ([{"role": "assistant", "tool_calls": [{"function": {"name": 7}}]}], "each of tool_calls must have"),
     ],
 )
 def test_what_cannot_be_judged_is_an_error(conversation: Conversation, complaint: str) -> None:

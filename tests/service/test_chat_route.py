@@ -49,6 +49,14 @@ async def test_the_winner_is_answered() -> None:
     assert len(world.chat.requests) == 4
 
 
+@pytest.mark.parametrize(
+    "content", [[], [{"type": "refusal", "refusal": "no"}], [{"type": "thinking", "thinking": "hm"}], None]
+)
+async def test_what_an_assistant_said_before_may_have_any_form_that_vllm_takes(content: object) -> None:
+    messages = [*QUESTION, {"role": "assistant", "content": content}, *QUESTION]
+    assert (await post(make_world(), BODY | {"messages": messages})).status_code == 200
+
+
 async def test_n_of_best_of_n_are_answered_in_order() -> None:
     answer = await post(make_world(), BODY | {"n": 3})
     contents = [choice["message"]["content"] for choice in answer.json()["choices"]]

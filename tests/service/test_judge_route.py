@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.service.conftest import Counter
-from tests.service.fakes import ADAPTER, QualityReader, World, hang_up, make_world, settle
+from tests.service.fakes import ADAPTER, QualityReader, World, decode, hang_up, make_world, settle
 
 PAIR = {"prompt": "Say a number.", "response_a": "answer 3", "response_b": "answer 7"}
 
@@ -44,6 +44,21 @@ async def test_a_conversation_instead_of_a_prompt() -> None:
     messages = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
     body = {"messages": [*messages, {"role": "user", "content": "A number?"}], "response_a": "1", "response_b": "2"}
     assert (await post(make_world(), body)).json()["winner"] == "B"
+
+
+async def test_messages_are_taken_as_openai_has_them() -> None:
+    call = {"id": "call-1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    messages = [
+        {"role": "user", "name": "ada", "content": [{"type": "text", "text": "Add."}]},
+        {"role": "assistant", "content": None, "refusal": None, "annotations": [], "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call-1", "content": [{"type": "text", "text": "3"}]},
+        {"role": "assistant", "content": None, "refusal": "I'd rather not."},
+        {"role": "user", "content": []},
+    ]
+    world, body = make_world(), {"messages": messages, "response_a": "answer 3", "response_b": "answer 7"}
+    assert (await post(world, body)).json()["winner"] == "B"
+    shown = 'User: Add.\n\nAssistant: Tool call: add {"a": 1}\n\nTool: 3\n\nAssistant: I\'d rather not.\n\nUser: '
+    assert f"-----\n{shown}\n-----" in decode(world.reader.prompts[0].token_ids)
 
 
 async def test_each_principle_has_its_result() -> None:
@@ -93,6 +108,9 @@ async def test_the_weights_that_judge_can_be_chosen(judge: str, adapter: object)
         ({"model": "nope"}, 404, "model"),
         ({"model": "\ud800"}, 404, "model"),
         ({"prompt": None, "messages": [{"role": "system", "content": ""}]}, 400, "messages"),
+        ({"prompt": None, "messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, 400, "messages"),
+        ({"prompt": None, "messages": [{"role": "assistant", "tool_calls": [{"id": "1"}]}]}, 400, "messages"),
+        ({"prompt": None, "messages": [{"role": "assistant", "contnet": "x"}]}, 400, "messages.0"),
         ({"prompt": None, "messages": [{"role": "robot", "content": "x"}]}, 400, "messages.0.role"),
     ],
 )

@@ -33,6 +33,22 @@ def test_messages_that_are_no_list_are_named(messages: object) -> None:
 
 
 @pytest.mark.parametrize(
+    "content",
+    [[], [{"type": "refusal", "refusal": "no"}], [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]],
+)
+def test_the_parts_of_a_message_can_be_read_twice(content: list[Any]) -> None:
+    (message,) = ChatRequest.model_validate({"messages": [{"role": "user", "content": content}]}).messages
+    assert [list(dict(message)["content"]) for _ in "ab"] == [content, content]
+
+
+@pytest.mark.parametrize("part", [7, {"type": "text", "text": 7}, {"type": "output_text", "text": "a"}])
+def test_a_part_that_vllm_does_not_know_is_named(part: object) -> None:
+    with pytest.raises(InvalidFieldError, match=r"^messages\.1\.content\.0: must be a content part") as caught:
+        ChatRequest.model_validate({"messages": [*TURNS, {"role": "user", "content": [part]}]})
+    assert caught.value.param == "messages.1.content.0"
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         ("top_k", 2**64),
@@ -109,7 +125,16 @@ def test_one_comparison_or_a_batch() -> None:
         ({**PAIR, "response_a": 1}, "response_a"),
         ({**PAIR, "winner": "A"}, "winner"),
         ({"messages": [{"role": "robot", "content": "x"}], "response_a": "a", "response_b": "b"}, "role"),
-        ({"messages": [{"role": "user", "content": None}], "response_a": "a", "response_b": "b"}, "content"),
+        *(
+            ({"messages": [turn], "response_a": "a", "response_b": "b"}, said)
+            for turn, said in (
+                ({"role": "user", "content": None}, "content"),
+                ({"role": "tool", "tool_call_id": "1"}, "content"),
+                ({"role": "assistant", "contnet": "x"}, "content"),
+                ({"role": "assistant", "content": [7]}, "content"),
+                ({"role": "assistant", "tool_calls": [7]}, "tool_calls"),
+            )
+        ),
     ],
 )
 def test_what_is_wrong_with_a_judgment_is_said(body: dict[str, Any], said: str) -> None:

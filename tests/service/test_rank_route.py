@@ -59,6 +59,7 @@ async def test_identical_candidates_are_not_judged() -> None:
         ({"prompt": None}, 400, "body"),
         ({"messages": [{"role": "user", "content": "x"}]}, 400, "body"),
         ({"prompt": None, "messages": [{"role": "system", "content": ""}]}, 400, "messages"),
+        ({"prompt": None, "messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, 400, "messages"),
         ({"principles": ["nope"]}, 400, "principles"),
         ({"template": "nope"}, 400, "template"),
         ({"model": "nope"}, 404, "model"),
