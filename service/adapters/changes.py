@@ -66,7 +66,7 @@ class Changes:
             if watched and record.considered == version:
                 return record
             if self._gate is None or version in (record.active, record.previous):
-                return await self._change(policy, record, _activated(record, version, watched=watched), version)
+                return await self._change(policy, _activated(record, version, watched=watched), version)
             with suppress(RefusedVersionError):  # told by the registry; the version that answers here is met instead
                 await self._catch_up(policy, record)
             self._adapters.forget_refusal(Key(policy, version))
@@ -86,7 +86,7 @@ class Changes:
                     return record
                 if record.active != former.active:
                     raise ConflictError(f"{key} passed the gate, but {policy}@{record.active} became active meanwhile")
-                return await self._change(policy, record, _activated(record, version, watched=watched), version)
+                return await self._change(policy, _activated(record, version, watched=watched), version)
 
     async def rollback(self, policy: str) -> Record:
         """Makes the policy's name stand for the version before; twice in a row changes nothing.
@@ -99,7 +99,7 @@ class Changes:
             record = await self._read(policy)
             if record.previous is None:
                 raise ConflictError(f"{policy} has no version before the active one to roll back to")
-            return await self._change(policy, record, record.activated(record.previous), record.previous)
+            return await self._change(policy, record.activated(record.previous), record.previous)
 
     async def set_canary(self, policy: str, version: str, weight: float | None) -> Record:
         """Gives a version a share of the policy's requests, or with None takes its share away.
@@ -114,12 +114,12 @@ class Changes:
                 raise ConflictError(f"{policy}@{version} is active: what canaries leave is its share already")
             canaries = {name: share for name, share in record.canaries.items() if name != version}
             if weight is None:
-                return await self._change(policy, record, record.but(canaries=canaries), None)
+                return await self._change(policy, record.but(canaries=canaries), None)
             if record.active is None:
                 raise ConflictError(f"{policy} has no active version yet to be a canary beside")
             if (total := sum(canaries.values()) + weight) > 1:
                 raise InvalidFieldError("weight", "must leave the sum of all canaries' at 1 at most", total)
-            return await self._change(policy, record, record.but(canaries={**canaries, version: weight}), version)
+            return await self._change(policy, record.but(canaries={**canaries, version: weight}), version)
 
     async def delete(self, policy: str, version: str) -> None:
         """Deletes a version from the store.
@@ -131,14 +131,14 @@ class Changes:
         async with self._adapters.changing:
             await self._check_known(policy, version)
             record, key = await self._read(policy), Key(policy, version)
-            if version == record.active:
+            if version in (record.active, self._adapters.record(policy).active):
                 raise ConflictError(f"{key} is active: activate another version first")
             if version in record.canaries:
                 raise ConflictError(f"{key} is a canary: take its share away first")
             if in_flight := self._adapters.in_flight(key):
                 raise ConflictError(f"{key} still answers {in_flight} requests: try again when they are done")
             if version == record.previous:
-                await self._change(policy, record, record.but(previous=None), None)
+                await self._change(policy, record.but(previous=None), None)
             await self._adapters.unloaded(key)
             await self._in_store(lambda: self._store.remove(policy, version))
             self._adapters.forget_refusal(key)
@@ -191,11 +191,12 @@ class Changes:
         except RefusedVersionError:
             async with self._adapters.changing:
                 record = await self._read(policy)
-                await self._change(policy, record, record.but(considered=newest), None)
+                await self._change(policy, record.but(considered=newest), None)
             raise
 
-    async def _change(self, policy: str, former: Record, record: Record, needed: str | None) -> Record:
+    async def _change(self, policy: str, record: Record, needed: str | None) -> Record:
         self._check_free(policy)
+        former = self._adapters.record(policy)
         if needed is not None:
             self._adapters.forget_refusal(Key(policy, needed))
         await self._adapters.adopt(policy, record, needed)

@@ -183,7 +183,7 @@ class Adapters:
             policy: whose record it is.
             record: what to serve.
             needed: the version without which the record isn't adopted. Others that are refused are left out: a policy
-                goes on without a canary, and without a version to roll back to.
+                goes on without a canary, without a version to roll back to, and with the active version that it has.
 
         Raises:
             RefusedVersionError: if the needed version can't be served, saying why.
@@ -196,6 +196,8 @@ class Adapters:
                     self._retire(policy, self.record(policy))
                     raise
         former = self.record(policy).active
+        if record.active and former and self._stands_in(policy, former, record.active):
+            record = record.but(active=former)
         self._records[policy] = record
         if record.active is None:
             self._names.pop(policy, None)
@@ -206,6 +208,9 @@ class Adapters:
             metrics.show_active(policy, former, record.active)
             _LOG.info("%s: %s is active, was %s", policy, record.active, former)
         self._retire(policy, record)
+
+    def _stands_in(self, policy: str, former: str, active: str) -> bool:
+        return Key(policy, active) not in self._loaded and Key(policy, former) in self._loaded
 
     async def move(
         self, engine: AdapterEngine, names: MutableMapping[str, LoRARequest], next_id: Callable[[], int]

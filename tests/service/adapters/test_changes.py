@@ -236,6 +236,37 @@ async def test_what_a_replica_cannot_load_leaves_it_as_it_was(
     assert other.engine.history.count(f"load chat@{versions[1]}") == 1
 
 
+async def test_a_replica_that_refused_the_active_version_goes_on_with_its_own_whatever_else_changes(
+    replica: Replica, store: Store, versions: list[str]
+) -> None:
+    first, second, third = versions
+    other = make_replica(store)
+    await replica.changes.activate("chat", first)
+    await other.changes.follow()
+    other.engine.unfit.add(f"chat@{second}")
+    await replica.changes.activate("chat", second)
+    await other.changes.follow()
+
+    def serves_the_first() -> bool:
+        return other.active("chat") == first and other.adapters.find("chat", "somebody") == Key("chat", first)
+
+    assert (await other.changes.set_canary("chat", third, 0.0)).active == second, "what all are to serve stays"
+    assert serves_the_first()
+    with pytest.raises(ConflictError, match=f"chat@{first} is active"):
+        await other.changes.delete("chat", first)
+    await other.changes.follow()
+    assert serves_the_first()
+    newest = publish(store, "chat", 4).version
+    other.engine.unfit.add(f"chat@{newest}")
+    await other.changes.watch()
+    (store.root / ".serving" / "chat.json").rename(store.root / "record.json")
+    (store.root / ".serving").rmdir()
+    (store.root / ".serving").write_text("in the way")
+    with pytest.raises(ConflictError):
+        await other.changes.set_canary("chat", third, None)
+    assert serves_the_first()
+
+
 async def test_a_store_that_cannot_be_written_changes_nothing(
     replica: Replica, store: Store, versions: list[str]
 ) -> None:
