@@ -44,7 +44,8 @@ _Encoded = TypeVar("_Encoded")
 class Panel(NamedTuple):
     """A template under one principle or several, ready to encode; `lora` is the adapter that judges, None the base.
 
-    With a `cache_salt`, prefixes are shared only with requests that bear the same, as vLLM has it.
+    With a `cache_salt`, prefixes are shared only with requests that bear the same, as vLLM has it. Reads go ahead of
+    everything whose `priority` is higher.
     """
 
     template: str
@@ -52,6 +53,7 @@ class Panel(NamedTuple):
     encoders: tuple[JudgmentEncoder, ...]
     lora: LoRARequest | None
     cache_salt: str | None = None
+    priority: int = 0
 
 
 class Judged(NamedTuple):
@@ -173,7 +175,7 @@ class Judge:
             [
                 prompt
                 for both, encoder in zip(prompts, panel.encoders, strict=True)
-                for prompt in _both(both, encoder, panel.cache_salt)
+                for prompt in _both(both, encoder, panel)
             ],
             panel.lora,
         )
@@ -217,9 +219,9 @@ def _characters(comparison: Comparison) -> int:
     return sum(map(len, (*turns, first, second)))
 
 
-def _both(prompts: JudgmentPrompts, encoder: JudgmentEncoder, cache_salt: str | None) -> Sequence[ChoicePrompt]:
+def _both(prompts: JudgmentPrompts, encoder: JudgmentEncoder, panel: Panel) -> Sequence[ChoicePrompt]:
     a, b = encoder.choice_tokens
-    return [ChoicePrompt(ids, a, b, cache_salt) for ids in (prompts.first_at_a, prompts.first_at_b)]
+    return [ChoicePrompt(ids, a, b, panel.cache_salt, panel.priority) for ids in (prompts.first_at_a, prompts.first_at_b)]
 
 
 def _observe(judged: Judged, comparison: Comparison, seconds: float) -> None:

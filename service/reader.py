@@ -19,20 +19,22 @@ from selfjudge import Reading
 from service.tasks import run_together
 from service.telemetry.request import engine_id
 
-# A judge read frees a waiting match; a sample merely starts one. Lower goes first, and nobody can go lower than this.
+# In a tournament with samples, a judge read frees a waiting match, and a sample merely starts one. Other judge reads are
+# work like any other. Lower goes first, and nobody can go lower than this.
 JUDGE_PRIORITY = -(2**63)
 
 
 class ChoicePrompt(NamedTuple):
     """What to read: a prompt that ends right before the choice token, and the ids of `A` and `B` there.
 
-    Its prefixes are shared only with prompts of the same `cache_salt`.
+    Its prefixes are shared only with prompts of the same `cache_salt`; of `priority`, lower goes first.
     """
 
     token_ids: Sequence[int]
     token_a: int
     token_b: int
     cache_salt: str | None = None
+    priority: int = 0
 
 
 class Read(NamedTuple):
@@ -69,8 +71,7 @@ class EngineReader:
 
     def __init__(self, engine: EngineClient) -> None:
         self._engine = engine
-        by_priority = engine.vllm_config.scheduler_config.policy == "priority"
-        self._priority = JUDGE_PRIORITY if by_priority else 0
+        self._by_priority = engine.vllm_config.scheduler_config.policy == "priority"
 
     async def read(self, prompts: Sequence[ChoicePrompt], lora: LoRARequest | None) -> list[Read]:
         """Reads all prompts in one batch of the engine; results in the same order."""
@@ -97,7 +98,7 @@ class EngineReader:
         )
         # Not a `TokensPrompt`: the engine takes that for raw text and sends it through a thread.
         tokens = tokens_input(list(prompt.token_ids), cache_salt=prompt.cache_salt)
-        output = await self._generate(tokens, params, lora, self._priority)
+        output = await self._generate(tokens, params, lora, prompt.priority if self._by_priority else 0)
         logprobs = output.outputs[0].logprobs
         if not logprobs:
             raise RuntimeError("the engine returned no log-probabilities for a judge read")

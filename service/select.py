@@ -15,6 +15,7 @@ from service.hold import Held, Progress, hold
 from service.judge import Judged, Panel
 from service.prefill import judged_conversation
 from service.protocol import ChatRequest, SelfRejection
+from service.reader import JUDGE_PRIORITY
 from service.sampling import Sampled, SampleError
 from service.state import SelfJudgeState
 from service.telemetry.request import engine_id
@@ -77,7 +78,7 @@ def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: 
         raise InvalidFieldError("use_beam_search", "must be off with best_of_n: candidates are samples", True)
     options = request.self_rejection or SelfRejection()
     try:
-        panel = state.judge.panel(options, lora)._replace(cache_salt=request.cache_salt)
+        panel = state.judge.panel(options, lora)._replace(cache_salt=request.cache_salt, priority=JUDGE_PRIORITY)
     except ApiError as error:
         raise error.inside("self_rejection") from error
     try:

@@ -14,6 +14,7 @@ from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRespo
 from vllm.exceptions import GenerationError, VLLMValidationError
 from vllm.v1.engine.exceptions import EngineDeadError
 
+from service.reader import JUDGE_PRIORITY
 from tests.service.conftest import Counter
 from tests.service.fakes import ADAPTER, QUESTION, QualityReader, ScriptedChat, World, hang_up, make_world, settle
 
@@ -225,10 +226,10 @@ async def test_no_body_makes_the_server_fail(change: dict[str, Any]) -> None:
         assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
 
 
-async def test_judge_reads_bear_the_requests_cache_salt() -> None:
+async def test_judge_reads_go_ahead_of_samples_and_bear_the_requests_cache_salt() -> None:
     world = make_world()
     await post(world, BODY | {"cache_salt": "pepper"})
-    assert {prompt.cache_salt for prompt in world.reader.prompts} == {"pepper"}
+    assert {(prompt.cache_salt, prompt.priority) for prompt in world.reader.prompts} == {("pepper", JUDGE_PRIORITY)}
 
 
 @pytest.mark.parametrize("header", ["4", " 4 "])

@@ -40,6 +40,15 @@ async def test_a_batch_comes_back_in_order() -> None:
     assert answer["usage"]["judge_reads"] == 6
 
 
+@pytest.mark.parametrize(
+    ("path", "body"), [("/judge", PAIR), ("/v1/rank", {"prompt": "p", "candidates": ["answer 1", "answer 2"]})]
+)
+async def test_reads_that_no_sample_waits_for_go_ahead_of_nobody(path: str, body: dict[str, Any]) -> None:
+    world = make_world()
+    assert (await post(world, body, path)).status_code == 200
+    assert {prompt.priority for prompt in world.reader.prompts} == {0}
+
+
 async def test_a_conversation_instead_of_a_prompt() -> None:
     messages = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
     body = {"messages": [*messages, {"role": "user", "content": "A number?"}], "response_a": "1", "response_b": "2"}

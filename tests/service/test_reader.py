@@ -94,21 +94,22 @@ async def test_a_salted_prompt_shares_its_prefix_with_nobody_elses() -> None:
     assert [asked.cache_salt for asked in engine.asked] == ["pepper", None]
 
 
-async def test_a_read_is_a_prefill_and_a_gather_ahead_of_samples() -> None:
+async def test_a_read_is_a_prefill_and_a_gather() -> None:
     engine = FakeEngine()
     await EngineReader(as_engine(engine)).read([prompt(1), prompt(2)], ADAPTER)
     for asked in engine.asked:
         assert (asked.params.max_tokens, asked.params.temperature, asked.params.logprobs) == (1, 0, None)
         assert asked.params.logprob_token_ids == [A, B]
         assert asked.params.output_kind == RequestOutputKind.FINAL_ONLY
-        assert (asked.lora, asked.priority) == (ADAPTER, JUDGE_PRIORITY)
+        assert asked.lora == ADAPTER
     assert len({asked.request_id for asked in engine.asked}) == 2
 
 
-async def test_where_the_engine_has_no_priorities_none_is_asked_for() -> None:
-    engine = FakeEngine(policy="fcfs")
-    await EngineReader(as_engine(engine)).read([prompt(1)], None)
-    assert engine.asked[0].priority == 0
+@pytest.mark.parametrize(("policy", "priorities"), [("priority", [JUDGE_PRIORITY, 0]), ("fcfs", [0, 0])])
+async def test_a_read_goes_ahead_where_it_is_to_and_the_engine_can(policy: str, priorities: list[int]) -> None:
+    engine = FakeEngine(policy=policy)
+    await EngineReader(as_engine(engine)).read([prompt(1)._replace(priority=JUDGE_PRIORITY), prompt(2)], None)
+    assert [asked.priority for asked in engine.asked] == priorities
 
 
 async def test_a_continuation_is_greedy_and_waits_like_a_sample() -> None:
