@@ -221,7 +221,9 @@ def _characters(comparison: Comparison) -> int:
 
 def _both(prompts: JudgmentPrompts, encoder: JudgmentEncoder, panel: Panel) -> Sequence[ChoicePrompt]:
     a, b = encoder.choice_tokens
-    return [ChoicePrompt(ids, a, b, panel.cache_salt, panel.priority) for ids in (prompts.first_at_a, prompts.first_at_b)]
+    return [
+        ChoicePrompt(ids, a, b, panel.cache_salt, panel.priority) for ids in (prompts.first_at_a, prompts.first_at_b)
+    ]
 
 
 def _observe(judged: Judged, comparison: Comparison, seconds: float) -> None:

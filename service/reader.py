@@ -19,8 +19,8 @@ from selfjudge import Reading
 from service.tasks import run_together
 from service.telemetry.request import engine_id
 
-# In a tournament with samples, a judge read frees a waiting match, and a sample merely starts one. Other judge reads are
-# work like any other. Lower goes first, and nobody can go lower than this.
+# In a tournament with samples, a judge read frees a waiting match, and a sample merely starts one. Other judge reads
+# are work like any other. Lower goes first, and nobody can go lower than this.
 JUDGE_PRIORITY = -(2**63)
 
 

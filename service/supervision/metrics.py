@@ -7,7 +7,7 @@ DRAINING = Gauge("selfjudge_draining", "Whether the server is finishing what is 
 RESTARTS = Counter(
     "selfjudge_engine_restarts",
     "Engines that had to be replaced, by cause (killed: by a signal, as the kernel does without memory; crashed: ended "
-    "by itself; hung: silent for watchdog_seconds; start: it did not come up).",
+    "by itself; hung: silent for watchdog_seconds; start: it did not come up, or not in time).",
     ["cause"],
 )
 for _cause in ("killed", "crashed", "hung", "start"):

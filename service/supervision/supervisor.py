@@ -18,6 +18,8 @@ from service.supervision.watch import Watched, failure
 _LOG = logging.getLogger(__name__)
 _FORGIVEN_AFTER_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 30.0
+# A start that takes so many times as long as the first one, behind the watchdog's time, will not come to an end.
+_STARTS = 5
 
 
 class EngineLostError(SelfJudgeError):
@@ -50,7 +52,8 @@ class Supervisor:
         restore: makes a fresh engine ready for requests.
         watchdog_seconds: silence after which it is taken to hang.
         max_failures: in a row, at which supervision ends.
-        start_seconds: what the first start took; the first callers are told to come back after that long.
+        start_seconds: what the first start took; the first callers are told to come back after that long, and a start
+            that takes many times as long has failed.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Supervisor:
         self._watchdog_seconds = watchdog_seconds
         self._max_failures = max_failures
         self._start_seconds = start_seconds
+        self._longest_start = watchdog_seconds + _STARTS * start_seconds
         self._failures = 0
 
     async def run(self) -> None:
@@ -84,10 +88,7 @@ class Supervisor:
             if failed_at - up_since > _FORGIVEN_AFTER_SECONDS:
                 self._failures = 0
             self._status.engine_is_down(self._start_seconds)
-            cause = "hung" if how == "hung" else self._engine.how_it_ended
-            await self._engine.end()
-            silence = f"no answer for {self._watchdog_seconds:g} s"
-            self._count(cause, silence if how == "hung" else "its process ended")
+            await self._end(how)
             while not await self._replaced():
                 pass
             self._start_seconds = time.monotonic() - failed_at
@@ -99,15 +100,46 @@ class Supervisor:
         pause = _pause_seconds(self._failures)
         self._status.engine_is_down(pause + self._start_seconds)
         await asyncio.sleep(pause)
+        limit = asyncio.timeout(self._longest_start)
         try:
-            await self._engine.replace()
-            await self._restore()
+            async with limit:
+                await self._engine.replace()
+            return await self._restored()
+        except EngineLostError:
+            raise
         except Exception as error:  # noqa: BLE001  whatever vLLM meets; the next attempt may do better
             _LOG.exception("the engine could not be started again")
             await self._engine.end()
-            self._count("start", f"it could not be started: {error}")
+            told = f"it was not up after {self._longest_start:.0f} s" if limit.expired() else error
+            self._count("start", f"it could not be started: {told}")
             return False
-        return True
+
+    async def _restored(self) -> bool:
+        """Makes a fresh engine ready for requests, unless it fails meanwhile: it is watched as one that serves."""
+        restoring = asyncio.ensure_future(self._restore())
+        watching = asyncio.create_task(failure(self._engine, self._watchdog_seconds))
+        try:
+            await asyncio.wait((restoring, watching), return_when=asyncio.FIRST_COMPLETED)
+            if restoring.done():
+                restoring.result()
+                return True
+            await self._end(watching.result())
+            return False
+        finally:
+            restoring.cancel()
+            watching.cancel()
+            await asyncio.wait((restoring, watching))
+
+    async def _end(self, how: Literal["died", "hung"]) -> None:
+        """Ends an engine that has failed.
+
+        Raises:
+            EngineLostError: if that was one failure too many.
+        """
+        cause = "hung" if how == "hung" else self._engine.how_it_ended
+        await self._engine.end()
+        silence = f"no answer for {self._watchdog_seconds:g} s"
+        self._count(cause, silence if how == "hung" else "its process ended")
 
     def _count(self, cause: str, words: str) -> None:
         """Notes a failure.

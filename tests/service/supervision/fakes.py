@@ -10,15 +10,17 @@ class FakeEngine:
 
     Args:
         broken_starts: how many attempts to start another engine fail.
+        endless_starts: how many of those after them never end.
     """
 
-    def __init__(self, broken_starts: int = 0) -> None:
+    def __init__(self, broken_starts: int = 0, endless_starts: int = 0) -> None:
         self.errored = False
         self.silent = False
         self.how_it_ended: Literal["killed", "crashed"] = "killed"
         self.ended = 0
         self.replaced = 0
         self._broken_starts = broken_starts
+        self._endless_starts = endless_starts
 
     async def is_paused(self) -> bool:
         while self.silent:  # noqa: ASYNC110  tests set an attribute
@@ -33,6 +35,9 @@ class FakeEngine:
         if self._broken_starts:
             self._broken_starts -= 1
             raise RuntimeError("no memory left")
+        if self._endless_starts:
+            self._endless_starts -= 1
+            await asyncio.Event().wait()
         self.errored = self.silent = False
         self.replaced += 1
 

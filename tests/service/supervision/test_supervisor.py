@@ -89,6 +89,51 @@ async def test_an_engine_that_dies_while_it_is_restored_is_ended_and_replaced(mo
     assert engine.ended == 2
 
 
+async def test_an_engine_that_hangs_while_it_is_restored_is_ended_and_replaced(
+    monkeypatch: pytest.MonkeyPatch, counted: Counter
+) -> None:
+    monkeypatch.setattr(supervisor, "_pause_seconds", lambda failures: 0.0)
+    engine, ended = FakeEngine(), 0
+
+    async def restore() -> None:
+        nonlocal ended
+        if engine.replaced == 1:
+            engine.silent = True
+            try:
+                await asyncio.Event().wait()  # a read that the engine never answers
+            finally:
+                ended += 1
+
+    async with supervised(engine, restore=restore) as (status, _):
+        engine.errored = True
+        await until(lambda: engine.replaced == 2 and status.ready)
+    assert (engine.ended, ended) == (2, 1)
+    assert counted("selfjudge_engine_restarts_total", cause="hung") == 1
+
+
+async def test_an_engine_that_hangs_in_its_warm_up_each_time_is_lost() -> None:
+    engine = FakeEngine()
+
+    async def restore() -> None:
+        engine.silent = True
+        await asyncio.Event().wait()
+
+    async with supervised(engine, max_failures=2, restore=restore) as (_, supervising):
+        engine.errored = True
+        with pytest.raises(EngineLostError, match=r"hung: no answer for 0\.5 s"):
+            await supervising
+
+
+async def test_a_start_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch, counted: Counter) -> None:
+    monkeypatch.setattr(supervisor, "_pause_seconds", lambda failures: 0.0)
+    monkeypatch.setattr(supervisor, "_STARTS", 0)
+    engine = FakeEngine(endless_starts=1)
+    async with supervised(engine) as (status, _):
+        engine.errored = True
+        await until(lambda: engine.replaced == 1 and status.ready)
+    assert counted("selfjudge_engine_restarts_total", cause="start") == 1
+
+
 async def test_after_too_many_failures_in_a_row_it_gives_up_and_says_why() -> None:
     engine = FakeEngine(broken_starts=9)
     async with supervised(engine, max_failures=2) as (status, supervising):
