@@ -5,6 +5,7 @@ Replaces vLLM's route of the same path; a request that asks for no selection is 
 
 import asyncio
 import json
+import logging
 import math
 import time
 from collections.abc import AsyncGenerator
@@ -26,7 +27,7 @@ from service.admission.entry import admitted
 from service.brackets.entry import Facts, entry
 from service.completion import Json, Selection, chat_completion, stream_chunks
 from service.constraint import unmet
-from service.errors import ApiError, InvalidFieldError
+from service.errors import ApiError, InternalError, InvalidFieldError
 from service.hold import Progress
 from service.metrics import CLIENT_CLOSED_REQUEST, Counting, outcome_of
 from service.protocol import ChatRequest
@@ -35,8 +36,9 @@ from service.sampling import SampleError
 from service.select import Plan, plan, select, wanted_best_of_n
 from service.served import resolve_model
 from service.state import SelfJudgeState, state_of
-from service.telemetry.request import note, note_text
+from service.telemetry.request import note, note_text, request_id
 
+_LOG = logging.getLogger(__name__)
 ROUTE = "/v1/chat/completions"
 
 router = APIRouter(route_class=Route)
@@ -113,10 +115,12 @@ async def _events(planned: Plan, state: SelfJudgeState, counting: Counting) -> A
         told = create_error_response(error)
         counting.outcome = outcome_of(told.error.code)
         yield _event(told.model_dump())
-    except Exception as error:
+    except Exception:  # noqa: BLE001  logged and told
         # The status went out long ago: without a word the caller would take what came for the whole answer.
-        yield _event(create_error_response(error).model_dump())
-        raise
+        _LOG.exception("a tournament failed")
+        failure = InternalError(request_id() or "none")
+        counting.outcome = outcome_of(failure.status)
+        yield _event(failure.body())
     finally:
         selecting.cancel()
     yield "data: [DONE]\n\n"

@@ -46,7 +46,6 @@ class _Holder:
         self._bring = bring
         self._compare = compare
         self._progress = progress
-        self._started = time.monotonic()
         self.texts: dict[int, str] = {}
         self.failures: dict[int, SampleError] = {}
         self.judged: list[Judged] = []
@@ -67,8 +66,6 @@ class _Holder:
             self._tournament.fail(candidate)
         else:
             self._tournament.arrive(candidate)
-        if len(self.texts) + len(self.failures) == self._tournament.n:
-            metrics.SAMPLING_SECONDS.observe(time.monotonic() - self._started)
         self._start_matches(group)
 
     def _start_matches(self, group: asyncio.TaskGroup) -> None:
@@ -134,13 +131,16 @@ async def hold(
     """
     holder = _Holder(tournament, bring, compare, progress)
     started = time.monotonic()
-    limit = asyncio.timeout(deadline_seconds)
+    limit, cut = asyncio.timeout(deadline_seconds), False
     try:
         async with limit:
             await holder.run()
     except TimeoutError:
         if not limit.expired():
             raise
+        # Its last step may have been done in the very moment.
+        cut = not tournament.done
+    if cut:
         metrics.DEADLINES.inc()
     metrics.TOURNAMENT_SECONDS.observe(time.monotonic() - started)
     ranking = tournament.standing()[: tournament.top]
@@ -150,6 +150,6 @@ async def hold(
         holder.texts,
         holder.failures,
         holder.judged,
-        limit.expired(),
+        cut,
         holder.verdicts,
     )

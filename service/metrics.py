@@ -131,6 +131,31 @@ def observe_judgment(judgment: PrincipleVerdict, comparison: Comparison) -> None
     LENGTH_PULL.labels("longer" if pull > 0 else "shorter").inc(abs(pull))
 
 
+class Candidates:
+    """The candidates of one tournament under way, each counted once; as cancelled where it ends with its block.
+
+    Args:
+        count: how many there are to be.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._open = count
+        self._started = time.monotonic()
+
+    def ended(self, outcome: str) -> None:
+        """One is there (ok), or never will be (failed)."""
+        CANDIDATES.labels(outcome).inc()
+        self._open -= 1
+        if not self._open:
+            SAMPLING_SECONDS.observe(time.monotonic() - self._started)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        CANDIDATES.labels("cancelled").inc(self._open)
+
+
 @contextmanager
 def working(work: str) -> Iterator[None]:
     """Adds the block's time to the seconds of a kind of work, however it ends."""

@@ -22,6 +22,7 @@ from service.constraint import unmet
 from service.errors import ApiError
 from service.prefill import judged_text
 from service.protocol import ChatRequest
+from service.tasks import cancellable
 
 _SEED_SPACE = 2**63
 # What vLLM's own error handlers take for the caller's mistake besides its own errors, and answer with a 400.
@@ -99,7 +100,7 @@ class ChatSampler:
         """Samples one candidate; see `Sampler`."""
         one = _request_for_one(request, index, request_id)
         try:
-            answer = await self._handler_for(request).create_chat_completion(one)
+            answer = await cancellable(self._handler_for(request).create_chat_completion(one))
         except GenerationError as error:
             raise SampleError(unmet(request, error) or create_error_response(error)) from error
         except (VLLMError, *_REFUSALS) as error:

@@ -115,19 +115,17 @@ async def select(plan: Plan, state: SelfJudgeState, progress: Progress | None = 
     """
     request_id = engine_id()
     sampled: dict[int, Sampled] = {}
+    candidates = metrics.Candidates(plan.best_of_n)
 
     async def bring(candidate: int) -> str:
-        outcome = "cancelled"
         try:
             with span("sample", candidate=candidate) as traced, metrics.working("sampling"):
                 one = sampled[candidate] = await state.sampler.sample(plan.request, candidate, request_id)
                 traced.set(tokens=one.response.usage.completion_tokens or 0)
-            outcome = "ok"
         except SampleError:
-            outcome = "failed"
+            candidates.ended("failed")
             raise
-        finally:
-            metrics.CANDIDATES.labels(outcome).inc()
+        candidates.ended("ok")
         return one.text
 
     async def compare(first: str, second: str) -> Judged:
@@ -136,33 +134,35 @@ async def select(plan: Plan, state: SelfJudgeState, progress: Progress | None = 
 
     metrics.BEST_OF_N.observe(plan.best_of_n)
     milliseconds = plan.options.deadline_ms
-    held = await hold(
-        Tournament(plan.best_of_n, seed=plan.seed, top=plan.top),
-        bring,
-        compare,
-        deadline_seconds=None if milliseconds is None else plan.arrived + milliseconds / 1000 - time.monotonic(),
-        progress=progress,
-    )
+    tournament = Tournament(plan.best_of_n, seed=plan.seed, top=plan.top)
+    with candidates:
+        held = await hold(
+            tournament,
+            bring,
+            compare,
+            deadline_seconds=None if milliseconds is None else plan.arrived + milliseconds / 1000 - time.monotonic(),
+            progress=progress,
+        )
     if not held.ranking:
         if held.deadline_reached:
             message = f"no candidate was finished within deadline_ms={milliseconds}; give more time or fewer max_tokens"
             raise DeadlineError(message, "self_rejection.deadline_ms")
         raise next(iter(held.failures.values()))
-    _observe(held, sampled)
+    _observe(held, sampled, tournament.rounds)
     return Selection(
         f"chatcmpl-{request_id}", plan.options, plan.best_of_n, plan.seed, plan.panel, held, sampled, plan.warnings
     )
 
 
-def _observe(held: Held, sampled: dict[int, Sampled]) -> None:
+def _observe(held: Held, sampled: dict[int, Sampled], rounds: int) -> None:
     for candidate, one in sampled.items():
         fate = "returned" if candidate in held.ranking else "rejected"
         tokens = one.response.usage.completion_tokens or 0
         metrics.SAMPLED_TOKENS.labels(fate).inc(tokens)
         metrics.WORK_TOKENS.labels("sampling").inc(tokens)
     metrics.WORK_TOKENS.labels("judging").inc(sum(one.prompt_tokens - one.cached_tokens for one in held.judged))
-    title = [record for record in held.records if record.place == 1 and record.probability_a is not None]
-    if title:
-        final = max(title, key=lambda record: record.round)
-        lead = final.probability_a or 0.0
-        metrics.WINNER_MARGIN.observe(lead if final.winner == final.first else 1 - lead)
+    for record in held.records:
+        # At a deadline, or where half of a bracket failed, no final was held.
+        if record.place == 1 and record.round == rounds and record.probability_a is not None:
+            lead = record.probability_a
+            metrics.WINNER_MARGIN.observe(lead if record.winner == record.first else 1 - lead)

@@ -1,7 +1,10 @@
-"""Concurrent work that ends together: when one part fails the others are cancelled, and the failure comes out alone."""
+"""Concurrent work that ends together: when one part fails the others are cancelled, and the failure comes out alone.
+
+And work of others that takes a cancellation for something else.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -26,3 +29,13 @@ async def run_together(work: Iterable[Coroutine[Any, Any, _Result]]) -> list[_Re
     async with task_group() as group:
         tasks = [group.create_task(part) for part in work]
     return [task.result() for task in tasks]
+
+
+async def cancellable(work: Awaitable[_Result]) -> _Result:
+    """The result of work that may swallow a cancellation, as vLLM's handlers do: here it comes out all the same."""
+    try:
+        return await work
+    finally:
+        task = asyncio.current_task()
+        if task and task.cancelling():
+            raise asyncio.CancelledError

@@ -45,26 +45,34 @@ class RequestLogMiddleware:
         request = begin(given if _PLAIN.fullmatch(given) else uuid4().hex)
         named = (_HEADER.lower().encode(), request.request_id.encode())
         scope["headers"] = [*(one for one in scope["headers"] if one[0] != named[0]), named]
-        started, status, answered = time.monotonic(), CLIENT_CLOSED_REQUEST, False
+        started, status, answered, whole = time.monotonic(), CLIENT_CLOSED_REQUEST, False, False
 
         async def send_named(message: Message) -> None:
-            nonlocal status, answered
+            nonlocal status, answered, whole
             if message["type"] == "http.response.start":
                 status, answered = message["status"], True
                 MutableHeaders(scope=message)[_HEADER] = request.request_id
             await send(message)
+            whole = message["type"] == "http.response.body" and not message.get("more_body")
 
-        with request_span(headers) as span:
-            try:
-                await self.app(scope, receive, send_named)
-            except Exception:
-                # The framework would answer outside of us, where nothing is named.
-                if not answered:
-                    await api_error_response(InternalError(request.request_id))(scope, receive, send_named)
-                status = HTTPStatus.INTERNAL_SERVER_ERROR.value
+        try:
+            with request_span(headers) as span:
+                try:
+                    await self.app(scope, receive, send_named)
+                except Exception:
+                    # The framework would answer outside of us, where nothing is named.
+                    if not answered:
+                        await api_error_response(InternalError(request.request_id))(scope, receive, send_named)
+                    status = HTTPStatus.INTERNAL_SERVER_ERROR.value
+                    raise
+                finally:
+                    _tell(scope, request, span, status, time.monotonic() - started)
+        except Exception:
+            # uvicorn closes the connection: so a client learns that its answer was cut. Where it has the whole of one,
+            # it would keep the connection, and lose its next request on it.
+            if not whole:
                 raise
-            finally:
-                _tell(scope, request, span, status, time.monotonic() - started)
+            _LOG.exception("a request failed")
 
 
 def _tell(scope: Scope, request: Request, span: Marked, status: int, seconds: float) -> None:

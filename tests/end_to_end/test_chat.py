@@ -10,6 +10,7 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionUserMessageParam
 
 from tests.end_to_end.serving import Server
+from tests.end_to_end.test_metrics import candidates, values
 
 QUESTION: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "Sort these letters: QDBA"}]
 
@@ -214,21 +215,50 @@ def test_log_probabilities_keep_their_length_beside_judge_reads(server: Server) 
     assert {len(token["top_logprobs"]) for token in answer["choices"][0]["logprobs"]["content"]} == {5}
 
 
-def test_a_deadline_returns_the_best_so_far_or_says_that_there_is_none(server: Server) -> None:
-    body = {"messages": QUESTION, "best_of_n": 64, "self_rejection": {"deadline_ms": 1}}
+def test_at_any_deadline_the_best_so_far_is_returned_or_none_is_there_yet(server: Server) -> None:
+    asked = {"messages": QUESTION, "best_of_n": 16, "max_tokens": 64, "ignore_eos": True, "stop": ["QZ", "ZQ"]}
+    reports, missed, totals, ended = [], 0, values(server), candidates(server)
     with server.http() as client:
-        answer = client.post("/v1/chat/completions", json=body)
-    assert answer.status_code == httpx.codes.REQUEST_TIMEOUT
-    assert answer.json()["error"]["param"] == "self_rejection.deadline_ms"
-    assert answer.headers["x-should-retry"] == "false"
+        for milliseconds in (1, 10, 30, 60, 150, 300, 600, 60_000):
+            for stream in (False, True):
+                body = {**asked, "stream": stream, "self_rejection": {"deadline_ms": milliseconds}}
+                answer = client.post("/v1/chat/completions", json=body)
+                told = last_event(answer.text) if stream else answer.json()
+                if "error" in told:
+                    assert (told["error"]["code"], told["error"]["param"]) == (408, "self_rejection.deadline_ms")
+                    assert stream or (answer.status_code, answer.headers["x-should-retry"]) == (408, "false")
+                    missed += 1
+                else:
+                    assert answer.status_code == httpx.codes.OK
+                    reports.append(told["self_rejection"])
+    assert missed >= 2, "a millisecond is too short"
+    assert [report["deadline_reached"] for report in reports[-2:]] == [False, False]
+    assert {len(report["ranking"]) for report in reports} == {1}
+    assert [report["candidates_failed"] for report in reports] == [[]] * len(reports)
+    grown = {name: value - totals[name] for name, value in values(server).items()}
+    now = {outcome: value - ended[outcome] for outcome, value in candidates(server).items()}
+    cut = sum(report["deadline_reached"] for report in reports)
+    assert grown["selfjudge_deadlines_total"] == missed + cut
+    assert now["ok"] >= sum(report["candidates_finished"] for report in reports)
+    assert (now["failed"], sum(now.values())) == (0, 16 * (missed + len(reports)))
+
+
+def last_event(text: str) -> dict[str, Any]:
+    """What the last event of a stream says before the mark of its end."""
+    *_, last, done = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
+    assert done == "[DONE]"
+    event: dict[str, Any] = json.loads(last)
+    return event
 
 
 def test_a_client_that_hangs_up_frees_the_engine(server: Server) -> None:
     body = {"messages": QUESTION, "best_of_n": 64, "max_tokens": 900, "min_tokens": 900, "ignore_eos": True}
+    before = candidates(server)
     with server.http() as client:
         with pytest.raises(httpx.ReadTimeout):
             client.post("/v1/chat/completions", json=body, timeout=1.0)
         assert running(client) == 0, "within a second nothing of it is left"
+    assert candidates(server) == before | {"cancelled": before["cancelled"] + 64}
 
 
 def running(client: httpx.Client) -> float:

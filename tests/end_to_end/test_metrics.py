@@ -18,6 +18,14 @@ def values(server: Server) -> dict[str, float]:
     return totals
 
 
+def candidates(server: Server) -> dict[str, float]:
+    """Candidates so far, by how they ended."""
+    with server.http() as client:
+        families = text_string_to_metric_families(client.get("/metrics").text)
+    (family,) = [family for family in families if family.name == "selfjudge_candidates"]
+    return {sample.labels["outcome"]: sample.value for sample in family.samples if sample.name.endswith("_total")}
+
+
 def test_a_tournament_shows_up(server: Server) -> None:
     before = values(server)
     with server.http() as client:

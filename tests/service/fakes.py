@@ -5,6 +5,7 @@ Answers here are "word 7": the number is the hidden quality that the fake judge 
 
 import asyncio
 import re
+import socket
 from argparse import Namespace
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from math import log
 from typing import Any, NamedTuple
 
 import httpx
+import uvicorn
 from fastapi import FastAPI
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -30,6 +32,7 @@ from vllm.entrypoints.openai.models.protocol import BaseModelPath
 from vllm.entrypoints.serve import create_error_response
 from vllm.entrypoints.serve.engine.protocol import CompletionTokenUsageInfo, ErrorResponse, UsageInfo
 from vllm.entrypoints.serve.exception_handling.register import init_exception_handler
+from vllm.entrypoints.serve.utils.api_utils import get_max_tokens
 from vllm.lora.request import LoRARequest
 
 from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, Comparison, Reading
@@ -153,7 +156,11 @@ Outcome = str | ChatCompletionResponse | ErrorResponse | Exception
 
 @dataclass
 class ScriptedChat:
-    """vLLM's chat handler as far as we use it: answers the i-th call with the i-th outcome, over and over."""
+    """vLLM's chat handler as far as we use it: answers the i-th call with the i-th outcome, over and over.
+
+    Like vLLM's, it swallows a cancellation and returns an error object, and starts nothing for a stream that nobody
+    reads.
+    """
 
     outcomes: Sequence[Outcome] = ("answer 1", "answer 2", "answer 3", "answer 4")
     requests: list[ChatCompletionRequest] = field(default_factory=list)
@@ -165,6 +172,20 @@ class ScriptedChat:
     async def create_chat_completion(
         self, request: ChatCompletionRequest, raw_request: object = None
     ) -> AsyncGenerator[str, None] | ChatCompletionResponse | ErrorResponse:
+        rendered = await self.render_chat_request(request)
+        if isinstance(rendered, ErrorResponse):
+            return rendered
+        told = vars(request)  # reading max_tokens by its name warns that it is deprecated
+        wanted = told["max_tokens"] if told["max_completion_tokens"] is None else told["max_completion_tokens"]
+        request.to_sampling_params(get_max_tokens(CONTEXT_TOKENS, wanted, PROMPT_TOKENS, {}), {})
+        if request.stream:
+            return self._stream(request)
+        try:
+            return await self._answer(request)
+        except asyncio.CancelledError:
+            return create_error_response("Client disconnected")
+
+    async def _answer(self, request: ChatCompletionRequest) -> ChatCompletionResponse | ErrorResponse:
         number = len(self.requests)
         self.requests.append(request)
         if self.before:
@@ -176,7 +197,11 @@ class ScriptedChat:
         if request.echo and isinstance(answer, ChatCompletionResponse):
             message = answer.choices[0].message
             message.content = _echoed(request) + (message.content or "")
-        return _stream(answer) if request.stream else answer
+        return answer
+
+    async def _stream(self, request: ChatCompletionRequest) -> AsyncGenerator[str, None]:
+        yield f"data: {(await self._answer(request)).model_dump_json()}\n\n"
+        yield "data: [DONE]\n\n"
 
     async def render_chat_request(self, request: ChatCompletionRequest) -> tuple[list[Any], list[Any]] | ErrorResponse:
         if isinstance(self.refusal, Exception):
@@ -191,11 +216,6 @@ def _echoed(request: ChatCompletionRequest) -> str:
     """What vLLM's handler puts before an answer with `echo`: the last message, where it is of the answer's role."""
     last = dict(request.messages[-1])
     return str(last.get("content") or "") if last["role"] == "assistant" else ""
-
-
-async def _stream(answer: ChatCompletionResponse | ErrorResponse) -> AsyncGenerator[str, None]:
-    yield f"data: {answer.model_dump_json()}\n\n"
-    yield "data: [DONE]\n\n"
 
 
 @dataclass
@@ -304,6 +324,19 @@ async def hang_up(app: FastAPI, path: str, body: bytes, when: Awaitable[object])
     async with asyncio.timeout(10):
         await app(scope, receive, send)  # type: ignore[arg-type]  # starlette wants mutable messages
     return sent
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[str]:
+    """An application on a socket, behind uvicorn; yields its address."""
+    running = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()  # clients are kept until uvicorn takes them
+        serving = asyncio.create_task(running.serve(sockets=[sock]))
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+        running.should_exit = running.force_exit = True
+        await serving
 
 
 def as_engine(fake: object) -> EngineClient:

@@ -326,13 +326,18 @@ async def test_a_judge_that_dies_in_a_stream_is_told_in_the_stream() -> None:
     assert events(answer.text)[-1]["error"]["code"] == 500
 
 
-async def test_an_unforeseen_error_in_a_stream_is_told_in_the_stream(counted: Counter) -> None:
+async def test_an_unforeseen_error_in_a_stream_is_told_in_the_stream(
+    counted: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
     async def fail() -> None:
         raise RuntimeError("a bug of ours")
 
     answer = await post(make_world(reader=QualityReader(before=fail)), BODY | {"stream": True})
-    last = answer.text.rstrip("\n").split("\n\n")[-1]
-    assert json.loads(last.removeprefix("data: "))["error"]["code"] == 500
+    error = events(answer.text)[-1]["error"]
+    assert error["code"] == 500
+    assert answer.headers["X-Request-Id"] in error["message"]
+    assert "a bug of ours" not in answer.text
+    assert "a bug of ours" in caplog.text
     assert counted("selfjudge_requests_total", outcome="server_error") == 1
 
 
@@ -353,8 +358,44 @@ async def test_who_hangs_up_frees_the_work(stream: bool, counted: Counter) -> No
     await hang_up(world.app(), PATH, json.dumps(BODY | {"stream": stream}).encode(), working.wait())
     await settle()
     assert ended == 4
+    assert counted("selfjudge_candidates_total", outcome="cancelled") == counted("selfjudge_candidates_total") == 4
     assert counted("selfjudge_requests_total", outcome="cancelled") == 1
     assert counted("selfjudge_requests_total") == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("there", range(5))
+async def test_a_deadline_answers_with_the_best_of_those_that_are_there(
+    there: int, stream: bool, counted: Counter
+) -> None:
+    """VLLM's handler takes the cancellation of the others for clients that hang up, and returns an error for each."""
+    matches = 0
+
+    async def hang(call: int) -> None:
+        if call >= there:
+            await asyncio.Event().wait()
+
+    async def hang_in_the_final() -> None:
+        nonlocal matches
+        matches += 1
+        if matches == 3:
+            await asyncio.Event().wait()
+
+    world = make_world(ScriptedChat(before=hang), QualityReader(before=hang_in_the_final))
+    body = BODY | {"stream": stream, "self_rejection": {"deadline_ms": 100, "include": ["bracket"]}}
+    answer = await post(world, body)
+    told = events(answer.text)[-1] if stream else answer.json()
+    if there:
+        assert told["self_rejection"]["deadline_reached"]
+        assert told["self_rejection"]["candidates_finished"] == there
+        assert told["self_rejection"]["candidates_failed"] == []
+    else:
+        assert (answer.status_code, told["error"]["code"]) == (200 if stream else 408, 408)
+    assert counted("selfjudge_candidates_total", outcome="ok") == there
+    assert counted("selfjudge_candidates_total", outcome="cancelled") == 4 - there
+    assert counted("selfjudge_candidates_total") == 4
+    assert counted("selfjudge_deadlines_total") == 1
+    assert counted("selfjudge_winner_margin_count") == 0, "no final was held"
 
 
 async def test_each_request_is_counted_once(counted: Counter) -> None:

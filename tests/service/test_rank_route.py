@@ -23,6 +23,7 @@ async def test_candidates_are_ranked(counted: Counter) -> None:
     assert answer["ranking"] == [1, 3, 4, 0, 2]
     assert answer["usage"]["judge_reads"] == 2 * len(answer["bracket"])
     assert counted("selfjudge_requests_total", route="/v1/rank", outcome="ok") == 1
+    assert counted("selfjudge_sampling_seconds_count") == counted("selfjudge_candidates_total") == 0
 
 
 async def test_fewer_ranks_need_fewer_judgments() -> None:

@@ -204,6 +204,7 @@ async def test_tokens_are_counted_by_fate_and_the_winners_margin_is_measured(cou
     assert counted("selfjudge_sampled_tokens_total", fate="rejected") == 12
     assert counted("selfjudge_winner_margin_count") == 1
     assert counted("selfjudge_winner_margin_sum") == pytest.approx(0.9)
+    assert counted("selfjudge_sampling_seconds_count") == 1
 
 
 async def test_progress_reaches_the_caller() -> None:

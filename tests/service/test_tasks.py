@@ -1,10 +1,11 @@
 """Concurrent work that ends together."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
-from service.tasks import run_together, task_group
+from service.tasks import cancellable, run_together, task_group
 
 
 async def later(value: int, turns: int) -> int:
@@ -68,3 +69,25 @@ async def test_cancelling_the_caller_cancels_the_work() -> None:
     with pytest.raises(asyncio.CancelledError):
         await caller
     assert ended.is_set()
+
+
+async def test_a_cancellation_that_is_swallowed_comes_out_all_the_same() -> None:
+    started = asyncio.Event()
+
+    async def swallow() -> str:
+        started.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return "Client disconnected"
+
+    caller = asyncio.create_task(cancellable(swallow()))
+    await started.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+
+async def test_what_is_not_cancelled_ends_as_it_does() -> None:
+    assert await cancellable(later(1, 2)) == 1
+    with pytest.raises(KeyError):
+        await cancellable(fail(KeyError("a failure")))
