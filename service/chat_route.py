@@ -33,7 +33,7 @@ from service.metrics import CLIENT_CLOSED_REQUEST, Counting, outcome_of
 from service.protocol import ChatRequest
 from service.route import Route, counting_of
 from service.sampling import SampleError
-from service.select import Plan, plan, select, wanted_best_of_n
+from service.select import Plan, candidates_needed, plan, select, wanted_best_of_n
 from service.served import resolve_model
 from service.state import SelfJudgeState, state_of
 from service.telemetry.request import note, note_text, request_id
@@ -69,7 +69,7 @@ async def chat_completions(
     body.model = resolve_model(request, body.model, body.user)
     milliseconds = body.self_rejection.deadline_ms if body.self_rejection else None
     deadline_seconds = math.inf if milliseconds is None else milliseconds / 1000
-    weight = max(best_of_n, body.n or 1)
+    weight = max(candidates_needed(body, best_of_n, state), body.n or 1)
     if not await admitted(request, weight, tournament=best_of_n > 1, deadline_seconds=deadline_seconds):
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     if best_of_n == 1:

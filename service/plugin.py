@@ -86,7 +86,7 @@ class SelfJudgePlugin:
         config = engine_client.model_config
         handler = state.openai_serving_chat
         judge = Judge(tokenizer, EngineReader(engine_client), settings, config.max_model_len, handler.chat_template)
-        temperature = config.get_diff_sampling_param().get("temperature", 1.0)
+        sampling_defaults = config.get_diff_sampling_param()
         # The first read of log-probabilities compiles for seconds where a compiler is used.
         await judge.compare(judge.panel(JudgingOptions(), None), Comparison("warm-up", "a", "b"))
         models, adapting, sampler = state.openai_serving_models, None, ChatSampler(handler)
@@ -100,7 +100,7 @@ class SelfJudgePlugin:
         loop = asyncio.get_running_loop()
         metrics.LOOP_TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
         state.selfjudge = SelfJudgeState(
-            settings, judge, sampler, models, temperature, admission, adapting, state.bracket_log
+            settings, judge, sampler, models, sampling_defaults, admission, adapting, state.bracket_log
         )
 
 

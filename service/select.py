@@ -9,7 +9,9 @@ from vllm.lora.request import LoRARequest
 
 from selfjudge import Comparison, ConversationError, Message, Tournament
 from service import metrics
+from service.by_default import selects_by_default
 from service.completion import Selection
+from service.equal_candidates import why_equal
 from service.errors import ApiError, DeadlineError, InvalidFieldError
 from service.hold import Held, Progress, hold
 from service.judge import Judged, Panel
@@ -31,6 +33,7 @@ class Plan(NamedTuple):
     request: ChatRequest
     options: SelfRejection
     best_of_n: int
+    """Candidates to sample."""
     top: int
     seed: int
     panel: Panel
@@ -43,7 +46,7 @@ class Plan(NamedTuple):
 def wanted_best_of_n(request: ChatRequest, header: str | None, state: SelfJudgeState) -> int:
     """How many candidates to sample: the body's `best_of_n`, else the header's, else the server's default.
 
-    The server's default leaves requests for several choices alone: they are vLLM's plain `n`.
+    The default is 1 for requests that it is not for (by_default.py).
 
     Raises:
         InvalidFieldError: unless it is an integer within the limit, and `n` one from 1 to it.
@@ -53,7 +56,7 @@ def wanted_best_of_n(request: ChatRequest, header: str | None, state: SelfJudgeS
     if wanted is None and header is not None:
         field, wanted = "X-Best-Of-N", int(header) if _INTEGER.fullmatch(header) else 0
     if wanted is None:
-        return state.settings.default_best_of_n if choices == 1 else 1
+        return state.settings.default_best_of_n if selects_by_default(request, state) else 1
     if not 1 <= wanted <= limit:
         raise InvalidFieldError(
             field, f"must be an integer from 1 to {limit}", header if field == "X-Best-Of-N" else wanted
@@ -61,6 +64,11 @@ def wanted_best_of_n(request: ChatRequest, header: str | None, state: SelfJudgeS
     if not 1 <= choices <= wanted:
         raise InvalidFieldError("n", f"must be an integer from 1 to {field}, which is {wanted}", choices)
     return wanted
+
+
+def candidates_needed(request: ChatRequest, best_of_n: int, state: SelfJudgeState) -> int:
+    """How many of `best_of_n` to sample: where all would be equal, as many as are returned."""
+    return request.n or 1 if why_equal(request, state.sampling_defaults) else best_of_n
 
 
 def seed_or_random(seed: int | None) -> int:
@@ -89,20 +97,19 @@ def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: 
     return Plan(
         request,
         options,
-        best_of_n,
+        candidates_needed(request, best_of_n, state),
         request.n or 1,
         seed_or_random(options.seed),
         panel,
         conversation,
-        _warnings(request, state),
+        _warnings(request, best_of_n, state),
         arrived,
     )
 
 
-def _warnings(request: ChatRequest, state: SelfJudgeState) -> list[str]:
-    temperature = state.default_temperature if request.temperature is None else request.temperature
-    if temperature == 0:
-        return ["temperature is 0: all candidates are equal, so that selecting among them changes nothing"]
+def _warnings(request: ChatRequest, best_of_n: int, state: SelfJudgeState) -> list[str]:
+    if why := why_equal(request, state.sampling_defaults):
+        return [f"{why}: all candidates would be equal, so that no more are sampled than are returned, not {best_of_n}"]
     return []
 
 

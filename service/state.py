@@ -1,6 +1,7 @@
 """What our routes find in the application: built once, when vLLM initialises its own state."""
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from fastapi import Request
 from vllm.entrypoints.openai.models.protocol import BaseModelPath
@@ -35,7 +36,8 @@ class SelfJudgeState(NamedTuple):
     judge: Judge
     sampler: Sampler
     models: ServedModels
-    default_temperature: float
+    sampling_defaults: Mapping[str, Any]
+    """Parameters of sampling for requests that name none, where they aren't vLLM's own."""
     admission: Admission
     adapting: "Adapting | None" = None
     """Versions of policies from a store, if the server has one."""

@@ -15,13 +15,20 @@ from tests.end_to_end.test_metrics import candidates, values
 QUESTION: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "Sort these letters: QDBA"}]
 
 
-def best_of(server: Server, n: int, *, choices: int = 1, **options: Any) -> ChatCompletion:  # noqa: ANN401  whatever the client takes
+def best_of(
+    server: Server,
+    n: int,
+    *,
+    choices: int = 1,
+    extra: dict[str, Any] | None = None,
+    **options: Any,  # noqa: ANN401  whatever the client takes
+) -> ChatCompletion:
     report = {"include": ["bracket", "candidates"], "seed": 1}
     answer: ChatCompletion = server.client.chat.completions.create(
         model=server.model,
         messages=QUESTION,
         n=choices,
-        extra_body={"best_of_n": n, "self_rejection": report},
+        extra_body={"best_of_n": n, "self_rejection": report, **(extra or {})},
         **options,
     )
     return answer
@@ -127,10 +134,12 @@ def test_the_header_asks_for_a_tournament_too(server: Server) -> None:
     assert report_of(answer)["best_of_n"] == 2
 
 
-def test_temperature_zero_warns_that_candidates_are_equal(server: Server) -> None:
-    answer = best_of(server, 4, temperature=0)
-    assert "temperature" in report_of(answer)["warnings"][0]
-    assert {match["reason"] for match in report_of(answer)["bracket"]} == {"identical"}
+@pytest.mark.parametrize("field", ["temperature", "top_k"])
+def test_of_equal_candidates_one_is_sampled(server: Server, field: str) -> None:
+    answer = best_of(server, 4, extra={field: 1 if field == "top_k" else 0})
+    report = report_of(answer)
+    assert field in report["warnings"][0]
+    assert (report["candidates_finished"], report["bracket"]) == (1, [])
 
 
 def test_structured_outputs_are_kept_by_every_candidate(server: Server) -> None:

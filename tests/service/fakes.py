@@ -267,7 +267,7 @@ def make_world(
     chat: ScriptedChat | None = None,
     reader: QualityReader | None = None,
     *,
-    temperature: float = 1.0,
+    sampling_defaults: Mapping[str, float] | None = None,
     context: int = CONTEXT_TOKENS,
     limits: Limits | None = None,
     **settings: Any,  # noqa: ANN401  whatever Settings takes
@@ -277,7 +277,7 @@ def make_world(
     chosen = Settings(**settings)
     judge = Judge(tokenizer(), reader, chosen, context)
     admission = Admission(limits or Limits(candidates=1000))
-    state = SelfJudgeState(chosen, judge, ChatSampler(chat), FakeModels(), temperature, admission)
+    state = SelfJudgeState(chosen, judge, ChatSampler(chat), FakeModels(), sampling_defaults or {}, admission)
     return World(state, reader, chat)
 
 

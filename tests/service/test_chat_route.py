@@ -249,6 +249,17 @@ async def test_the_servers_default_selects_for_all() -> None:
     assert answer.json()["self_rejection"]["best_of_n"] == 3
 
 
+async def test_what_cannot_be_judged_is_answered_plainly_where_nobody_asked_for_selection() -> None:
+    world = make_world(default_best_of_n=3)
+    image = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]
+    answer = await post(world, {"messages": image})
+    assert (answer.status_code, len(world.chat.requests)) == (200, 1)
+    assert "self_rejection" not in answer.json()
+    refused = await post(world, {"messages": image, "best_of_n": 3})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "messages")
+    assert "messages[0]: a content part of type 'image_url'" in refused.json()["error"]["message"]
+
+
 async def test_temperature_zero_is_warned_of() -> None:
     answer = await post(make_world(), BODY | {"temperature": 0})
     assert "temperature is 0" in answer.json()["self_rejection"]["warnings"][0]

@@ -44,7 +44,26 @@ def test_the_body_goes_before_the_header(body: dict[str, Any], header: str | Non
     assert wanted_best_of_n(request(**body), header, make_world().state) == expected
 
 
-@pytest.mark.parametrize(("body", "expected"), [({}, 8), ({"best_of_n": 1}, 1), ({"n": 2}, 1), ({"n": 1}, 8)])
+PREFILLED_IMAGE = {"messages": [*QUESTION, {"role": "assistant", "content": IMAGE}], **CONTINUED}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, 8),
+        ({"best_of_n": 1}, 1),
+        ({"n": 2}, 1),
+        ({"n": 1}, 8),
+        ({"use_beam_search": True}, 1),
+        ({"messages": [{"role": "user", "content": IMAGE}]}, 1),
+        ({"messages": [{"role": "robot", "content": "x"}]}, 1),
+        ({"messages": [{"role": "assistant", "content": "Hm"}], **CONTINUED}, 1),
+        (PREFILLED_IMAGE, 1),
+        ({"temperature": 0}, 1),
+        ({"messages": [{"role": "user", "content": IMAGE}], "self_rejection": {}}, 8),
+        ({"use_beam_search": True, "self_rejection": {}}, 8),
+    ],
+)
 def test_the_servers_default_is_for_requests_that_say_nothing(body: dict[str, Any], expected: int) -> None:
     assert wanted_best_of_n(request(**body), None, make_world(default_best_of_n=8).state) == expected
 
@@ -89,7 +108,7 @@ def test_a_plan_has_defaults_and_a_seed_to_repeat_it_by() -> None:
         ({"self_rejection": {"principles": ["nope"]}}, "self_rejection.principles"),
         ({"use_beam_search": True}, "use_beam_search"),
         ({"messages": [{"role": "user", "content": IMAGE}]}, "messages"),
-        ({"messages": [*QUESTION, {"role": "assistant", "content": IMAGE}], **CONTINUED}, "messages"),
+        (PREFILLED_IMAGE, "messages"),
         ({"messages": [{"role": "assistant", "content": "Hm"}], **CONTINUED}, "messages"),
     ],
 )
@@ -102,13 +121,14 @@ def test_what_can_be_checked_is_checked_before_tokens_are_spent(fields: dict[str
     assert world.chat.requests == []
 
 
-@pytest.mark.parametrize(
-    ("asked", "default", "warned"), [(0, 1.0, True), (None, 0.0, True), (None, 1.0, False), (0.5, 0.0, False)]
-)
-def test_equal_candidates_are_warned_of(asked: float | None, default: float, warned: bool) -> None:
-    warnings = planned(make_world(temperature=default), temperature=asked).warnings
-    assert bool(warnings) == warned
-    assert all("temperature is 0" in warning for warning in warnings)
+async def test_of_equal_candidates_no_more_are_sampled_than_are_returned() -> None:
+    world = make_world()
+    ready = planned(world, 8, n=2, temperature=0)
+    (warning,) = ready.warnings
+    assert warning.startswith("temperature is 0: all candidates would be equal")
+    selection = await select(ready, world.state)
+    assert (len(world.chat.requests), len(selection.held.ranking)) == (2, 2)
+    assert planned(world, 8, temperature=0.5).warnings == []
 
 
 async def test_the_best_sample_is_selected() -> None:

@@ -1,0 +1,27 @@
+"""Which requests the server's own `best_of_n` is for: those that say nothing and would gain by it.
+
+All others are vLLM's to answer as if there were no default: what can't be judged, and what would be sampled N times to
+the same end. Whoever asks for selection, by `best_of_n` or by `self_rejection`, is told what is in its way instead.
+"""
+
+from selfjudge import ConversationError
+from selfjudge.conversation import context_text
+from service.equal_candidates import why_equal
+from service.prefill import judged_conversation
+from service.protocol import ChatRequest
+from service.state import SelfJudgeState
+
+
+def selects_by_default(request: ChatRequest, state: SelfJudgeState) -> bool:
+    """Whether a request that names no `best_of_n` gets the server's."""
+    if request.n not in (None, 1):
+        return False
+    if request.self_rejection is not None:
+        return True
+    if request.use_beam_search or why_equal(request, state.sampling_defaults):
+        return False
+    try:
+        context_text(state.judge.templates[state.settings.template], judged_conversation(request), str)
+    except ConversationError:
+        return False
+    return True
