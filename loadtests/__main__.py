@@ -52,7 +52,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--max-tokens", type=int, default=32, help="longest candidate, in tokens")
     parser.add_argument("--temperature", type=float, default=1.0, help="of sampling")
     parser.add_argument(
-        "--output", type=Path, default=_ROOT / "docs" / "results", help="folder for speed.json, .md, .png and .svg"
+        "--output", type=Path, default=_ROOT / "docs" / "results", help="folder for the page and its plot"
     )
     parser.add_argument(
         "--quick", action="store_true", help="one tournament for each client: tries it out, tells nothing"

@@ -1,6 +1,5 @@
-"""Writes what was measured: speed.json with every run, speed.md for people, speed.png and speed.svg."""
+"""What the benchmark writes: the page `speed`, its plot, and every run behind them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from loadtests.outcome import Measured, latencies
 from loadtests.plot import draw
 from loadtests.report import summarise
+from loadtests.results import write_results
 from loadtests.table import markdown
 
 if TYPE_CHECKING:
@@ -18,39 +18,26 @@ def write_report(
     folder: Path, about: Mapping[str, str], settings: "Settings", measured: Sequence[Measured]
 ) -> list[Path]:
     """Writes all files, and says which."""
-    folder.mkdir(parents=True, exist_ok=True)
     figures = summarise(measured)
-    paths = [folder / f"speed.{suffix}" for suffix in ("json", "md", "png", "svg")]
     data: dict[str, Any] = {
         "about": dict(about),
         "sampling": settings.sampling._asdict(),
         "rounds": settings.rounds,
-        "figures": [plain(one) for one in figures],
+        "figures": figures,
         "runs": [_run(one) for one in measured],
     }
-    paths[0].write_text(json.dumps(data, indent=1) + "\n")
-    paths[1].write_text(markdown(about, settings.sampling, settings.rounds, figures))
-    draw(figures, paths[2:])
-    return paths
-
-
-def plain(value: Any) -> Any:  # noqa: ANN401  JSON is untyped
-    """Named tuples as objects, all the way down; figures to six digits."""
-    if hasattr(value, "_asdict"):
-        return {key: plain(part) for key, part in value._asdict().items()}
-    if isinstance(value, dict):
-        return {key: plain(part) for key, part in value.items()}
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+    page = markdown(about, settings.sampling, settings.rounds, figures)
+    return write_results(folder, "speed", page, data, draw(figures))
 
 
 def _run(measured: Measured) -> dict[str, Any]:
     return {
-        "cell": plain(measured.cell),
+        "cell": measured.cell,
         "round": measured.round,
         "contenders": {
             name: {
-                "seconds": plain(run.seconds),
-                "latencies": [plain(second) for second in latencies(run)],
+                "seconds": run.seconds,
+                "latencies": latencies(run),
                 "sampled_tokens": sum(outcome.sampled_tokens for outcome in run.outcomes),
                 "judgments": sum(outcome.judgments for outcome in run.outcomes),
                 "judge_tokens": sum(outcome.judge_tokens for outcome in run.outcomes),

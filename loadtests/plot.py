@@ -1,7 +1,6 @@
 """The figures as a plot: throughput by N for every number of clients, and the server's ratios to both others."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,8 +11,8 @@ _TARGETS = {"bound": 0.85, "client": 1.5}
 _COLOURS = {"bound": "0.4", "server": "tab:blue", "client": "tab:orange", "thrifty client": "tab:green"}
 
 
-def draw(figures: Sequence[Figures], paths: Sequence[Path]) -> None:
-    """Writes one picture in the format of each path's suffix."""
+def draw(figures: Sequence[Figures]) -> Figure:
+    """The picture."""
     clients = list(dict.fromkeys(one.cell.clients for one in figures))
     picture = Figure(figsize=(4 * len(clients), 7), layout="constrained")
     grid = picture.subplots(2, len(clients), squeeze=False, sharey="row")
@@ -26,8 +25,7 @@ def draw(figures: Sequence[Figures], paths: Sequence[Path]) -> None:
     grid[1][0].set_ylabel("ratio of tournaments a second")
     grid[0][-1].legend()
     grid[1][-1].legend()
-    for path in paths:
-        picture.savefig(path, dpi=110, metadata={"Date": None} if path.suffix == ".svg" else None)
+    return picture
 
 
 def _throughput(axes: Axes, figures: Sequence[Figures]) -> None:

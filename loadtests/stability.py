@@ -8,7 +8,6 @@ another matter: `selfjudge-train evaluate judge` measures that.
 
 import argparse
 import asyncio
-import json
 import shlex
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from loadtests.machine import describe, load_average
+from loadtests.results import write_results
 from loadtests.server import Connection, running_server
 from loadtests.workload import draw_jobs
 
@@ -116,11 +116,7 @@ def difference(name: str, first: Sequence[Judgment], second: Sequence[Judgment])
 
 
 def write(folder: Path, about: dict[str, str], clients: int, differences: Sequence[Difference]) -> list[Path]:
-    """Writes stability.json and stability.md, and says where."""
-    folder.mkdir(parents=True, exist_ok=True)
-    data = {"about": about, "runs": [difference._asdict() for difference in differences]}
-    paths = [folder / "stability.json", folder / "stability.md"]
-    paths[0].write_text(json.dumps(data, indent=1) + "\n")
+    """Writes the page `stability` and the figures behind it, and says where."""
     lines = [_TEXT.format(clients=clients), *(f"* {name}: {value}" for name, value in about.items()), ""]
     lines += ["| run | comparisons | flips | largest difference of P | mean | largest margin that flipped |"]
     lines += ["|---|---:|---:|---:|---:|---:|"]
@@ -128,8 +124,8 @@ def write(folder: Path, about: dict[str, str], clients: int, differences: Sequen
         f"| {run} | {count:,} | {flips} | {largest:.1e} | {mean:.1e} | {margin:.1e} |"
         for run, count, flips, largest, mean, margin in differences
     ]
-    paths[1].write_text("\n".join(lines) + "\n")
-    return paths
+    data = {"about": about, "runs": differences}
+    return write_results(folder, "stability", "\n".join(lines) + "\n", data)
 
 
 def main() -> None:
@@ -143,7 +139,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=_ROOT / "models" / "selfjudge-tiny", help="folder of the model")
     parser.add_argument("--comparisons", type=int, default=1000, help="pairs to judge")
     parser.add_argument("--clients", type=int, default=64, help="clients at once in the last run")
-    parser.add_argument("--output", type=Path, default=_ROOT / "docs" / "results", help="folder for the two files")
+    parser.add_argument("--output", type=Path, default=_ROOT / "docs" / "results", help="folder for the page")
     args = parser.parse_args()
     about = {**describe(args.model), "load before": f"{load_average():.1f}"}
     about["command"] = shlex.join(["python", "-m", "loadtests.stability", *sys.argv[1:]])

@@ -2,7 +2,7 @@
 
     phases.py    what is asked of a running server: clients in closed loops, arrivals in an open one, a crowd
     figures.py   from requests to figures
-    report.py    files: overload.json, .md, .png and .svg
+    report.py    page, plot, and the figures behind them
     __main__.py  the command
 
 1. Capacity: more and more clients in closed loops, each sending its next request once it has an answer, up to as many

@@ -83,7 +83,7 @@ def _parse() -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--max-tokens", type=int, default=32, help="longest candidate, in tokens")
     parser.add_argument("--temperature", type=float, default=1.0, help="of sampling")
     parser.add_argument(
-        "--output", type=Path, default=_ROOT / "docs" / "results", help="folder for overload.json, .md, .png and .svg"
+        "--output", type=Path, default=_ROOT / "docs" / "results", help="folder for the page and its plot"
     )
     return parser.parse_known_args()
 

@@ -1,6 +1,5 @@
-"""Writes what was measured: overload.json with every request, overload.md for people, overload.png and .svg."""
+"""What is written: the page `overload`, its plot, and every request behind them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,9 +7,9 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from loadtests.files import plain
 from loadtests.overload.figures import ClosedLoop, Crowd, Overload
 from loadtests.overload.phases import Reply
+from loadtests.results import write_results
 
 _TEXT = """# Overload
 
@@ -49,21 +48,16 @@ class Measured(NamedTuple):
 
 def write(folder: Path, about: Mapping[str, str], measured: Measured) -> list[Path]:
     """Writes all files, and says which."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"overload.{suffix}" for suffix in ("json", "md", "png", "svg")]
     data = {
         "about": dict(about),
-        "levels": [plain(level) for level in measured.levels],
-        "capacity": plain(measured.capacity),
-        "overload": plain(measured.overload),
-        "crowd": plain(measured.crowd),
-        "replies": [plain(list(reply)) for reply in measured.replies],
-        "visitors": [[plain(list(reply)) for reply in replies] for replies in measured.visitors],
+        "levels": measured.levels,
+        "capacity": measured.capacity,
+        "overload": measured.overload,
+        "crowd": measured.crowd,
+        "replies": [list(reply) for reply in measured.replies],
+        "visitors": [[list(reply) for reply in replies] for replies in measured.visitors],
     }
-    paths[0].write_text(json.dumps(data) + "\n")
-    paths[1].write_text(markdown(about, measured))
-    _draw(measured, paths[2:])
-    return paths
+    return write_results(folder, "overload", markdown(about, measured), data, _draw(measured))
 
 
 def markdown(about: Mapping[str, str], measured: Measured) -> str:
@@ -122,13 +116,12 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in [head, ["---:"] * len(head), *rows])
 
 
-def _draw(measured: Measured, paths: Sequence[Path]) -> None:
+def _draw(measured: Measured) -> Figure:
     picture = Figure(figsize=(11, 3.8), layout="constrained")
     left, right = picture.subplots(1, 2)
     _admitted(left, measured)
     _returns(right, measured)
-    for path in paths:
-        picture.savefig(path, dpi=110, metadata={"Date": None} if path.suffix == ".svg" else None)
+    return picture
 
 
 def _admitted(axes: Axes, measured: Measured) -> None:

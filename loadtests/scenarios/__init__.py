@@ -7,7 +7,7 @@
     run.py           one scenario on a server of its own
     figures.py       goodput under two objectives, latency against N=1, throughput per core, memory
     page.py          what was found, for people
-    files.py         scenario-NAME.json, .md, .png and .svg
+    files.py         page, plot, and the figures behind them
     __main__.py      the command: `python -m loadtests.scenarios NAME`, or `all`
 
 aiperf has an environment of its own, `make aiperf`: its packages clash with those of the server.

@@ -1,6 +1,5 @@
-"""Writes what a scenario showed: scenario-NAME.json with every request, .md for people, .png and .svg."""
+"""What a scenario writes: the page `scenario-NAME`, its plot, and every request behind them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from loadtests.files import plain
+from loadtests.results import write_results
 from loadtests.scenarios.figures import Figures
 from loadtests.scenarios.page import markdown
 from loadtests.scenarios.run import Measured
@@ -25,31 +24,25 @@ def write(
     cells: Sequence[Figures],
 ) -> list[Path]:
     """Writes all files, and says which."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"scenario-{name}.{suffix}" for suffix in ("json", "md", "png", "svg")]
     data: dict[str, Any] = {
         "about": dict(about),
         "scenario": scenario.model_dump(),
         "objectives": objectives.model_dump(),
-        "figures": [plain(one) for one in cells],
+        "figures": cells,
         "runs": [
             {
-                "cell": plain(one.cell),
-                "records": [list(plain(record).values()) for record in one.records],
-                "looks": [list(plain(look).values()) for look in one.looks],
+                "cell": one.cell,
+                "records": [list(record) for record in one.records],
+                "looks": [list(look) for look in one.looks],
             }
             for one in measured
         ],
     }
-    paths[0].write_text(json.dumps(data) + "\n")
-    paths[1].write_text(markdown(about, name, scenario, objectives, cells))
-    _draw(objectives, measured, cells, paths[2:])
-    return paths
+    page = markdown(about, name, scenario, objectives, cells)
+    return write_results(folder, f"scenario-{name}", page, data, _draw(objectives, measured, cells))
 
 
-def _draw(
-    objectives: Objectives, measured: Sequence[Measured], cells: Sequence[Figures], paths: Sequence[Path]
-) -> None:
+def _draw(objectives: Objectives, measured: Sequence[Measured], cells: Sequence[Figures]) -> Figure:
     picture = Figure(figsize=(14, 2 + 0.3 * len(cells)), layout="constrained")
     good, latency, memory = picture.subplots(1, 3, width_ratios=[2, 2, 1.4])
     names = [one.cell.name for one in cells]
@@ -63,8 +56,7 @@ def _draw(
     memory.set_ylim(bottom=0)
     memory.set_xlabel("time (s)")
     memory.set_ylabel("memory (MiB)")
-    for path in paths:
-        picture.savefig(path, dpi=110, metadata={"Date": None} if path.suffix == ".svg" else None)
+    return picture
 
 
 def _latency(axes: Axes, objectives: Objectives, cells: Sequence[Figures]) -> None:

@@ -69,7 +69,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=1000, help="requests of each phase without swaps")
     parser.add_argument("--rounds", type=int, default=3, help="starts of a server of each kind, to see what LoRA costs")
     parser.add_argument(
-        "--output", type=Path, default=_ROOT / "docs" / "results", help="folder for swaps.json, .md, .png and .svg"
+        "--output", type=Path, default=_ROOT / "docs" / "results", help="folder for the page and its plot"
     )
     return parser.parse_args()
 

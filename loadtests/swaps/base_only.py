@@ -5,12 +5,11 @@ zeroed. All run at once and only one is asked at a time, for seconds each, so th
 all of them alike; what a server computes for a request hardly depends on it at all. Leaves out start-up and requests
 to policies (costs.py).
 
-`python -m loadtests.swaps.base_only` writes base-only.json and base-only.md.
+`python -m loadtests.swaps.base_only` writes the page `base-only`.
 """
 
 import argparse
 import asyncio
-import json
 import os
 import shlex
 import sys
@@ -70,18 +69,15 @@ def main() -> None:
     """Measures by the command line's options."""
     args = _parse()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from loadtests.files import plain  # noqa: PLC0415
     from loadtests.machine import describe, load_average  # noqa: PLC0415
+    from loadtests.results import write_results  # noqa: PLC0415
 
     about = {**describe(args.model), "load before": f"{load_average():.1f}"}
     about["command"] = shlex.join(["python", "-m", "loadtests.swaps.base_only", *sys.argv[1:]])
     about["load"] = f"{args.clients} clients, {args.rounds} rounds of {args.requests} requests to each server in turn"
     measured = asyncio.run(_measure(args))
     page = markdown(about, measured)
-    args.output.mkdir(parents=True, exist_ok=True)
-    data = {"about": about, "turns": plain(measured)}
-    (args.output / "base-only.json").write_text(json.dumps(data, indent=1) + "\n")
-    (args.output / "base-only.md").write_text(page)
+    write_results(args.output, "base-only", page, {"about": about, "turns": measured})
     print(page)
 
 
@@ -172,9 +168,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=100, help="tournaments of one turn")
     parser.add_argument("--clients", type=int, default=16, help="clients at once", metavar="K")
     parser.add_argument("--best-of-n", type=int, default=8, help="candidates of a tournament", metavar="N")
-    parser.add_argument(
-        "--output", type=Path, default=_ROOT / "docs" / "results", help="folder for base-only.json and base-only.md"
-    )
+    parser.add_argument("--output", type=Path, default=_ROOT / "docs" / "results", help="folder for the page")
     return parser.parse_args()
 
 

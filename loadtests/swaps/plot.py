@@ -1,7 +1,6 @@
 """Every request's latency over time, in the three phases, and how latencies are distributed in each."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from matplotlib.figure import Figure
 
@@ -10,8 +9,8 @@ from loadtests.swaps.scenario import Phase
 _COLOURS = {"before": "tab:blue", "swaps": "tab:orange", "after": "tab:green"}
 
 
-def draw(phases: Sequence[Phase], paths: Sequence[Path]) -> None:
-    """Writes one picture in the format of each path's suffix."""
+def draw(phases: Sequence[Phase]) -> Figure:
+    """The picture."""
     picture = Figure(figsize=(10, 4), layout="constrained")
     over_time, distribution = picture.subplots(1, 2, width_ratios=[2, 1], sharey=True)
     first = min(answer.started for phase in phases for answer in phase.answers)
@@ -32,5 +31,4 @@ def draw(phases: Sequence[Phase], paths: Sequence[Path]) -> None:
     over_time.set_ylim(bottom=0)
     over_time.legend()
     distribution.set_xlabel("percentile")
-    for path in paths:
-        picture.savefig(path, dpi=110, metadata={"Date": None} if path.suffix == ".svg" else None)
+    return picture

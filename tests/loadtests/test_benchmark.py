@@ -13,7 +13,7 @@ import pytest
 def test_a_quick_run_measures_all_contenders_on_equal_work(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "loadtests", "--quick", "--rounds", "1", "--output", str(tmp_path)]
     subprocess.run([*command, "--best-of-n", "1", "4", "--clients", "2"], check=True)
-    data = json.loads((tmp_path / "speed.json").read_text())
+    data = json.loads((tmp_path / "raw" / "speed.json").read_text())
     assert [run["cell"]["best_of_n"] for run in data["runs"]] == [1, 4]
     of_four = data["runs"][1]["contenders"]
     assert set(of_four) == {"bound", "server", "client", "thrifty client", "sampling"}
@@ -22,4 +22,4 @@ def test_a_quick_run_measures_all_contenders_on_equal_work(tmp_path: Path) -> No
     assert max(tokens) <= 1.5 * min(tokens)
     assert all(contender["seconds"] > 0 for contender in of_four.values())
     assert of_four["sampling"]["judgments"] == 0
-    assert {path.name for path in tmp_path.iterdir()} == {f"speed.{kind}" for kind in ("json", "md", "png", "svg")}
+    assert {path.name for path in tmp_path.iterdir()} == {"raw", "speed.md", "speed.png"}

@@ -73,8 +73,5 @@ def test_the_page_has_a_row_for_each_cell_and_says_on_what_it_was_measured(figur
     assert "| 16 | 2 | 0.300 | 0.400 | 1.0x |" in page
 
 
-def test_the_plot_is_written_in_both_formats(figures: list[Figures], tmp_path: Path) -> None:
-    paths = [tmp_path / "speed.png", tmp_path / "speed.svg"]
-    draw(figures, paths)
-    assert paths[0].read_bytes().startswith(b"\x89PNG")
-    assert "<svg" in paths[1].read_text()
+def test_the_plot_can_be_drawn(figures: list[Figures], tmp_path: Path) -> None:
+    draw(figures).savefig(tmp_path / "speed.png")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.results import plain
 from loadtests.stability import Judgment, difference, write
 
 
@@ -24,6 +25,6 @@ def test_the_same_run_twice_has_no_differences() -> None:
 def test_both_files_say_the_same(tmp_path: Path) -> None:
     found = [difference("64 clients", [Judgment("A", 0.51)], [Judgment("B", 0.49)])]
     told, shown = write(tmp_path / "results", {"machine": "two cores"}, 64, found)
-    assert json.loads(told.read_text()) == {"about": {"machine": "two cores"}, "runs": [found[0]._asdict()]}
+    assert json.loads(told.read_text()) == {"about": {"machine": "two cores"}, "runs": [plain(found[0])]}
     assert "| 64 clients | 1 | 1 | 2.0e-02 | 2.0e-02 | 1.0e-02 |" in shown.read_text()
     assert "* machine: two cores\n" in shown.read_text()

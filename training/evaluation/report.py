@@ -10,7 +10,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib as mpl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
@@ -57,14 +56,13 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     content = {"title": report.title, "setting": report.setting, "results": plain(report.results)}
     written = folder / "report.json"
     written.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    images = {plot.name: _images(plot.figure) for plot in report.plots}
+    images = {plot.name: _png(plot.figure) for plot in report.plots}
     paths = [written]
-    for name, kinds in images.items():
-        for suffix, image in kinds.items():
-            paths.append(folder / f"{name}.{suffix}")
-            paths[-1].write_bytes(image)
+    for name, image in images.items():
+        paths.append(folder / f"{name}.png")
+        paths[-1].write_bytes(image)
     page = folder / "report.html"
-    page.write_text(_html(report, {name: kinds["svg"] for name, kinds in images.items()}), encoding="utf-8")
+    page.write_text(_html(report, images), encoding="utf-8")
     return [*paths, page]
 
 
@@ -79,25 +77,18 @@ def plain(value: object) -> Any:  # noqa: ANN401  # whatever JSON has
     return value
 
 
-def _images(figure: Figure) -> dict[str, bytes]:
-    images = {}
-    # A fixed salt and no date, so that equal results give equal files.
-    with mpl.rc_context({"svg.hashsalt": "selfjudge"}):
-        for suffix in ("png", "svg"):
-            buffer = BytesIO()
-            metadata = {"Date": None} if suffix == "svg" else None
-            figure.savefig(buffer, format=suffix, dpi=DPI, metadata=metadata)
-            images[suffix] = buffer.getvalue()
-    return images
+def _png(figure: Figure) -> bytes:
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI)
+    return buffer.getvalue()
 
 
-def _html(report: Report, vectors: Mapping[str, bytes]) -> str:
+def _html(report: Report, images: Mapping[str, bytes]) -> str:
     environment = Environment(
         loader=PackageLoader("training.evaluation", "."), autoescape=True, undefined=StrictUndefined
     )
     environment.filters["cell"] = cell
-    # Images, not SVG elements: the ids within several SVGs would meet in one page.
-    sources = {name: f"data:image/svg+xml;base64,{b64encode(svg).decode()}" for name, svg in vectors.items()}
+    sources = {name: f"data:image/png;base64,{b64encode(image).decode()}" for name, image in images.items()}
     setting = dict(dotted(report.setting))
     return environment.get_template("report.html.jinja").render(report=report, setting=setting, sources=sources)
 

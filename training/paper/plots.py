@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -52,13 +51,10 @@ def figure_5(iterations: Sequence[Iteration], most: int) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: Path) -> list[Path]:
-    """Write PNG and SVG beside each other; equal figures give equal files."""
-    paths = [path.with_suffix(suffix) for suffix in (".png", ".svg")]
-    with mpl.rc_context({"svg.hashsalt": "selfjudge"}):
-        for target in paths:
-            figure.savefig(target, dpi=DPI, metadata={"Date": None} if target.suffix == ".svg" else None)
-    return paths
+def save(figure: Figure, path: Path) -> Path:
+    """Write a PNG; equal figures give equal files."""
+    figure.savefig(path, dpi=DPI)
+    return path
 
 
 def _line(axes: Axes, places: Sequence[int], estimates: Sequence[Estimate], colour: str, label: str) -> None:

@@ -38,8 +38,8 @@ def write_report(recipe: PaperRecipe, results: Results, output: Path) -> list[Pa
     data.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     page.write_text(page_text(recipe, results), encoding="utf-8")
     plots = [
-        *save(figure_4(results.sweeps), output / "paper-figure-4"),
-        *save(figure_5(results.iterations, recipe.evaluation.sizes[-1]), output / "paper-figure-5"),
+        save(figure_4(results.sweeps), output / "paper-figure-4.png"),
+        save(figure_5(results.iterations, recipe.evaluation.sizes[-1]), output / "paper-figure-5.png"),
     ]
     return [page, data, *plots]
 

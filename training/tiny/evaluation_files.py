@@ -18,14 +18,14 @@ STYLES = {
 
 
 def write_results(report: dict[str, Any], directory: Path) -> list[Path]:
-    """Write ``model-evaluation.json``, ``.png`` and ``.svg``, and return their paths."""
+    """Write ``model-evaluation.json`` and ``.png``, and return their paths."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "model-evaluation.json"
     path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return [path, *_plot(report, directory)]
+    return [path, _plot(report, directory)]
 
 
-def _plot(report: dict[str, Any], directory: Path) -> list[Path]:
+def _plot(report: dict[str, Any], directory: Path) -> Path:
     curves = report["selection"]["exact_match"]
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     sizes = [int(size) for size in curves["tournament"]]
@@ -43,9 +43,7 @@ def _plot(report: dict[str, Any], directory: Path) -> list[Path]:
     axes.set_title(f"{report['model']}: {report['prompts']} held-out prompts, 95% intervals")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
-    paths = [directory / f"model-evaluation.{kind}" for kind in ("png", "svg")]
-    for path in paths:
-        # No date in the file, so that equal results give equal files.
-        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+    path = directory / "model-evaluation.png"
+    figure.savefig(path, dpi=150)
     plt.close(figure)
-    return paths
+    return path

@@ -53,11 +53,11 @@ def test_a_crowds_returns_are_counted(measured: report.Measured) -> None:
 
 def test_files_hold_the_figures(measured: report.Measured, tmp_path: Path) -> None:
     paths = report.write(tmp_path, {"machine": "none"}, measured)
-    assert [path.name for path in paths] == ["overload.json", "overload.md", "overload.png", "overload.svg"]
+    assert [path.name for path in paths] == ["overload.json", "overload.md", "overload.png"]
     data = json.loads(paths[0].read_text())
     assert data["overload"]["statuses"] == {"200": 11, "429": 29}
     page = paths[1].read_text()
     assert "| 2 | 4.0 | 0.20 | 0.20 | 200: 40 |" in page
     assert "1.50 and 2.50 times those at capacity" in page
     assert "33% the first time, 67% by the second" in page
-    assert all(path.stat().st_size > 1000 for path in paths[2:])
+    assert paths[2].stat().st_size > 1000

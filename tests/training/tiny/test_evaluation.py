@@ -118,7 +118,7 @@ def test_an_evaluation_writes_its_report_and_plot(
     save_model(toy_model, renderer.chat.tokens.source, tmp_path / "model", torch.float16)
     report = evaluate(tmp_path / "model", prompts=6, seed=0, workers=2)
     paths = write_results(report, tmp_path / "results")
-    assert [path.suffix for path in paths] == [".json", ".png", ".svg"]
+    assert [path.suffix for path in paths] == [".json", ".png"]
     written = json.loads(paths[0].read_text(encoding="utf-8"))
     curves = written["selection"]["exact_match"]
     assert set(curves["tournament"]) == {"1", "2", "4", "8", "16", "32"}
