@@ -1,6 +1,7 @@
-"""What must be so before vLLM is imported; import this first.
+"""What must be so in our server before vLLM is imported; import this first.
 
-The engine's process imports it as well, because it imports the main module of the command that started it.
+The engine's process imports it as well, because it imports the main module of the command that started it. Others'
+processes must not: a plain vLLM of the same environment has words of its own.
 """
 
 import atexit
@@ -11,13 +12,8 @@ import os
 # What vLLM logs before its own logging is set up obeys its level too.
 logging.getLogger("vllm").setLevel(os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR"))
 
-# Imports make half a million objects that live on; looking for garbage among them takes a tenth of a start.
+# Imports make half a million objects that live on; looking for garbage among them takes a tenth of a start. garbage.py
+# ends this.
 gc.disable()
 # What is set aside from collection would be told to be leaked in the end.
 atexit.register(gc.unfreeze)
-
-
-def imports_are_done() -> None:
-    """Has garbage collected again, without looking at what is there already."""
-    gc.freeze()
-    gc.enable()

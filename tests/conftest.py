@@ -5,7 +5,7 @@ import logging
 import pytest
 from hypothesis import settings
 
-from service.early import imports_are_done
+from service.garbage import imports_are_done
 
 # A busy machine is slow, not wrong.
 settings.register_profile("no-deadline", deadline=None)

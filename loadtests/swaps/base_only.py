@@ -1,9 +1,8 @@
 """What a store costs requests that use the base only: servers side by side, asked in turn.
 
-One server without LoRA, one with it and no adapters, and one with a store, two versions loaded and its cache's blocks
-zeroed. All run at once and only one is asked at a time, for seconds each, so that whatever else the machine does hits
-all of them alike; what a server computes for a request hardly depends on it at all. Leaves out start-up and requests
-to policies (costs.py).
+One server without LoRA, one with it and no adapters, and one with a store and two versions loaded. All run at once and
+only one is asked at a time, for seconds each, so that whatever else the machine does hits all of them alike; what a
+server computes for a request hardly depends on it at all. Leaves out start-up and requests to policies (costs.py).
 
 `python -m loadtests.swaps.base_only` writes the page `base-only`.
 """
@@ -39,8 +38,7 @@ _TEXT = """# What a store costs requests to the base
 
 Servers that run side by side and are asked in turn: processor time of all of a server's processes for each request, and
 requests a second. Medians over rounds, and of the ratios to the server without LoRA in the same round; in brackets the
-least and greatest. The server with a store has two versions loaded, which nobody asks for, and zeroes each block of its
-cache before use.
+least and greatest. The server with a store has two versions loaded, which nobody asks for.
 """
 
 

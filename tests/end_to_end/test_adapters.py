@@ -239,11 +239,11 @@ def test_a_second_replica_follows_and_a_restart_remembers(first_is_active: Adapt
 
 
 def test_an_adapter_full_of_nan_spoils_no_other_request(tmp_path: Path) -> None:
-    """Past all checks, by vLLM's own route; the cache is so small that each request gets blocks of those before."""
+    """Past all checks, by vLLM's own route, with no store, and where each request gets blocks of those before."""
     wild = write_adapter(tmp_path / "wild", 1)
     weights = load_file(wild / "adapter_model.safetensors")
     save_file({name: np.full_like(one, np.nan) for name, one in weights.items()}, wild / "adapter_model.safetensors")
-    flags = ("--adapters-dir", str(tmp_path / "store"), "--kv-cache-memory-bytes", str(8 * 2**20))
+    flags = ("--enable-lora", "--kv-cache-memory-bytes", str(8 * 2**20))
     environment = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}
     with serving(tmp_path / "log", *flags, key="user", environment=environment) as running:
         adapted = Adapted(running, Store(tmp_path / "store"), ("", ""))
@@ -252,6 +252,7 @@ def test_an_adapter_full_of_nan_spoils_no_other_request(tmp_path: Path) -> None:
         with running.http() as client:
             loading = {"lora_name": "wild", "lora_path": str(wild)}
             client.post("/v1/load_lora_adapter", json=loading).raise_for_status()
+        longer = {"messages": [{"role": "user", "content": f"Sort these letters: {''.join(WORDS)}"}]}
         for prompt, text in zip(prompts * 4, before * 4, strict=True):
-            adapted.chat("wild", **prompt)
+            adapted.chat("wild", **longer)  # reaches further into its blocks than what gets them next
             assert adapted.text("selfjudge-tiny", **prompt) == text
