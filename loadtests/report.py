@@ -44,7 +44,7 @@ class Figures(NamedTuple):
     """Of the bare engine: time with judging over time without, less 1."""
     latency: dict[str, Latency]
     same_winner: float
-    """Share of tournaments in which bound, server and both clients have one winner."""
+    """Share of tournaments in which bound and both clients have one winner; the server samples other candidates."""
 
 
 def summarise(measured: Sequence[Measured]) -> list[Figures]:
@@ -101,5 +101,6 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
 
 
 def _same_winner(runs: dict[str, Run]) -> float:
-    winners = [[outcome.winner for outcome in run.outcomes] for name, run in runs.items() if name != "sampling"]
+    comparable = [run for name, run in runs.items() if name not in ("sampling", "server")]
+    winners = [[outcome.winner for outcome in run.outcomes] for run in comparable]
     return mean([float(len(set(each)) == 1) for each in zip(*winners, strict=True)])

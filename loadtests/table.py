@@ -7,8 +7,9 @@ from loadtests.workload import Sampling
 
 _TEXT = """# Speed
 
-What the tournament costs, measured by `make bench`. Four contenders hold the same tournaments, with the same prompts,
-seeds and brackets, and judge in both orders:
+What the tournament costs, measured by `make bench`. Four contenders hold the same tournaments, with the same prompts
+and brackets, and judge in both orders (the server's candidates are others: vLLM's `n` draws choice i by seed + i, the
+server hashes the two):
 
 * **server**: one HTTP request with `best_of_n` to this server, which judges no equal texts, and no two texts twice;
 * **bound**: the bare engine replays the prompts that the server's tournament needs in ideal batches, without HTTP,

@@ -10,7 +10,7 @@ _PROMPTS_SEED = 0
 
 
 class Job(NamedTuple):
-    """One tournament to be held. The seed is that of sampling and bracket, so all contenders do the same work."""
+    """One tournament to be held. The seed is that of sampling and bracket."""
 
     prompt: str
     seed: int
@@ -39,7 +39,7 @@ class Sampling(NamedTuple):
 def draw_jobs(count: int) -> list[Job]:
     """The first `count` jobs, always the same: prompts that the shipped model was not trained on, tasks in turn."""
     problems = islice(draw_problems(Split.HELD_OUT, _PROMPTS_SEED), count)
-    # Candidate i of a job is sampled with seed + i: seeds of two jobs must not overlap.
+    # Choice i of vLLM's `n` is sampled with seed + i: seeds of two jobs must not overlap.
     return [Job(problem.prompt, index * 1000) for index, problem in enumerate(problems)]
 
 

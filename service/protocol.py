@@ -51,7 +51,9 @@ class JudgingOptions(_Body):
 class SelfRejection(JudgingOptions):
     """Options of best-of-N selection (self-rejection, section 3.3 of the paper)."""
 
-    seed: Seed | None = Field(default=None, description="Seed of the bracket; drawn at random and reported if unset.")
+    seed: Seed | None = Field(
+        default=None, description="Seed of the bracket; if unset made from `seed`, else drawn at random; reported."
+    )
     include: list[Include] = Field(default=[], max_length=3, description="Details to add to the answer.")
     deadline_ms: Annotated[int, Field(ge=1, le=86_400_000, strict=True)] | None = Field(
         default=None,

@@ -20,7 +20,7 @@ from service.judge_route import conversation
 from service.metrics import CLIENT_CLOSED_REQUEST
 from service.protocol import RankRequest
 from service.route import Route
-from service.select import seed_or_random
+from service.seeds import bracket_seed
 from service.served import resolve_model
 from service.state import state_of
 
@@ -53,7 +53,7 @@ async def _rank(body: RankRequest, request: Request) -> Response:
     state, candidates = state_of(request), body.candidates
     panel = state.judge.panel(body, state.adapter(body.model))
     context = conversation(body.prompt, body.messages)
-    seed = seed_or_random(body.seed)
+    seed = bracket_seed(body.seed)
 
     async def bring(candidate: int) -> str:
         return candidates[candidate]

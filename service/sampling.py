@@ -22,9 +22,9 @@ from service.constraint import unmet
 from service.errors import ApiError
 from service.prefill import judged_text
 from service.protocol import ChatRequest
+from service.seeds import candidate_seed
 from service.tasks import cancellable
 
-_SEED_SPACE = 2**63
 # What vLLM's own error handlers take for the caller's mistake besides its own errors, and answer with a 400.
 _REFUSALS = (ValueError, TypeError, OverflowError, TemplateError)
 
@@ -137,15 +137,13 @@ class ChatSampler:
 
 
 def _request_for_one(request: ChatRequest, index: int, request_id: str) -> ChatCompletionRequest:
-    # N equal seeds would give N equal candidates.
-    seed = None if request.seed is None else (request.seed + index) % _SEED_SPACE
     rendered = request._rendering.request if isinstance(request._rendering, _Rendering) else request
     return rendered.model_copy(
         update={
             "n": 1,
             "stream": False,
             "stream_options": None,
-            "seed": seed,
+            "seed": candidate_seed(request.seed, index),
             "request_id": f"{request_id}-{index}",
             # Parsers for tools and reasoning rewrite what they find in a request.
             "messages": list(rendered.messages),

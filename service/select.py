@@ -1,7 +1,6 @@
 """One best-of-N chat request from validated options to its winner: what to sample, what to judge by, and doing it."""
 
 import re
-import secrets
 import time
 from typing import NamedTuple
 
@@ -19,11 +18,11 @@ from service.prefill import judged_conversation
 from service.protocol import ChatRequest, SelfRejection
 from service.reader import JUDGE_PRIORITY
 from service.sampling import Sampled, SampleError
+from service.seeds import bracket_seed
 from service.state import SelfJudgeState
 from service.telemetry.request import engine_id
 from service.telemetry.spans import span
 
-_SEED_BITS = 32
 _INTEGER = re.compile(r"\s*[0-9]{1,9}\s*")
 
 
@@ -71,11 +70,6 @@ def candidates_needed(request: ChatRequest, best_of_n: int, state: SelfJudgeStat
     return request.n or 1 if why_equal(request, state.sampling_defaults) else best_of_n
 
 
-def seed_or_random(seed: int | None) -> int:
-    """The seed of a bracket: the caller's, or one drawn at random, to be reported."""
-    return secrets.randbits(_SEED_BITS) if seed is None else seed
-
-
 def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: SelfJudgeState, arrived: float) -> Plan:
     """Checks everything that can be checked before tokens are spent.
 
@@ -99,7 +93,7 @@ def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: 
         options,
         candidates_needed(request, best_of_n, state),
         request.n or 1,
-        seed_or_random(options.seed),
+        bracket_seed(options.seed, request.seed),
         panel,
         conversation,
         _warnings(request, best_of_n, state),

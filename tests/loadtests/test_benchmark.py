@@ -17,7 +17,7 @@ def test_a_quick_run_measures_all_contenders_on_equal_work(tmp_path: Path) -> No
     assert [run["cell"]["best_of_n"] for run in data["runs"]] == [1, 4]
     of_four = data["runs"][1]["contenders"]
     assert set(of_four) == {"bound", "server", "client", "thrifty client", "sampling"}
-    # Seeds make the samples equal, give or take what rounding in other batch sizes flips.
+    # The server's samples are others, of the same lengths on average.
     tokens = [of_four[name]["sampled_tokens"] for name in ("bound", "server", "client")]
     assert max(tokens) <= 1.5 * min(tokens)
     assert all(contender["seconds"] > 0 for contender in of_four.values())

@@ -98,6 +98,7 @@ def test_a_plan_has_defaults_and_a_seed_to_repeat_it_by() -> None:
     one, two = planned(world), planned(world)
     assert (one.best_of_n, one.top, one.warnings) == (4, 1, [])
     assert one.seed != two.seed
+    assert planned(world, seed=-1).seed != planned(world, seed=-1).seed
     assert planned(world, self_rejection={"seed": 0}).seed == 0
 
 
@@ -156,10 +157,15 @@ async def test_a_turn_of_the_user_that_is_continued_stays_in_the_conversation() 
     assert planned(world, **CONTINUED).conversation == QUESTION
 
 
-async def test_the_seed_fixes_the_bracket() -> None:
+@pytest.mark.parametrize(
+    "fields", [{"self_rejection": {"seed": 5}}, {"seed": 5}, {"seed": 7, "self_rejection": {"seed": 5}}]
+)
+async def test_one_seed_fixes_the_bracket_and_is_reported(fields: dict[str, Any]) -> None:
     world = make_world(ScriptedChat(["the same"]))
-    winners = [(await select(planned(world, 8, self_rejection={"seed": 5}), world.state)).held.ranking for _ in "ab"]
-    assert winners == [[Tournament(8, seed=5).seats[0]]] * 2
+    first, second = [await select(planned(world, 8, **fields), world.state) for _ in "ab"]
+    assert first.seed == second.seed
+    assert first.held.ranking == second.held.ranking == [Tournament(8, seed=first.seed).seats[0]]
+    assert first.seed == 5 or "self_rejection" not in fields
 
 
 async def test_samples_and_judgments_share_one_model() -> None:
