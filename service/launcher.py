@@ -95,6 +95,7 @@ _OWN_FLAGS: Final = {
     "max_tournaments": int,
     "max_waiting": int,
     "queue_seconds": float,
+    "queue_share": float,
     "key_max_requests": int,
     "key_max_candidates": int,
 }

@@ -127,15 +127,23 @@ class Settings(BaseSettings):
         default=None, ge=1, description="Tournaments running at once; if unset, only their candidates are limited."
     )
 
-    max_waiting: int | None = Field(
-        default=None,
-        ge=0,
-        description="Requests waiting for admission at once; 0: none waits. If unset, as long as those waiting weigh "
-        "less than a quarter of max_candidates.",
+    max_waiting: int = Field(
+        default=1000, ge=0, le=100_000, description="Requests waiting for admission at once; 0: none waits."
     )
 
     queue_seconds: float = Field(
-        default=30.0, gt=0, le=3600, description="Longest wait for admission; then the answer is 429."
+        default=30.0,
+        gt=0,
+        le=3600,
+        description="Longest wait for admission; then the answer is 429, and at once where the wait is expected to be "
+        "longer.",
+    )
+
+    queue_share: float | None = Field(
+        default=None,
+        gt=0,
+        description="Share of max_candidates that those waiting may weigh before others are refused; 0.25 holds "
+        "latency under overload, by more refusals. If unset, only queue_seconds and max_waiting limit the queue.",
     )
 
     key_max_requests: int | None = Field(

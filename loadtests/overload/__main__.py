@@ -19,13 +19,15 @@ from loadtests.workload import Sampling, draw_jobs
 _ROOT = Path(__file__).resolve().parents[2]
 _SEED = 0
 _PROMPTS = 200
+_COMPANY = 3
+_QUEUES = {"the default": [], "`--queue-share 0.25`": ["--queue-share", "0.25"]}
 
 
 def main() -> None:
     """Measures by the command line's options."""
     args, flags = _parse()
     load = load_average()
-    measured = asyncio.run(_measure(args, [str(args.model), *flags]))
+    measured = {name: asyncio.run(_measure(args, [str(args.model), *flags, *queue])) for name, queue in _QUEUES.items()}
     about = {
         **describe(args.model),
         "load before": f"{load:.1f}",
@@ -44,6 +46,7 @@ async def _measure(args: argparse.Namespace, flags: list[str]) -> report.Measure
             asker = Asker(connection.session, workload)
             levels = await _levels(asker, await asker.at_once(), args.seconds)
             capacity = levels[-1]
+            company = await closed_loops(asker, _COMPANY * capacity.clients, args.seconds)
             offered = args.times * capacity.throughput
             replies = await open_loop(asker, offered, args.seconds, _SEED)
             await until_forgotten(asker, replies)
@@ -51,6 +54,7 @@ async def _measure(args: argparse.Namespace, flags: list[str]) -> report.Measure
     return report.Measured(
         levels,
         capacity,
+        figures.closed_loop(company),
         figures.overload(replies, offered, args.seconds, capacity),
         figures.crowd(visitors, capacity),
         replies,
@@ -72,7 +76,7 @@ def _parse() -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         prog="python -m loadtests.overload",
         description="Finds what a server can do, offers it ten times as much, then sends it a crowd that comes back as "
-        "told. About 6 minutes. Options not listed here go to selfjudge-serve.",
+        "told; with a queue and with next to none. About 12 minutes. Options not listed here go to selfjudge-serve.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--model", type=Path, default=_ROOT / "models" / "selfjudge-tiny", help="folder of the model")

@@ -14,20 +14,28 @@ from loadtests.results import write_results
 _TEXT = """# Overload
 
 What becomes of requests when far more come than the server can answer, measured by `python -m loadtests.overload`. Load
-generator and server share the machine. Every request is a tournament.
+generator and server share the machine. Every request is a tournament. All of it is measured twice: by default requests
+wait up to `--queue-seconds`; `--queue-share` holds the queue, and so latencies, small.
 """
-_CAPACITY = """## Capacity
+_QUEUE = """## With {queue}
+"""
+_CAPACITY = """### Capacity
 
 Clients in closed loops, each sending its next request once it has an answer. At capacity, the last row, as many
 tournaments run as the server lets run at once (`--max-candidates`, left at its default unless the command says
 otherwise), and nobody waits for admission. Status 0 stands for connections that failed.
 """
-_OVERLOAD = """## Beyond capacity
+_COMPANY = """### More clients than run at once
+
+The same with more clients than tournaments run at once.
+"""
+_OVERLOAD = """### Beyond capacity
 
 Poisson arrivals in an open loop; nobody comes back. Latencies are of admitted requests, from sending to whole answer,
-time in the queue included. The bar: no other status than 200 and 429, and latencies within 2 times those at capacity.
+time in the queue included. The bar: no other status than 200 and 429. With a small queue, latencies within 2 times
+those at capacity; else, within `--queue-seconds` and the time that a request takes.
 """
-_CROWD = """## A crowd that does as it is told
+_CROWD = """### A crowd that does as it is told
 
 Arrivals at the same rate for a shorter time. Whoever is refused waits as long as `Retry-After` says and comes back,
 until it is answered. Times told spread the crowd: each one refused is told a later time than the one before. It comes
@@ -36,43 +44,41 @@ after the last time that anybody was told before.
 
 
 class Measured(NamedTuple):
-    """All figures, and the requests of overload and crowd."""
+    """All figures of one queue, and the requests of overload and crowd."""
 
     levels: list[ClosedLoop]
     capacity: ClosedLoop
+    company: ClosedLoop
     overload: Overload
     crowd: Crowd
     replies: list[Reply]
     visitors: list[list[Reply]]
 
 
-def write(folder: Path, about: Mapping[str, str], measured: Measured) -> list[Path]:
-    """Writes all files, and says which."""
-    data = {
-        "about": dict(about),
-        "levels": measured.levels,
-        "capacity": measured.capacity,
-        "overload": measured.overload,
-        "crowd": measured.crowd,
-        "replies": [list(reply) for reply in measured.replies],
-        "visitors": [[list(reply) for reply in replies] for replies in measured.visitors],
-    }
+def write(folder: Path, about: Mapping[str, str], measured: Mapping[str, Measured]) -> list[Path]:
+    """Writes all files, and says which; what was measured is named by the queue it was measured with."""
+    data = {"about": dict(about), "queues": {name: _plain(one) for name, one in measured.items()}}
     return write_results(folder, "overload", markdown(about, measured), data, _draw(measured))
 
 
-def markdown(about: Mapping[str, str], measured: Measured) -> str:
+def markdown(about: Mapping[str, str], measured: Mapping[str, Measured]) -> str:
     """The whole page."""
+    sections = [_TEXT, _list(about)]
+    for name, one in measured.items():
+        sections += [_QUEUE.format(queue=name), *_sections(one)]
+    return "\n".join([*sections, "![Latencies and returns](overload.png)\n"])
+
+
+def _plain(measured: Measured) -> dict[str, object]:
+    replies, visitors = measured.replies, measured.visitors
+    return measured._asdict() | {
+        "replies": [list(reply) for reply in replies],
+        "visitors": [[list(reply) for reply in replies] for replies in visitors],
+    }
+
+
+def _sections(measured: Measured) -> list[str]:
     over, crowd, capacity = measured.overload, measured.crowd, measured.capacity
-    levels = [
-        [
-            str(one.clients),
-            f"{one.throughput:.1f}",
-            f"{one.latency.p50:.2f}",
-            f"{one.latency.p95:.2f}",
-            _told(one.statuses),
-        ]
-        for one in measured.levels
-    ]
     beyond = {
         "offered": f"{over.offered:.0f} requests/s for {over.seconds:.0f} s, "
         f"{over.offered / capacity.throughput:.1f} times the capacity of {capacity.throughput:.1f}",
@@ -90,18 +96,30 @@ def markdown(about: Mapping[str, str], measured: Measured) -> str:
         f"{crowd.second_return:.0%} by the second; {crowd.returns:.2f} returns on average",
         "time until the last was answered": f"{crowd.seconds:.1f} s; at capacity so many need {crowd.needed:.1f} s",
     }
-    sections = [
-        _TEXT,
-        _list(about),
+    return [
         _CAPACITY,
-        _table(["clients", "requests/s", "p50 (s)", "p95 (s)", "statuses"], levels),
+        _loops(measured.levels),
+        _COMPANY,
+        _loops([measured.company]),
         _OVERLOAD,
         _list(beyond),
         _CROWD,
         _list(returning),
-        "![Latencies and returns](overload.png)\n",
     ]
-    return "\n".join(sections)
+
+
+def _loops(loops: Sequence[ClosedLoop]) -> str:
+    rows = [
+        [
+            str(one.clients),
+            f"{one.throughput:.1f}",
+            f"{one.latency.p50:.2f}",
+            f"{one.latency.p95:.2f}",
+            _told(one.statuses),
+        ]
+        for one in loops
+    ]
+    return _table(["clients", "requests/s", "p50 (s)", "p95 (s)", "statuses"], rows)
 
 
 def _told(statuses: Mapping[int, int]) -> str:
@@ -116,11 +134,13 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in [head, ["---:"] * len(head), *rows])
 
 
-def _draw(measured: Measured) -> Figure:
-    picture = Figure(figsize=(11, 3.8), layout="constrained")
-    left, right = picture.subplots(1, 2)
-    _admitted(left, measured)
-    _returns(right, measured)
+def _draw(measured: Mapping[str, Measured]) -> Figure:
+    picture = Figure(figsize=(11, 3.8 * len(measured)), layout="constrained")
+    rows = picture.subplots(len(measured), 2, squeeze=False)
+    for (name, one), (left, right) in zip(measured.items(), rows, strict=True):
+        _admitted(left, one)
+        _returns(right, one)
+        left.set_ylabel(f"latency (s), {name.replace('`', '')}")
     return picture
 
 
@@ -131,7 +151,6 @@ def _admitted(axes: Axes, measured: Measured) -> None:
     axes.axhline(measured.capacity.latency.p95, color="0.4", linestyle=":", label="p95 at capacity")
     axes.set_title(f"{measured.overload.offered / measured.capacity.throughput:.0f} times capacity")
     axes.set_xlabel("sent (s)")
-    axes.set_ylabel("latency (s)")
     axes.set_ylim(bottom=0)
     axes.legend()
 

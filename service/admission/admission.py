@@ -31,7 +31,7 @@ class Admission:
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._gate = Gate(limits)
-        self._drain = Drain(clock())
+        self._drain = Drain(clock(), limits.candidates)
         self._turns: dict[Ticket, asyncio.Future[None]] = {}
         metrics.CANDIDATES_LIMIT.set(limits.candidates)
 
@@ -46,11 +46,18 @@ class Admission:
         Raises:
             OverloadedError: saying which limit is in the way, and when to come back.
         """
-        if reason := self._gate.refusal(caller):
+        self._pass_time()
+        if reason := self._gate.refusal(caller, rate=self._drain.sure_rate):
             raise self._refused(reason, None, caller)
 
     async def enter(
-        self, weight: int, *, tournament: bool = False, caller: str = "", deadline_seconds: float = math.inf
+        self,
+        weight: int,
+        *,
+        tournament: bool = False,
+        caller: str = "",
+        size: int = 0,
+        deadline_seconds: float = math.inf,
     ) -> Ticket:
         """Waits until a request may run. A caller that is cancelled meanwhile has left.
 
@@ -58,6 +65,7 @@ class Admission:
             weight: in candidates, at least 1.
             tournament: whether it counts as a tournament.
             caller: the same for the same API key, and not the key itself.
+            size: of its body, in bytes.
             deadline_seconds: time that the request gives itself, from now on.
 
         Returns:
@@ -67,10 +75,10 @@ class Admission:
             OverloadedError: if it may neither run nor wait, or has waited for queue_seconds.
             DeadlineError: if its own time is over before.
         """
-        ticket = Ticket(weight, tournament, caller)
+        ticket = Ticket(weight, tournament, caller, size)
         arrived = self._clock()
         self._pass_time()
-        if reason := self._gate.join(ticket):
+        if reason := self._gate.join(ticket, rate=self._drain.sure_rate):
             raise self._refused(reason, ticket, caller)
         self._show()
         if not self._gate.runs(ticket):
@@ -96,6 +104,7 @@ class Admission:
             if own_seconds <= self._gate.limits.queue_seconds:
                 message = f"the server was full for the {own_seconds:g} s that deadline_ms gives this request"
                 raise DeadlineError(message, "self_rejection.deadline_ms") from None
+            self._pass_time()
             raise self._refused("queue_seconds", ticket, ticket.caller) from None
         finally:
             del self._turns[ticket]
@@ -118,5 +127,4 @@ class Admission:
         metrics.QUEUE_LENGTH.set(self._gate.waiting.requests)
 
     def _refused(self, reason: Reason, ticket: Ticket | None, caller: str) -> OverloadedError:
-        self._pass_time()
         return refusal(reason, self._gate, self._drain, caller, ticket.weight if ticket else None)

@@ -1,7 +1,8 @@
 """How fast candidates finish, and when a refused caller should come back.
 
-The rate is measured while somebody waits: only then does what finishes show what the server can do. Before anybody has
-ever waited, it is what has finished in the time in which anything ran. Older time counts for less and less.
+The rate is measured while somebody waits: only then does what finishes show what the server can do. What has finished
+in the time in which anything ran shows what it can do at least. What finished longer ago counts for less and less: not
+by time, because a large model may be silent for a minute, and then finish everything at once.
 
 Those who are told to come back are taken into account when the next one is told: if all came back after the time that
 the queue alone needs, nearly all would be refused again. So a crowd is told times that spread it over as long as the
@@ -10,8 +11,8 @@ server needs for it. Nothing is reserved for them: newcomers may be faster.
 
 import math
 
-# Seconds of measured time after which it counts for 1/e.
-_MEMORY_SECONDS = 10.0
+# What finishes counts for 1/e once so many times as many candidates as run at once have finished after it.
+_MEMORY_ROUNDS = 4
 # Less time than that says nothing about a rate.
 _SHORTEST_SECONDS = 1e-6
 # Longer waits are not believed: OpenAI's clients give up on anything above two minutes, load balancers forget.
@@ -21,14 +22,18 @@ LONGEST_SECONDS = 60
 class _Throughput:
     """Weight finished per second of the time that counts."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: float) -> None:
+        self._memory = memory
         self._seconds = 0.0
         self._finished = 0.0
+        self.total = 0
+        """Weight finished since it began."""
 
     def add(self, seconds: float, finished: int) -> None:
-        kept = math.exp(-seconds / _MEMORY_SECONDS)
-        self._seconds = self._seconds * kept + seconds
-        self._finished = self._finished * kept + finished
+        self.total += finished
+        kept = math.exp(-finished / self._memory)
+        self._seconds = (self._seconds + seconds) * kept
+        self._finished = (self._finished + finished) * kept
 
     @property
     def rate(self) -> float | None:
@@ -40,18 +45,25 @@ class Drain:
 
     Args:
         now: the time it begins.
+        candidates: weight that may run at once.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, candidates: int) -> None:
         self._now = now
-        self._busy = _Throughput()
-        self._full = _Throughput()
+        self._candidates = candidates
+        self._busy = _Throughput(_MEMORY_ROUNDS * candidates)
+        self._full = _Throughput(_MEMORY_ROUNDS * candidates)
         self._told_until = now
 
     @property
     def rate(self) -> float | None:
         """Candidates a second; None before the first has finished."""
-        return self._full.rate or self._busy.rate
+        return max((one.rate for one in (self._full, self._busy) if one.rate is not None), default=None)
+
+    @property
+    def sure_rate(self) -> float | None:
+        """The same, but None before a full server has finished as many as run at once: the first are the short ones."""
+        return self.rate if self._full.total >= self._candidates else None
 
     def pass_time(self, now: float, *, busy: bool, full: bool, finished: int = 0) -> None:
         """Notes what was the case until now: whether anything ran, whether anybody waited, and what finishes now."""
@@ -69,7 +81,7 @@ class Drain:
         """Seconds after which a refused request should come back, 1 to 60.
 
         Args:
-            ahead: candidates that must finish before anybody who was refused finds room.
+            ahead: candidates that are to finish before anybody who was refused comes back.
             weight: candidates of the refused one, by which the next one comes later.
         """
         if self.rate is None:
@@ -78,7 +90,7 @@ class Drain:
         seconds = self._told_until - self._now + ahead / self.rate
         # Whoever is told the longest time tells nothing about the next.
         self._told_until = min(self._told_until, self._now + LONGEST_SECONDS)
-        return min(max(math.ceil(seconds), 1), LONGEST_SECONDS)
+        return _told(seconds)
 
     def come_back_to_own(self, missing: int, own: int, everybodys: int) -> int:
         """The same for a caller whose own limit is in the way.
@@ -88,5 +100,8 @@ class Drain:
             own: candidates of the caller's, running or waiting.
             everybodys: the same of all callers; each caller's finish at the pace of its share.
         """
-        seconds = self.seconds_for(missing) * everybodys / own
-        return min(max(math.ceil(seconds), 1), LONGEST_SECONDS)
+        return _told(self.seconds_for(missing) * everybodys / own)
+
+
+def _told(seconds: float) -> int:
+    return min(max(math.ceil(round(seconds, 3)), 1), LONGEST_SECONDS)

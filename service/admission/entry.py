@@ -47,6 +47,7 @@ async def admitted(
         weight,
         tournament=tournament,
         caller=caller_of(request.headers),
+        size=len(await request.body()),
         deadline_seconds=deadline_seconds,
     )
     return await unless_hung_up(request.receive, entering)

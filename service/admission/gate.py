@@ -4,8 +4,8 @@ First come, first served: nobody runs while somebody who came earlier waits. A l
 therefore holds up smaller ones until there is room for it, and is never overtaken.
 
 Whether a request may join the queue depends on those ahead of it alone, not on its own size: so a tournament of 64 is
-turned away no more often than a plain answer. By default a quarter of what may run may wait: that adds about a quarter
-of the time that a request takes once it runs, which leaves room for what refusing the others costs.
+turned away no more often than a plain answer. It may while those ahead are expected to be admitted in time. How fast
+that goes is the caller's to say; as long as nobody knows, it may.
 """
 
 from collections import Counter
@@ -16,6 +16,9 @@ from service.admission.limits import Limits
 
 Reason = Literal["queue_full", "queue_seconds", "key_requests", "key_candidates"]
 
+# An estimate is not exact, and nobody is to wait in vain.
+_BELIEVED = 0.8
+
 
 @dataclass(eq=False, slots=True)
 class Ticket:
@@ -25,11 +28,13 @@ class Ticket:
         weight: in candidates, at least 1.
         tournament: whether it counts as one.
         caller: whose it is; any name that is the same for the same key.
+        size: of its body, in bytes.
     """
 
     weight: int
     tournament: bool = False
     caller: str = ""
+    size: int = 0
 
 
 class Load(NamedTuple):
@@ -46,6 +51,7 @@ class _Line:
         self.tickets: dict[Ticket, None] = {}
         self.candidates = 0
         self.tournaments = 0
+        self.size = 0
 
     def __contains__(self, ticket: Ticket) -> bool:
         return ticket in self.tickets
@@ -54,11 +60,13 @@ class _Line:
         self.tickets[ticket] = None
         self.candidates += ticket.weight
         self.tournaments += ticket.tournament
+        self.size += ticket.size
 
     def remove(self, ticket: Ticket) -> None:
         del self.tickets[ticket]
         self.candidates -= ticket.weight
         self.tournaments -= ticket.tournament
+        self.size -= ticket.size
 
     @property
     def load(self) -> Load:
@@ -102,28 +110,34 @@ class Gate:
         """Whether a ticket has been admitted and hasn't left."""
         return ticket in self._running
 
-    def refusal(self, caller: str, weight: int = 1) -> Reason | None:
-        """Why a request would be refused now, if it would be; with the least weight, whatever its size."""
+    def refusal(self, caller: str, weight: int = 1, *, rate: float | None = None) -> Reason | None:
+        """Why a request would be refused now, if it would be; with the least weight, whatever its size.
+
+        Args:
+            caller: whose it is.
+            weight: in candidates.
+            rate: candidates that the server finishes in a second; None where that isn't known.
+        """
         limits, load = self.limits, self.load_of(caller)
         if limits.key_requests is not None and load.requests >= limits.key_requests:
             return "key_requests"
         if limits.key_candidates is not None and load.candidates + weight > max(limits.key_candidates, weight):
             return "key_candidates"
         full = self._waiting.tickets or not self._fits(1, tournament=False)
-        if full and not self._may_wait():
+        if full and not self._may_wait(rate):
             return "queue_full"
         return None
 
-    def join(self, ticket: Ticket) -> Reason | None:
-        """Lets a ticket run or wait, or says why it may do neither.
+    def join(self, ticket: Ticket, *, rate: float | None = None) -> Reason | None:
+        """Lets a ticket run or wait, or says why it may do neither; `rate` as for `refusal`.
 
         A weight beyond a limit counts as the limit: such a request runs when nothing else does.
         """
         ticket.weight = min(ticket.weight, self.limits.candidates)
-        if reason := self.refusal(ticket.caller, ticket.weight):
+        if reason := self.refusal(ticket.caller, ticket.weight, rate=rate):
             return reason
         runs = not self._waiting.tickets and self._fits(ticket.weight, tournament=ticket.tournament)
-        if not runs and not self._may_wait():
+        if not runs and not self._may_wait(rate):
             return "queue_full"
         (self._running if runs else self._waiting).add(ticket)
         self._requests_of[ticket.caller] += 1
@@ -153,7 +167,10 @@ class Gate:
             return False
         return running.candidates + weight <= limits.candidates
 
-    def _may_wait(self) -> bool:
-        if self.limits.waiting is not None:
-            return len(self._waiting.tickets) < self.limits.waiting
-        return 4 * self._waiting.candidates < self.limits.candidates
+    def _may_wait(self, rate: float | None) -> bool:
+        limits, (requests, candidates) = self.limits, self.waiting
+        if requests >= limits.waiting or self._waiting.size >= limits.waiting_bytes:
+            return False
+        if limits.queue_share is not None and candidates >= limits.queue_share * limits.candidates:
+            return False
+        return rate is None or candidates <= _BELIEVED * limits.queue_seconds * rate

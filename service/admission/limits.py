@@ -12,18 +12,23 @@ _USUAL_TOKENS = 4096
 
 
 class Limits(NamedTuple):
-    """Limits of one server process; None is no limit, but for `waiting`."""
+    """Limits of one server process; None is no limit."""
 
     candidates: int
     """Weight that runs at once. What weighs more than all of it runs alone."""
     tournaments: int | None = None
-    waiting: int | None = None
-    """Requests in the queue; None: others may join while those in it weigh less than a quarter of `candidates`."""
+    waiting: int = 1000
+    """Requests in the queue, whatever they weigh."""
     queue_seconds: float = 30.0
+    """Longest wait; others may join the queue while it is expected to be shorter."""
     key_requests: int | None = None
     """Requests of one caller, running and waiting together."""
     key_candidates: int | None = None
     """Their weight."""
+    queue_share: float | None = None
+    """Others may join the queue while those in it weigh less than this share of `candidates`."""
+    waiting_bytes: int = 2**28
+    """Others may join the queue while the bodies of those in it come to less: a flood must not take all memory."""
 
 
 def limits_for(settings: Settings, engine: "VllmConfig") -> Limits:
@@ -32,6 +37,7 @@ def limits_for(settings: Settings, engine: "VllmConfig") -> Limits:
         candidates=settings.max_candidates or room_for_candidates(engine),
         tournaments=settings.max_tournaments,
         waiting=settings.max_waiting,
+        queue_share=settings.queue_share,
         queue_seconds=settings.queue_seconds,
         key_requests=settings.key_max_requests,
         key_candidates=settings.key_max_candidates,

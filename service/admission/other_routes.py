@@ -57,7 +57,8 @@ class OtherRoutesMiddleware:
         if body is None:
             return None
         fields = fields_of(body)
-        entering = enter_until(stack, admission, weight_of(fields), caller=caller_of(Headers(scope=scope)))
+        caller = caller_of(Headers(scope=scope))
+        entering = enter_until(stack, admission, weight_of(fields), caller=caller, size=len(body))
         if not await unless_hung_up(receive, entering):
             return None
         if _integer(fields.get("priority")) < 0:

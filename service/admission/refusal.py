@@ -36,6 +36,9 @@ def refusal(reason: Reason, gate: Gate, drain: Drain, caller: str, weight: int |
         message = f"no room was found within the {limits.queue_seconds:g} s that queue_seconds allows"
     else:
         message = f"the server is full: {running.candidates} candidates run and {waiting.requests} requests wait"
+        if waiting.requests and drain.rate:
+            message += f", the last of them for about {drain.seconds_for(waiting.candidates):.0f} s"
     # A request that nobody has read is taken to be like the others.
     expected = weight or everybodys / (running.requests + waiting.requests)
-    return OverloadedError(message, drain.come_back(waiting.candidates, expected))
+    # By then half of the queue is gone: there is room again, and the server doesn't run dry.
+    return OverloadedError(message, drain.come_back(waiting.candidates // 2, expected))

@@ -24,7 +24,7 @@ def measured() -> report.Measured:
         [Reply(0.0, 0.01, 429, 3.0), Reply(3.0, 0.01, 500)],
     ]
     over = figures.overload(replies, 40.0, 10.0, capacity)
-    return report.Measured(levels, capacity, over, figures.crowd(visitors, capacity), replies, visitors)
+    return report.Measured(levels, capacity, levels[0], over, figures.crowd(visitors, capacity), replies, visitors)
 
 
 def test_a_level_counts_answers_and_keeps_every_status() -> None:
@@ -52,12 +52,12 @@ def test_a_crowds_returns_are_counted(measured: report.Measured) -> None:
 
 
 def test_files_hold_the_figures(measured: report.Measured, tmp_path: Path) -> None:
-    paths = report.write(tmp_path, {"machine": "none"}, measured)
+    paths = report.write(tmp_path, {"machine": "none"}, {"one queue": measured, "another": measured})
     assert [path.name for path in paths] == ["overload.json", "overload.md", "overload.png"]
     data = json.loads(paths[0].read_text())
-    assert data["overload"]["statuses"] == {"200": 11, "429": 29}
+    assert data["queues"]["another"]["overload"]["statuses"] == {"200": 11, "429": 29}
     page = paths[1].read_text()
-    assert "| 2 | 4.0 | 0.20 | 0.20 | 200: 40 |" in page
+    assert page.count("| 2 | 4.0 | 0.20 | 0.20 | 200: 40 |") == 2
     assert "1.50 and 2.50 times those at capacity" in page
     assert "33% the first time, 67% by the second" in page
     assert paths[2].stat().st_size > 1000

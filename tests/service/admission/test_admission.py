@@ -76,6 +76,33 @@ async def test_a_waiter_that_is_cancelled_as_its_turn_comes_leaves_its_room_to_t
     assert admission.requests == 0
 
 
+async def test_eight_clients_of_eight_samples_wait_where_three_may_run() -> None:
+    admission = Admission(Limits(candidates=24))
+    tasks = await entering(admission, *[8] * 8)
+    assert [task.done() for task in tasks] == [True] * 3 + [False] * 5
+    for task in tasks:
+        admission.leave(await task)
+
+
+async def test_who_would_wait_for_longer_than_the_queues_deadline_is_refused_at_once() -> None:
+    clock = Clock()
+    admission = Admission(Limits(candidates=8, queue_seconds=10), clock)
+    running, *waiting = await entering(admission, *[8] * 6)
+    for _ in range(3):
+        clock.now += 4.0
+        admission.leave(running.result())
+        await settle()
+        running, *waiting = waiting
+    # 2 candidates a second: 16 of them wait for 8 s, and the next one would for 12.
+    assert len(waiting) == 2
+    admission.check("")
+    await entering(admission, 1)
+    with pytest.raises(OverloadedError, match="the server is full"):
+        admission.check("")
+    with pytest.raises(OverloadedError, match=r"8 candidates run and 3 requests wait, .* about 8 s;"):
+        await admission.enter(1)
+
+
 async def test_a_wait_ends_with_the_queues_deadline(counted: Counter) -> None:
     admission = Admission(Limits(candidates=8, queue_seconds=0.01))
     (running,) = await entering(admission, 8)
@@ -104,16 +131,16 @@ async def test_who_may_not_wait_is_told_when_to_come_back(counted: Counter) -> N
         admission.leave(running.result())
         (coming,) = await entering(admission, 8)
         running, waiting = waiting, coming
-    # 8 candidates in 2 seconds; 8 wait ahead, and each one told is as large.
+    # 8 candidates in 2 seconds; 8 wait, half of which are to be gone, and each one told is as large.
     told = []
     for _ in range(3):
-        with pytest.raises(OverloadedError, match="8 candidates run and 1 requests wait") as refused:
+        with pytest.raises(OverloadedError, match=r"8 candidates run and 1 requests wait, .* about 2 s;") as refused:
             await admission.enter(8)
         told.append(retry_after(refused.value))
-    assert told == [4, 6, 8]
+    assert told == [3, 5, 7]
     with pytest.raises(OverloadedError) as unread:
         admission.check("")
-    assert retry_after(unread.value) == 10
+    assert retry_after(unread.value) == 9
     assert counted("selfjudge_refusals_total", reason="queue_full") == 4
 
 

@@ -11,14 +11,14 @@ from service.admission.drain import LONGEST_SECONDS, Drain
 
 def measured(rate: float, seconds: int = 20) -> Drain:
     """A drain after so many seconds of a full server that finishes `rate` candidates each second."""
-    drain = Drain(0.0)
+    drain = Drain(0.0, candidates=16)
     for second in range(1, seconds + 1):
         drain.pass_time(float(second), busy=True, full=True, finished=round(rate))
     return drain
 
 
 def test_nothing_is_known_at_first() -> None:
-    drain = Drain(0.0)
+    drain = Drain(0.0, candidates=16)
     assert drain.rate is None
     assert drain.come_back(100, 8) == 1
     assert drain.seconds_for(100) == 0
@@ -28,8 +28,29 @@ def test_the_rate_is_what_finishes_in_a_second() -> None:
     assert measured(50).rate == pytest.approx(50)
 
 
+def test_a_large_model_that_is_silent_for_a_minute_and_then_finishes_all_at_once_has_a_steady_rate() -> None:
+    drain, rates = Drain(0.0, candidates=24), []
+    for tenths in range(1, 6001):
+        finished = 24 if tenths % 600 == 0 else 0  # somebody is refused every tenth of a second
+        drain.pass_time(tenths / 10, busy=True, full=True, finished=finished)
+        rates.append(drain.sure_rate)
+    assert rates[598] is None, "at first nobody knows"
+    assert rates[599:] == pytest.approx([0.4] * len(rates[599:]), rel=0.6)
+
+
+def test_what_the_first_to_finish_show_is_no_sure_rate() -> None:
+    drain = Drain(0.0, candidates=16)
+    drain.pass_time(10.0, busy=True, full=True, finished=8)
+    assert drain.rate == pytest.approx(0.8)
+    assert drain.sure_rate is None
+    drain.pass_time(11.0, busy=True, full=False, finished=8)
+    assert drain.sure_rate is None, "a server that isn't full shows less than it can do"
+    drain.pass_time(12.0, busy=True, full=True, finished=8)
+    assert drain.sure_rate == drain.rate
+
+
 def test_a_server_that_nobody_waits_for_shows_less_than_it_can_do() -> None:
-    drain = Drain(0.0)
+    drain = Drain(0.0, candidates=16)
     for second in range(1, 11):
         drain.pass_time(float(second), busy=True, full=False, finished=2)
     assert drain.rate == pytest.approx(2)
@@ -42,7 +63,7 @@ def test_a_server_that_nobody_waits_for_shows_less_than_it_can_do() -> None:
 
 
 def test_idle_time_does_not_count() -> None:
-    drain = Drain(0.0)
+    drain = Drain(0.0, candidates=16)
     drain.pass_time(1.0, busy=True, full=False, finished=8)
     drain.pass_time(1000.0, busy=False, full=False)
     assert drain.rate == pytest.approx(8)
@@ -90,7 +111,7 @@ def test_a_caller_waits_for_its_own_candidates() -> None:
 def test_whatever_happens_the_time_told_is_a_number_of_seconds(
     history: list[tuple[float, bool, bool, int]],
 ) -> None:
-    drain, now = Drain(0.0), 0.0
+    drain, now = Drain(0.0, candidates=16), 0.0
     for seconds, busy, full, finished in history:
         now += seconds
         drain.pass_time(now, busy=busy, full=full, finished=finished)

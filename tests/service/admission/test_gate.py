@@ -50,12 +50,42 @@ def test_tournaments_have_a_limit_of_their_own_and_plain_answers_wait_behind_the
     assert gate.leave(running) == [second, behind]
 
 
-def test_a_quarter_of_what_may_run_may_wait_whatever_the_newcomers_weight() -> None:
-    gate = Gate(Limits(candidates=16))
+def test_a_share_of_what_may_run_may_wait_whatever_the_newcomers_weight() -> None:
+    gate = Gate(Limits(candidates=16, queue_share=0.25))
     join_all(gate, 16, 3, 16)
     for weight in (1, 8):
         assert gate.join(Ticket(weight)) == "queue_full"
     assert gate.refusal("anybody") == "queue_full"
+
+
+def test_others_may_join_while_the_wait_is_expected_to_be_short_enough() -> None:
+    gate = Gate(Limits(candidates=16, queue_seconds=10))
+    join_all(gate, 16, 16, 1)
+    for weight in (1, 8):
+        assert gate.join(Ticket(weight), rate=2.0) == "queue_full"
+    assert gate.refusal("anybody", rate=2.0) == "queue_full"
+    assert gate.refusal("anybody", rate=4.0) is None
+    assert gate.join(Ticket(64)) is None, "where nobody knows how long it will be, people wait"
+
+
+def test_one_may_wait_however_long_it_takes() -> None:
+    gate = Gate(Limits(candidates=16))
+    join_all(gate, 16)
+    assert gate.join(Ticket(16), rate=0.001) is None
+    assert gate.join(Ticket(1), rate=0.001) == "queue_full"
+
+
+def test_no_flood_passes_the_bounds_on_those_that_wait() -> None:
+    gate = Gate(Limits(candidates=4))
+    join_all(gate, *[4] * 1001)
+    assert gate.join(Ticket(1)) == gate.refusal("") == "queue_full"
+    large = Ticket(4, size=2**28)
+    gate = Gate(Limits(candidates=4))
+    join_all(gate, 4)
+    assert gate.join(large) is None
+    assert gate.join(Ticket(1, size=1)) == gate.refusal("") == "queue_full"
+    gate.leave(large)
+    join_all(gate, 1)
 
 
 def test_a_queue_of_a_number_of_requests() -> None:
@@ -93,7 +123,7 @@ def test_a_key_may_have_one_request_that_weighs_more_than_its_limit() -> None:
 
 
 def test_requests_that_wait_count_for_their_key() -> None:
-    gate = Gate(Limits(candidates=2, key_requests=2))
+    gate = Gate(Limits(candidates=2, waiting=1, key_requests=2))
     join_all(gate, 2, caller="b")
     join_all(gate, 1, caller="a")
     assert gate.refusal("a") == "queue_full"
@@ -114,7 +144,9 @@ class Histories(RuleBasedStateMachine):
             Limits,
             candidates=st.integers(1, 20),
             tournaments=_MAYBE,
-            waiting=st.none() | st.integers(0, 5),
+            waiting=st.integers(0, 5),
+            queue_share=st.none() | st.floats(0.1, 2),
+            waiting_bytes=st.integers(1, 200),
             key_requests=_MAYBE,
             key_candidates=_MAYBE,
         )
@@ -125,11 +157,17 @@ class Histories(RuleBasedStateMachine):
         self.running: list[Ticket] = []
         self.waiting: list[Ticket] = []
 
-    @rule(weight=st.integers(1, 30), tournament=st.booleans(), caller=st.sampled_from("abc"))
-    def come(self, weight: int, tournament: bool, caller: str) -> None:
-        ticket = Ticket(weight, tournament, caller)
-        foreseen = self.gate.refusal(caller)
-        reason = self.gate.join(ticket)
+    @rule(
+        weight=st.integers(1, 30),
+        tournament=st.booleans(),
+        caller=st.sampled_from("abc"),
+        size=st.integers(0, 100),
+        rate=st.none() | st.floats(0, 2),
+    )
+    def come(self, weight: int, tournament: bool, caller: str, size: int, rate: float | None) -> None:
+        ticket = Ticket(weight, tournament, caller, size)
+        foreseen = self.gate.refusal(caller, rate=rate)
+        reason = self.gate.join(ticket, rate=rate)
         if reason is None:
             assert foreseen is None, "whoever is refused unread would have been refused when read"
             (self.running if self.gate.runs(ticket) else self.waiting).append(ticket)
@@ -169,10 +207,10 @@ class Histories(RuleBasedStateMachine):
         assert weigh(self.running) <= limits.candidates
         if limits.tournaments is not None:
             assert sum(ticket.tournament for ticket in self.running) <= limits.tournaments
-        if limits.waiting is not None:
-            assert len(self.waiting) <= limits.waiting
-        else:
-            assert 2 * weigh(self.waiting[:-1]) < limits.candidates
+        assert len(self.waiting) <= limits.waiting
+        assert sum(ticket.size for ticket in self.waiting[:-1]) < limits.waiting_bytes
+        if limits.queue_share is not None:
+            assert weigh(self.waiting[:-1]) < limits.queue_share * limits.candidates
         for caller in "abc":
             own = [ticket for ticket in self.running + self.waiting if ticket.caller == caller]
             assert self.gate.load_of(caller) == Load(len(own), weigh(own))

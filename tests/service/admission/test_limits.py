@@ -48,8 +48,9 @@ def test_an_operator_has_the_last_word() -> None:
         queue_seconds=1.5,
         key_max_requests=3,
         key_max_candidates=5,
+        queue_share=0.25,
     )
-    assert limits_for(settings, engine()) == Limits(7, 2, 0, 1.5, 3, 5)
+    assert limits_for(settings, engine()) == Limits(7, 2, 0, 1.5, 3, 5, 0.25)
 
 
 @pytest.mark.parametrize(
