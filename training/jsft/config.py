@@ -81,6 +81,8 @@ class Lora(Section):
     rank: PositiveInt = 8
     alpha: PositiveInt = 16
     dropout: Share = 0.1
+    """Of the adapter. A model's own dropout is on in JSFT, as in any fine-tuning, and off where a reference shares its
+    weights: in self-training, off-policy training and offline DPO."""
     targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
     """Names of the modules that get an adapter."""
 

@@ -13,16 +13,18 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from training.jsft.model import DTYPES, adapter_config
+from training.run.dropout import turn_dropout_off
 from training.run.files import write_folder
 from training.run.model_folder import save_model_folder
 from training.self_training.config import Machine, SelfTrainingConfig
 
 
 def load_base(model: Path, machine: Machine) -> PreTrainedModel:
-    """The frozen weights of a model folder."""
+    """The frozen weights of a model folder, without dropout: that of the adapter is the only one."""
     base: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
         model, dtype=DTYPES[machine.precision], local_files_only=True
     )
+    turn_dropout_off(base)
     return base
 
 
