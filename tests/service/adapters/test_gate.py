@@ -23,6 +23,7 @@ from service.adapters.report import report
 from service.errors import ConflictError, RefusedVersionError
 from service.judge import Judge
 from service.sampling import ChatSampler, SampleError
+from service.seeds import candidate_seed
 from service.settings import Settings
 from tests.service.adapters.fakes import make_replica
 from tests.service.adapters.files import publish
@@ -108,7 +109,8 @@ async def test_both_sides_get_the_same_seed_and_limit() -> None:
     chat = Numbers(answers={"chat@new": ["9"], "chat@old": ["5"]})
     await make_gate(criteria(prompts=3), chat=chat).hold(NEW, OLD)
     drawn = sorted((request.seed, request.model, request.max_completion_tokens) for request in chat.requests)
-    assert drawn == [(seed, f"chat@{side}", 16) for seed in range(3) for side in ("new", "old")]
+    seeds = sorted(candidate_seed(number, 0) or 0 for number in range(3))
+    assert drawn == [(seed, f"chat@{side}", 16) for seed in seeds for side in ("new", "old")]
 
 
 @pytest.mark.parametrize(("judge", "by"), [("policy", OLD), ("reference", None)])
