@@ -30,6 +30,7 @@ from service.constraint import unmet
 from service.errors import ApiError, InternalError, InvalidFieldError
 from service.hold import Progress
 from service.metrics import CLIENT_CLOSED_REQUEST, Counting, outcome_of
+from service.misplaced import SELECTING_ROUTE, refuse_misspelt_header
 from service.protocol import ChatRequest
 from service.route import Route, counting_of
 from service.sampling import SampleError
@@ -39,7 +40,7 @@ from service.state import SelfJudgeState, state_of
 from service.telemetry.request import note, note_text, request_id
 
 _LOG = logging.getLogger(__name__)
-ROUTE = "/v1/chat/completions"
+ROUTE = SELECTING_ROUTE
 
 router = APIRouter(route_class=Route)
 
@@ -58,6 +59,7 @@ async def chat_completions(
     """A chat completion; with `best_of_n` above 1, the winner of a tournament among that many samples."""
     arrived = time.monotonic()
     state = state_of(request)
+    refuse_misspelt_header(request.headers)
     if not body.messages:
         raise InvalidFieldError("messages", "must hold at least one message", body.messages)
     # Negative priorities are the judge's: a client must not get ahead of it.

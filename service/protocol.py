@@ -20,6 +20,7 @@ from pydantic import (
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 
 from service.errors import ApiError, InvalidFieldError
+from service.misplaced import refuse_misspelt, refuse_outside
 from service.sendable import unsendable
 
 Include = Literal["bracket", "candidates", "progress"]
@@ -86,6 +87,9 @@ class ChatRequest(ChatCompletionRequest):
     def _containers_are_what_they_should_be(cls, data: object) -> object:
         # vLLM's validators walk into these before pydantic has looked at them, and fail on any other type.
         if isinstance(data, dict):
+            unknown = [name for name in data if name not in cls.model_fields]
+            refuse_outside(data, unknown, SelfRejection.model_fields)
+            refuse_misspelt(data, unknown)
             if not isinstance(messages := data.get("messages", []), list):
                 raise InvalidFieldError("messages", "must be a list of messages", messages)
             for field in _OBJECTS:

@@ -14,6 +14,7 @@ from service.equal_candidates import why_equal
 from service.errors import ApiError, DeadlineError, InvalidFieldError
 from service.hold import Held, Progress, hold
 from service.judge import Judged, Panel
+from service.misplaced import BEST_OF_N_HEADER
 from service.prefill import judged_conversation
 from service.protocol import ChatRequest, SelfRejection
 from service.reader import JUDGE_PRIORITY
@@ -49,16 +50,24 @@ def wanted_best_of_n(request: ChatRequest, header: str | None, state: SelfJudgeS
 
     Raises:
         InvalidFieldError: unless it is an integer within the limit, and `n` one from 1 to it.
+        ApiError: if it is 1 and the request has options of a tournament.
     """
+    best_of_n = _asked_or_default(request, header, state)
+    if best_of_n == 1 and request.self_rejection:
+        raise ApiError("self_rejection: has no effect without selection: set best_of_n to 2 or more", "self_rejection")
+    return best_of_n
+
+
+def _asked_or_default(request: ChatRequest, header: str | None, state: SelfJudgeState) -> int:
     limit, choices = state.settings.max_best_of_n, 1 if request.n is None else request.n
     field, wanted = "best_of_n", request.best_of_n
     if wanted is None and header is not None:
-        field, wanted = "X-Best-Of-N", int(header) if _INTEGER.fullmatch(header) else 0
+        field, wanted = BEST_OF_N_HEADER, int(header) if _INTEGER.fullmatch(header) else 0
     if wanted is None:
         return state.settings.default_best_of_n if selects_by_default(request, state) else 1
     if not 1 <= wanted <= limit:
         raise InvalidFieldError(
-            field, f"must be an integer from 1 to {limit}", header if field == "X-Best-Of-N" else wanted
+            field, f"must be an integer from 1 to {limit}", header if field == BEST_OF_N_HEADER else wanted
         )
     if not 1 <= choices <= wanted:
         raise InvalidFieldError("n", f"must be an integer from 1 to {field}, which is {wanted}", choices)

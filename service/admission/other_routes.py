@@ -1,7 +1,8 @@
 """Admission of requests that vLLM's own routes answer, and no priority of theirs above that of ours.
 
 Our routes know what a request weighs once they have validated it (entry.py). Of the others, whose code is vLLM's, the
-body is read here: it weighs 1 for each choice of each prompt, whatever route it is for. Requests that no engine work
+body is read here: it weighs 1 for each choice of each prompt, whatever route it is for, and is refused where it asks
+for a selection that these routes don't make. Requests that no engine work
 follows from (models, tokens, probes, metrics, adapters) pass. Work that goes on after its answer, as that of
 `background` responses does, is not counted; web sockets aren't either.
 """
@@ -16,6 +17,8 @@ from vllm.entrypoints.generate.base.serving import PRIORITY_HEADER
 
 from service.admission.entry import caller_of, enter_until, unless_hung_up
 from service.errors import ApiError, api_error_response
+from service.misplaced import refuse_without_selection
+from service.paths import path_of
 from service.vllm_routes import fields_of, is_generating, read_body, replay
 
 if TYPE_CHECKING:
@@ -57,8 +60,9 @@ class OtherRoutesMiddleware:
         if body is None:
             return None
         fields = fields_of(body)
-        caller = caller_of(Headers(scope=scope))
-        entering = enter_until(stack, admission, weight_of(fields), caller=caller, size=len(body))
+        headers = Headers(scope=scope)
+        refuse_without_selection(path_of(scope), fields, headers)
+        entering = enter_until(stack, admission, weight_of(fields), caller=caller_of(headers), size=len(body))
         if not await unless_hung_up(receive, entering):
             return None
         if _integer(fields.get("priority")) < 0:

@@ -44,6 +44,28 @@ def test_a_wrong_field_is_named(server: Server, change: dict[str, Any], param: s
     assert error["type"] == "BadRequestError"
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/completions", {"prompt": "Sort these letters: QDBA"}),
+        ("/v1/responses", {"input": "Sort these letters: QDBA"}),
+        ("/v1/messages", {"model": "selfjudge-tiny", "messages": MESSAGES, "max_tokens": 4}),
+        ("/v1/chat/completions/batch", {"messages": [MESSAGES]}),
+        ("/invocations", {"messages": MESSAGES}),
+    ],
+)
+def test_selection_is_not_ignored_where_there_is_none(server: Server, path: str, body: dict[str, Any]) -> None:
+    with server.http() as client:
+        by_field = client.post(path, json={**body, "best_of_n": 4})
+        by_header = client.post(path, json=body, headers={"X-Best-Of-N": "4"})
+        plain = client.post(path, json=body)
+    for answer, param in ((by_field, "best_of_n"), (by_header, "X-Best-Of-N")):
+        assert answer.status_code == httpx.codes.BAD_REQUEST
+        assert answer.json()["error"]["param"] == param
+        assert CHAT in answer.json()["error"]["message"]
+    assert plain.status_code == httpx.codes.OK
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_prompt_longer_than_the_context_is_refused(server: Server, *, stream: bool) -> None:
     body = {"messages": [{"role": "user", "content": "7" * 5000}], "best_of_n": 4, "stream": stream}
