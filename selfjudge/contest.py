@@ -13,7 +13,7 @@ from typing import Literal
 from selfjudge.errors import TournamentError
 from selfjudge.verdict import Winner
 
-Reason = Literal["judged", "identical", "repeated", "walkover", "pending"]
+Reason = Literal["judged", "identical", "repeated", "constraint", "walkover", "pending"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Record:
     outcome: Winner | None
     """A: the first; B: the second; "tie": equal, and the first goes on; None: not judged, or not yet."""
     probability_a: float | None
-    """P(first is better), averaged over both orders."""
+    """P(first is better), averaged over both orders; None where nobody judged."""
     winner: int | None
     """Who goes on; None while pending."""
     reason: Reason
@@ -61,6 +61,7 @@ class Contest(ABC):
         self._position = {candidate: position for position, candidate in enumerate(seats)}
         self._arrived: set[int] = set()
         self._failed: set[int] = set()
+        self._demoted: set[int] = set()
         self._queue: list[Match] = []
         self._issued: dict[tuple[int, int], Match] = {}
         self._decided: dict[tuple[int, int], Record] = {}
@@ -76,6 +77,14 @@ class Contest(ABC):
         self._enter(candidate)
         self._failed.add(candidate)
         self._advance()
+
+    def demote(self, candidate: int) -> None:
+        """The candidate, still to arrive, breaks what all were asked to keep: it loses to each that doesn't, unjudged.
+
+        Raises as `arrive`.
+        """
+        self._enter(candidate)
+        self._demoted.add(candidate)
 
     def _enter(self, candidate: int) -> None:
         if candidate not in range(self.n):
@@ -113,27 +122,32 @@ class Contest(ABC):
         self._advance()
 
     def _meet(self, first: int, second: int, place: int, round_: int) -> Record | None:
-        """The record of two candidates' match; where there is none, the match is queued, once."""
+        """The record of two candidates' match; where there is none, it is decided or queued, once."""
         pair = (first, second)
         if pair not in self._issued:
-            self._issued[pair] = Match(first, second, place, round_)
-            self._queue.append(self._issued[pair])
+            self._issued[pair] = match = Match(first, second, place, round_)
+            if (first in self._demoted) == (second in self._demoted):
+                self._queue.append(match)
+            else:
+                outcome: Winner = "B" if first in self._demoted else "A"
+                winner = second if outcome == "B" else first
+                self._decided[pair] = Record(place, round_, first, second, outcome, None, winner, "constraint")
         return self._decided.get(pair)
 
     def standing(self) -> list[int]:
         """Every candidate that has arrived, best so far first: the ranking, then the unbeaten, then by matches won.
 
-        What this leaves open is decided by bracket position. For answers at a deadline; a finished contest's `ranking`
-        is the beginning of it.
+        Those that are demoted come behind all others. What this leaves open is decided by bracket position. For answers
+        at a deadline; a finished contest's `ranking` is the beginning of it.
         """
         ranking = self.ranking()
         rest = sorted(self._arrived.difference(ranking), key=self._merit)
         return ranking + rest
 
-    def _merit(self, candidate: int) -> tuple[bool, int, int]:
+    def _merit(self, candidate: int) -> tuple[bool, bool, int, int]:
         played = [record for pair, record in self._decided.items() if candidate in pair]
         won = sum(record.winner == candidate for record in played)
-        return won < len(played), -won, self._position[candidate]
+        return candidate in self._demoted, won < len(played), -won, self._position[candidate]
 
     def _open_records(self) -> list[Record]:
         """Matches that are known but not decided."""

@@ -33,9 +33,11 @@ class RoundRobin(Contest):
     def _score(self, candidate: int) -> tuple[float, float, int]:
         points, likelihood = 0.0, 0.0
         for (first, _), record in self._decided.items():
-            if candidate in (record.first, record.second) and record.probability_a is not None:
-                points += 0.5 if record.outcome == "tie" else record.winner == candidate
-                likelihood += record.probability_a if candidate == first else 1 - record.probability_a
+            if candidate in (record.first, record.second):
+                won = 0.5 if record.outcome == "tie" else float(record.winner == candidate)
+                points += won
+                probability = record.probability_a
+                likelihood += won if probability is None else probability if candidate == first else 1 - probability
         return -points, -likelihood, self._position[candidate]
 
     @override

@@ -27,6 +27,8 @@ class Selection(NamedTuple):
     panel: Panel
     held: Held
     sampled: dict[int, Sampled]
+    broken: dict[int, str]
+    """Candidates that break what the request constrains them to, each with the reason."""
     warnings: Sequence[str]
 
 
@@ -106,6 +108,7 @@ def _report(selection: Selection) -> Json:
         "candidates_failed": [
             {"candidate": index, "error": failure.message} for index, failure in sorted(held.failures.items())
         ],
+        "constraint_broken": [{"candidate": index, "why": why} for index, why in sorted(selection.broken.items())],
         "ranking": held.ranking,
         "seed": selection.seed,
         "judge": selection.options.judge,

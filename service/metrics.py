@@ -33,6 +33,10 @@ REQUESTS = Counter(
     ["route", "outcome"],
 )
 CANDIDATES = Counter("selfjudge_candidates", "Candidates sampled, by outcome (ok, failed, cancelled).", ["outcome"])
+BROKEN_CONSTRAINTS = Counter(
+    "selfjudge_broken_constraints",
+    "Candidates that break the schema, structured output or forced tool call that their request asks for.",
+)
 DUPLICATES = Counter(
     "selfjudge_duplicates",
     "Matches that needed no judgment of their own, by kind (identical: equal texts; repeated: texts that met before).",

@@ -31,5 +31,10 @@ def judged_text(request: ChatRequest, message: Mapping[str, Any]) -> str:
     return message_text({**message, "content": beginning + (message.get("content") or "")})
 
 
+def sampled_content(request: ChatRequest, content: str) -> str:
+    """The part of an answer's content that was sampled, without the beginning that `echo` puts before it."""
+    return content.removeprefix(message_text(dict(request.messages[-1]))) if request.echo else content
+
+
 def _prefilled(request: ChatRequest) -> bool:
     return request.continue_final_message and dict(request.messages[-1]).get("role") == "assistant"

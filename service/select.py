@@ -1,5 +1,6 @@
 """One best-of-N chat request from validated options to its winner: what to sample, what to judge by, and doing it."""
 
+import asyncio
 import re
 import time
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from vllm.lora.request import LoRARequest
 
 from selfjudge import Comparison, ConversationError, Message, Tournament
 from service import metrics
+from service.asked_form import AskedForm, asked_form
 from service.by_default import selects_by_default
 from service.completion import Selection
 from service.equal_candidates import why_equal
@@ -38,6 +40,7 @@ class Plan(NamedTuple):
     seed: int
     panel: Panel
     conversation: list[Message]
+    form: AskedForm | None
     warnings: list[str]
     arrived: float
     """When the request came, by the monotonic clock; its deadline counts from there."""
@@ -105,6 +108,7 @@ def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: 
         bracket_seed(options.seed, request.seed),
         panel,
         conversation,
+        asked_form(request),
         _warnings(request, best_of_n, state),
         arrived,
     )
@@ -125,6 +129,7 @@ async def select(plan: Plan, state: SelfJudgeState, progress: Progress | None = 
     """
     request_id = engine_id()
     sampled: dict[int, Sampled] = {}
+    broken: dict[int, str] = {}
     candidates = metrics.Candidates(plan.best_of_n)
 
     async def bring(candidate: int) -> str:
@@ -136,6 +141,10 @@ async def select(plan: Plan, state: SelfJudgeState, progress: Progress | None = 
             candidates.ended("failed")
             raise
         candidates.ended("ok")
+        if plan.form and (why := await asyncio.to_thread(plan.form.why_broken, one.response.choices[0])):
+            broken[candidate] = why
+            tournament.demote(candidate)
+            metrics.BROKEN_CONSTRAINTS.inc()
         return one.text
 
     async def compare(first: str, second: str) -> Judged:
@@ -159,8 +168,11 @@ async def select(plan: Plan, state: SelfJudgeState, progress: Progress | None = 
             raise DeadlineError(message, "self_rejection.deadline_ms")
         raise next(iter(held.failures.values()))
     _observe(held, sampled, tournament.rounds)
+    warnings = list(plan.warnings)
+    if plan.form and held.ranking[0] in broken:
+        warnings.append(f"no candidate that was finished keeps what {plan.form.field} asks for; see constraint_broken")
     return Selection(
-        f"chatcmpl-{request_id}", plan.options, plan.best_of_n, plan.seed, plan.panel, held, sampled, plan.warnings
+        f"chatcmpl-{request_id}", plan.options, plan.best_of_n, plan.seed, plan.panel, held, sampled, broken, warnings
     )
 
 

@@ -159,6 +159,17 @@ def test_structured_outputs_are_kept_by_every_candidate(server: Server) -> None:
         assert json.loads(candidate["message"]["content"])["x"] in ("A", "B")
 
 
+def test_an_answer_that_is_cut_off_loses_to_one_that_keeps_its_form(server: Server) -> None:
+    report = report_of(best_of(server, 8, seed=1, max_tokens=5, extra={"structured_outputs": {"regex": "[A-Z]+"}}))
+    cut = {one["candidate"] for one in report["candidates"] if one["finish_reason"] == "length"}
+    assert 0 < len(cut) < 8, "the seed gives some of each"
+    assert {one["candidate"] for one in report["constraint_broken"]} == cut
+    assert not cut.intersection(report["ranking"])
+    for match in report["bracket"]:
+        mixed = len(cut.intersection((match["first"], match["second"]))) == 1
+        assert (match["reason"] == "constraint") == mixed
+
+
 def test_a_named_tool_is_called_by_every_candidate(server: Server) -> None:
     parameters = {
         "type": "object",

@@ -25,7 +25,13 @@ def always_tied(_: Match) -> tuple[Winner, float]:
     return "tie", 0.5
 
 
-def play(contest: Contest, judge: Judge, order: random.Random, failing: frozenset[int] = frozenset()) -> list[Match]:
+def play(
+    contest: Contest,
+    judge: Judge,
+    order: random.Random,
+    failing: frozenset[int] = frozenset(),
+    demoted: frozenset[int] = frozenset(),
+) -> list[Match]:
     """Let candidates arrive or fail and matches be reported in some order until nothing is left to do."""
     waiting, running, played = list(range(contest.n)), contest.ready(), []
     assert running == []
@@ -33,6 +39,8 @@ def play(contest: Contest, judge: Judge, order: random.Random, failing: frozense
         pick = order.randrange(len(waiting) + len(running))
         if pick < len(waiting):
             candidate = waiting.pop(pick)
+            if candidate in demoted:
+                contest.demote(candidate)
             (contest.fail if candidate in failing else contest.arrive)(candidate)
         else:
             match = running.pop(pick - len(waiting))
@@ -108,14 +116,50 @@ def test_the_runner_up_lost_to_the_winner(n: int, seed: int, order: random.Rando
 
 
 @BOTH
+@given(n=SIZES, seed=SEEDS, order=st.randoms(use_true_random=False), data=st.data())
+def test_who_is_demoted_comes_behind_all_others_and_is_judged_among_their_like_alone(
+    kind: type[Contest], n: int, seed: int, order: random.Random, data: st.DataObject
+) -> None:
+    top = data.draw(st.integers(1, n))
+    failing, demoted = (data.draw(st.frozensets(st.integers(0, n - 1))) for _ in "ab")
+    contest = kind(n, seed=seed, top=top)
+    played = play(contest, by_strength, order, failing, demoted)
+    assert contest.done
+    assert contest.ranking() == sorted(set(range(n)) - failing, key=lambda one: (one in demoted, -one))[:top]
+    assert contest.standing()[:top] == contest.ranking()
+    assert all((match.first in demoted) == (match.second in demoted) for match in played)
+    for record in contest.records():
+        if record.reason == "constraint":
+            assert {record.first in demoted, record.second in demoted} == {False, True}
+            assert (record.winner in demoted, record.probability_a) == (False, None)
+
+
+@BOTH
+@given(n=SIZES, seed=SEEDS, data=st.data())
+def test_at_any_time_the_best_so_far_is_demoted_only_where_all_are(
+    kind: type[Contest], n: int, seed: int, data: st.DataObject
+) -> None:
+    demoted = data.draw(st.frozensets(st.integers(0, n - 1)))
+    contest, outcomes = kind(n, seed=seed), random.Random(seed)
+    for candidate in data.draw(st.permutations(range(n))):
+        if candidate in demoted:
+            contest.demote(candidate)
+        contest.arrive(candidate)
+        for match in contest.ready()[: data.draw(st.integers(0, 2))]:
+            contest.report(match, outcomes.choice(["A", "B", "tie"]), 0.5)
+        standing = [one in demoted for one in contest.standing()]
+        assert standing == sorted(standing)
+
+
+@BOTH
 @given(n=SIZES, seed=SEEDS, orders=st.tuples(*[st.randoms(use_true_random=False)] * 2), data=st.data())
 def test_the_same_seed_gives_the_same_matches_whatever_the_order(
     kind: type[Contest], n: int, seed: int, orders: tuple[random.Random, random.Random], data: st.DataObject
 ) -> None:
-    failing = data.draw(st.frozensets(st.integers(0, n - 1)))
+    failing, demoted = (data.draw(st.frozensets(st.integers(0, n - 1))) for _ in "ab")
     one, other = kind(n, seed=seed), kind(n, seed=seed)
     for contest, order in zip((one, other), orders, strict=True):
-        play(contest, by_strength, order, failing)
+        play(contest, by_strength, order, failing, demoted)
     assert one.seats == other.seats
     assert sorted(map(repr, one.records())) == sorted(map(repr, other.records()))
 
@@ -205,7 +249,7 @@ def test_misuse_is_an_error(kind: type[Contest]) -> None:
     with pytest.raises(TournamentError, match="candidate 2 is none of 0 to 1"):
         contest.arrive(2)
     contest.arrive(0)
-    for again in (contest.arrive, contest.fail):
+    for again in (contest.arrive, contest.fail, contest.demote):
         with pytest.raises(TournamentError, match="candidate 0 has arrived or failed before"):
             again(0)
     contest.arrive(1)

@@ -38,7 +38,7 @@ def selection(
     options = SelfRejection.model_validate({"include": include})
     panel = Panel("ultrafeedback-principle", ("honesty",), (), None)
     sampled = {index: Sampled(answer, texts[index]) for index, answer in answers.items()}
-    return Selection("chatcmpl-1", options, 4, 7, panel, held, sampled, ["a warning"])
+    return Selection("chatcmpl-1", options, 4, 7, panel, held, sampled, {2: "it is cut off"}, ["a warning"])
 
 
 THREE = {0: completion("no", tokens=3), 1: completion("perhaps so", tokens=5), 2: completion("yes it is", tokens=7)}
@@ -81,6 +81,7 @@ def test_the_report_says_what_the_tournament_did() -> None:
         "best_of_n": 4,
         "candidates_finished": 3,
         "candidates_failed": [{"candidate": 3, "error": "the engine refused"}],
+        "constraint_broken": [{"candidate": 2, "why": "it is cut off"}],
         "ranking": [2],
         "seed": 7,
         "judge": "policy",

@@ -13,7 +13,7 @@ from service.protocol import ChatRequest
 from service.sampling import SampleError
 from service.select import Plan, plan, select, wanted_best_of_n
 from tests.service.conftest import Counter
-from tests.service.fakes import ADAPTER, QUESTION, ScriptedChat, World, decode, make_world
+from tests.service.fakes import ADAPTER, QUESTION, ScriptedChat, World, completion, decode, make_world
 
 CONTINUED = {"add_generation_prompt": False, "continue_final_message": True}
 IMAGE = [{"type": "image_url", "image_url": {"url": "x"}}]
@@ -138,6 +138,31 @@ async def test_the_best_sample_is_selected() -> None:
     assert [selection.sampled[index].text for index in selection.held.ranking] == ["answer 9", "answer 7"]
     assert len(world.chat.requests) == 5
     assert len({one.request_id for one in world.chat.requests}) == 5
+
+
+async def test_an_answer_that_breaks_its_form_loses_unjudged_to_one_that_keeps_it(counted: Counter) -> None:
+    """The judge goes by the last number, and so would prefer the two that are cut."""
+    cut = completion('{"x": 8', finish_reason="length")
+    world = make_world(ScriptedChat([cut, '{"x": 1}', '{"x": 9', '{"x": 2}']))
+    asked = {"response_format": {"type": "json_object"}, "n": 4}
+    selection = await select(planned(world, 4, **asked, self_rejection={"seed": 1}), world.state)
+    assert selection.held.ranking == [3, 1, 2, 0]
+    assert selection.broken == {0: "it is cut off: its finish_reason is 'length'", 2: "the content is not JSON"}
+    reasons = {
+        frozenset((record.first, record.second)): (record.reason, record.winner) for record in selection.held.records
+    }
+    for one in (0, 2):
+        for other in (1, 3):
+            assert reasons.get(frozenset((one, other)), ("constraint", other)) == ("constraint", other)
+    assert selection.warnings == []
+    assert counted("selfjudge_broken_constraints_total") == 2
+
+
+async def test_where_all_answers_break_their_form_the_best_is_warned_of() -> None:
+    world = make_world(ScriptedChat(["1", "2"]))
+    selection = await select(planned(world, 2, response_format={"type": "json_object"}), world.state)
+    assert selection.held.ranking == [1]
+    assert "no candidate that was finished keeps what response_format asks for" in selection.warnings[0]
 
 
 @pytest.mark.parametrize("echo", [False, True])
