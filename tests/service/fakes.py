@@ -181,11 +181,12 @@ class ScriptedChat:
         if request.stream:
             return self._stream(request)
         try:
-            return await self._answer(request)
+            return await self.answer(request)
         except asyncio.CancelledError:
             return create_error_response("Client disconnected")
 
-    async def _answer(self, request: ChatCompletionRequest) -> ChatCompletionResponse | ErrorResponse:
+    async def answer(self, request: ChatCompletionRequest) -> ChatCompletionResponse | ErrorResponse:
+        """What the engine makes of a request."""
         number = len(self.requests)
         self.requests.append(request)
         if self.before:
@@ -200,13 +201,15 @@ class ScriptedChat:
         return answer
 
     async def _stream(self, request: ChatCompletionRequest) -> AsyncGenerator[str, None]:
-        yield f"data: {(await self._answer(request)).model_dump_json()}\n\n"
+        yield f"data: {(await self.answer(request)).model_dump_json()}\n\n"
         yield "data: [DONE]\n\n"
 
     async def render_chat_request(self, request: ChatCompletionRequest) -> tuple[list[Any], list[Any]] | ErrorResponse:
         if isinstance(self.refusal, Exception):
             raise self.refusal
-        if self.refusal is None and request.model not in (None, "", MODEL, ADAPTER.lora_name):
+        # Any version of a policy is taken for one that is loaded.
+        known = request.model in (None, "", MODEL, ADAPTER.lora_name) or "@" in request.model
+        if self.refusal is None and not known:
             message = f"The model `{request.model}` does not exist."
             return create_error_response(message, "NotFoundError", HTTPStatus.NOT_FOUND, "model")
         return self.refusal or ([], [])

@@ -55,9 +55,7 @@ class Numbers(ScriptedChat):
     answers: dict[str, Sequence[str]] = field(default_factory=dict)
 
     @override
-    async def create_chat_completion(
-        self, request: ChatCompletionRequest, raw_request: object = None
-    ) -> ChatCompletionResponse:
+    async def answer(self, request: ChatCompletionRequest) -> ChatCompletionResponse:
         answers = self.answers[request.model or ""]
         number = sum(one.model == request.model for one in self.requests)
         self.requests.append(request)
