@@ -93,7 +93,8 @@ def _arguments(config: JsftConfig, steps: int, accumulated: int, folder: Path) -
         per_device_train_batch_size=how.micro_batch,
         gradient_accumulation_steps=accumulated,
         learning_rate=how.learning_rate,
-        lr_scheduler_type=how.schedule,
+        # Transformers' "constant" leaves the warm-up out.
+        lr_scheduler_type="constant_with_warmup" if how.schedule == "constant" else how.schedule,
         warmup_steps=round(how.warm_up * steps),
         adam_beta1=how.beta1,
         adam_beta2=how.beta2,

@@ -1,9 +1,16 @@
 """The processes that `accelerate launch` started for one run, or the only one."""
 
+from datetime import timedelta
+
 import torch
 from accelerate import Accelerator, PartialState  # type: ignore[import-untyped]  # it ships no py.typed
 
 from training.run.config import ConfigError
+
+PATIENCE = timedelta(hours=12)
+"""How long processes wait for each other. One may encode a data set, merge and write a model, or sample the longest
+responses while the others wait; PyTorch would end them all after 10 minutes (NCCL) or 30 (gloo). A process that dies
+is not waited for: `accelerate launch` ends the others."""
 
 
 def on_cpu() -> bool:
@@ -13,11 +20,12 @@ def on_cpu() -> bool:
 
 def processes() -> PartialState:
     """This process among the others: `is_main_process`, `num_processes`, `wait_for_everyone()`."""
-    return PartialState(cpu=on_cpu())
+    return PartialState(cpu=on_cpu(), timeout=PATIENCE)
 
 
 def make_accelerator() -> Accelerator:
     """The same, with the device and the exchange of tensors."""
+    processes()  # which makes their group, if it is not there yet
     return Accelerator(cpu=on_cpu())
 
 

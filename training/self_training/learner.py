@@ -1,6 +1,8 @@
 """One optimizer step on preference pairs: micro-batches dealt out to processes, gradients added up, one update.
 
-The mean is over all pairs of the step, however they are cut into micro-batches and spread over processes. Only the
+What is minimised is the mean over the batch (the expectation of section 3.2), to which a prompt whose pair is skipped
+adds nothing: two equal samples have no gradient under any of the losses. So a pair weighs the same in every step,
+however many are skipped beside it, and however they are cut into micro-batches and spread over processes. Only the
 adapter learns, so processes exchange one small vector a step, in place of DDP's wrapper around the model, which would
 want equally many micro-batches everywhere. Knows nothing of prompts and judges.
 """
@@ -16,14 +18,14 @@ from torch import Tensor
 
 from training.self_training.config import Objective, Optimisation
 from training.self_training.log_ratios import log_ratios
-from training.self_training.losses import preference_losses
+from training.self_training.losses import LogRatios, preference_losses
 from training.self_training.preferences import Preference
 from training.self_training.seeds import derived_seed
 from training.self_training.state import trained_parameters
 
 
 class Learned(NamedTuple):
-    """Means over the pairs of a step, as they were before the update."""
+    """Figures of a step, as they were before the update; all but `kl` are means over the pairs learned from, or 0."""
 
     loss: float
     reward_margin: float
@@ -31,11 +33,11 @@ class Learned(NamedTuple):
     reward_accuracy: float
     """Share of pairs whose chosen response has the higher implicit reward."""
     kl: float
-    """Mean log-ratio of the responses learnt from, in nats. On-policy, these are samples of the policy, and this is an
-    estimate of KL(policy, reference) per response, as good as top-p and the skipping of pairs let it be. From a buffer
-    they are the reference's samples, and it estimates -KL(reference, policy)."""
+    """Mean log-ratio of all responses, those of skipped pairs too, in nats. On-policy, these are samples of the policy,
+    and this is an estimate of KL(policy, reference) per response, as good as top-p lets it be. From a buffer they are
+    the reference's samples, and it estimates -KL(reference, policy)."""
     gradient_norm: float
-    """Before clipping."""
+    """Of the mean over the batch, before clipping."""
 
 
 class Learner:
@@ -64,32 +66,47 @@ class Learner:
         """The learning rate of a step, counted from 0: a linear warm-up, then constant (table 9)."""
         return self._optimisation.learning_rate * min(1.0, (step + 1) / max(1, self._warm_up))
 
-    def learn(self, pairs: Sequence[Preference], step: int) -> Learned:
-        """Update the policy on pairs, the same in all processes. Raises FloatingPointError for an infinite loss."""
-        size, processes = self._micro_batch, self._accelerator.num_processes
-        by_length = sorted(pairs, key=lambda pair: len(pair.prompt) + max(len(pair.chosen), len(pair.rejected)))
-        parts = [by_length[start : start + size] for start in range(0, len(by_length), size)]
+    def learn(self, pairs: Sequence[Preference], skipped: Sequence[Preference], step: int) -> Learned:
+        """Update the policy on pairs, if any; of the batch's ``skipped`` ones only `kl` is measured.
+
+        All processes give the same. Raises FloatingPointError for an infinite loss.
+        """
+        batch, learnt = len(pairs) + len(skipped), self._parts(pairs)
+        parts = learnt + self._parts(skipped)
         totals = torch.zeros(4, dtype=torch.float64)
         self.policy.train()
-        for number in range(self._accelerator.process_index, len(parts), processes):
+        for number in range(self._accelerator.process_index, len(parts), self._accelerator.num_processes):
             torch.manual_seed(derived_seed(self._seed, "dropout", step, number))  # the same in whichever process
-            totals += self._accumulate(parts[number], len(pairs))
+            totals += self._accumulate(parts[number], batch) if number < len(learnt) else self._measure(parts[number])
         loss, margin, accuracy, kl = self._accelerator.reduce(
             totals.float().to(self._accelerator.device), "sum"
         ).tolist()
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss} at step {step}; lower optimisation.learning_rate")
-        return Learned(loss, margin, accuracy, kl, self._update(step))
+        if not pairs:
+            return Learned(0.0, 0.0, 0.0, kl / batch, 0.0)
+        of = len(pairs)
+        return Learned(loss / of, margin / of, accuracy / of, kl / batch, self._update(step))
 
-    def _accumulate(self, pairs: Sequence[Preference], of: int) -> Tensor:
-        """Add the gradients of some of a step's ``of`` pairs; returns their share of loss, margin, accuracy and KL."""
+    def _parts(self, pairs: Sequence[Preference]) -> list[list[Preference]]:
+        """Micro-batches of pairs of like length."""
+        by_length = sorted(pairs, key=lambda pair: len(pair.prompt) + max(len(pair.chosen), len(pair.rejected)))
+        return [by_length[start : start + self._micro_batch] for start in range(0, len(by_length), self._micro_batch)]
+
+    def _accumulate(self, pairs: Sequence[Preference], batch: int) -> Tensor:
+        """Add the gradients of some pairs of a batch; returns their sums of loss, margin, accuracy and KL."""
         ratios = log_ratios(self.policy, pairs)
         losses = preference_losses(self._objective.loss, ratios, self._objective.beta, self._objective.label_smoothing)
-        (losses.sum() / of).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        (losses.sum() / batch).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         margin = ratios.margin.detach()
-        kl = (ratios.chosen + ratios.rejected).detach() / 2
-        rows = torch.stack([losses.detach(), self._objective.beta * margin, (margin > 0).float(), kl])
-        return rows.sum(dim=1).double().cpu() / of
+        rows = torch.stack([losses.detach(), self._objective.beta * margin, (margin > 0).float(), _kl(ratios)])
+        return rows.sum(dim=1).double().cpu()
+
+    def _measure(self, pairs: Sequence[Preference]) -> Tensor:
+        """The same sums of pairs that nothing is learned from: the KL alone."""
+        with torch.no_grad():
+            kl = _kl(log_ratios(self.policy, pairs)).sum().double().cpu()
+        return torch.stack([*torch.zeros(3, dtype=torch.float64), kl])
 
     def _update(self, step: int) -> float:
         """Add up the processes' gradients, clip, and take the step; returns the norm before clipping."""
@@ -104,3 +121,8 @@ class Learner:
         self.optimizer.step()
         self.optimizer.zero_grad()
         return float(norm)
+
+
+def _kl(ratios: LogRatios) -> Tensor:
+    """Mean log-ratio of the two responses of each pair, [pairs]."""
+    return (ratios.chosen + ratios.rejected).detach() / 2

@@ -96,8 +96,8 @@ class Loop:
         self._exchange.hand_over(step)
         judged = self._judged(step)
         rolled_out = time.monotonic()
-        pairs = [pair.preference for pair in judged if pair.preference is not None]
-        learned = self._learner.learn(pairs, step) if pairs else None
+        pairs = [pair.preference for pair in judged if not pair.skipped]
+        learned = self._learner.learn(pairs, [pair.preference for pair in judged if pair.skipped], step)
         return {
             **figures_of(judged, learned),
             "learning_rate": self._learner.learning_rate(step),

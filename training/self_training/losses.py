@@ -1,7 +1,7 @@
 """Losses on preference orders: what self-training minimises, given the log-ratios of policy and reference.
 
 All three see a pair only through its margin, how much more the policy than the reference prefers the chosen response
-to the rejected one. Leaves out where log-ratios come from (`log_ratios`) and how pairs are averaged (`update`).
+to the rejected one. Leaves out where log-ratios come from (`log_ratios`) and how pairs are averaged (`learner`).
 """
 
 from enum import StrEnum

@@ -7,14 +7,15 @@ from training.self_training.learner import Learned
 from training.self_training.preferences import Judged
 
 
-def figures_of(judged: Sequence[Judged], learned: Learned | None) -> dict[str, float]:
+def figures_of(judged: Sequence[Judged], learned: Learned) -> dict[str, float]:
     """Figures of what was sampled and judged, and, where there was a pair to learn from, of the update.
 
     `sampled/exact_match` stands there only where a program can check, `judge/position_consistency` only where the judge
     was asked.
     """
+    pairs = sum(not pair.skipped for pair in judged)
     figures = {
-        "pairs": float(sum(pair.preference is not None for pair in judged)),
+        "pairs": float(pairs),
         "skipped/equal": fmean(pair.equal for pair in judged),
         "skipped/tie": fmean(pair.tie for pair in judged),
         "skipped/close": fmean(pair.close for pair in judged),
@@ -22,9 +23,14 @@ def figures_of(judged: Sequence[Judged], learned: Learned | None) -> dict[str, f
         **_mean("sampled/exact_match", (pair.exact for pair in judged)),
         **_mean("judge/position_consistency", (pair.consistent for pair in judged)),
     }
-    if learned is not None:
-        names = ("loss", "reward/margin", "reward/accuracy", "kl", "gradient_norm")
-        figures |= dict(zip(names, learned, strict=True))
+    figures["kl"] = learned.kl
+    if pairs:
+        figures |= {
+            "loss": learned.loss,
+            "reward/margin": learned.reward_margin,
+            "reward/accuracy": learned.reward_accuracy,
+            "gradient_norm": learned.gradient_norm,
+        }
     return figures
 
 

@@ -17,6 +17,7 @@ from training.run.dropout import turn_dropout_off
 from training.run.files import write_folder
 from training.run.model_folder import save_model_folder
 from training.self_training.config import Machine, SelfTrainingConfig
+from training.self_training.log_ratios import add_head
 
 
 def load_base(model: Path, machine: Machine) -> PreTrainedModel:
@@ -37,6 +38,7 @@ def load_policy(config: SelfTrainingConfig, device: torch.device) -> PeftModel:
     torch.nn.Module.to(base, device)
     if config.machine.gradient_checkpointing:
         base.gradient_checkpointing_enable({"use_reentrant": False})
+    add_head(base)
     torch.manual_seed(config.seed)
     return PeftModel(base, adapter_config(config.lora, []))
 

@@ -25,8 +25,8 @@ class Preference(NamedTuple):
 class Judged:
     """Two samples to one prompt, judged, and what became of them."""
 
-    preference: Preference | None
-    """None where there is nothing to learn: `equal`, `tie` or `close`."""
+    preference: Preference
+    """The two in the order of the judge's preference, or as they were sampled where it has none."""
     tokens: float
     """Mean length of the two samples."""
     exact: float | None
@@ -39,6 +39,11 @@ class Judged:
     """The judge's preference is weaker than the margin asked for."""
     consistent: bool | None = None
     """Whether the judge said the same in both orders; None where it was not asked."""
+
+    @property
+    def skipped(self) -> bool:
+        """Whether nothing is learned from them: they are `equal`, a `tie` or `close`."""
+        return self.equal or self.tie or self.close
 
 
 def judge_samples(
@@ -62,12 +67,11 @@ def judge_samples(
 def _label(prompt: Prompt, pair: Sequence[Sample], verdict: Verdict | None, least_margin: float) -> Judged:
     tokens = sum(len(sample.token_ids) for sample in pair) / len(pair)
     exact = None if prompt.answer is None else sum(sample.text == prompt.answer for sample in pair) / len(pair)
+    first, second = (sample.token_ids for sample in pair)
+    as_sampled = Preference(prompt.ids, first, second)
     if verdict is None:
-        return Judged(None, tokens, exact, equal=True)
+        return Judged(as_sampled, tokens, exact, equal=True)
     tie = verdict.winner == "tie"
     close = not tie and abs(verdict.probability_a - 0.5) < least_margin
-    preference = None
-    if not tie and not close:
-        chosen, rejected = pair if verdict.winner == "A" else reversed(pair)
-        preference = Preference(prompt.ids, chosen.token_ids, rejected.token_ids)
+    preference = Preference(prompt.ids, second, first) if verdict.winner == "B" else as_sampled
     return Judged(preference, tokens, exact, tie=tie, close=close, consistent=verdict.consistent)

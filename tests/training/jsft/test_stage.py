@@ -81,6 +81,14 @@ def test_the_first_loss_is_the_weighted_mean_over_the_step(config: JsftConfig, t
     assert read_metrics(tmp_path)[0]["loss"] == pytest.approx(total / weight, rel=1e-5)
 
 
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "constant"])
+def test_every_schedule_warms_up(config: JsftConfig, tmp_path: Path, schedule: str) -> None:
+    run_jsft(with_optimisation(config, schedule=schedule, warm_up=0.5, steps=4), tmp_path)
+    rates = [line["learning_rate"] for line in read_metrics(tmp_path)]
+    assert rates[:3] == pytest.approx([0.0, 0.0015, 0.003])
+    assert (rates[3] == rates[2]) == (schedule == "constant")
+
+
 def test_an_adapter_is_merged_into_the_weights(config: JsftConfig, tmp_path: Path) -> None:
     config = config.model_copy(update={"lora": Lora(rank=4, dropout=0.1)})
     model = run_jsft(config, tmp_path)

@@ -9,7 +9,7 @@ from peft import LoraConfig, PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from training.self_training.config import Machine
-from training.self_training.log_ratios import log_ratios
+from training.self_training.log_ratios import add_head, log_ratios
 from training.self_training.policy import load_base
 from training.self_training.preferences import Preference
 
@@ -40,6 +40,7 @@ def test_policy_and_reference_begin_alike(architecture: str, drawn: dict[str, An
     torch.manual_seed(0)
     AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
     base = load_base(tmp_path, Machine())
+    add_head(base)
     policy = PeftModel(
         base, LoraConfig(r=2, target_modules=ATTENTION, lora_dropout=0.5, fan_in_fan_out=architecture == "gpt2")
     )

@@ -8,6 +8,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBase
 
+from training.self_training.log_ratios import add_head
 from training.tiny.model import Shape, new_model, save_model
 
 torch.set_num_threads(1)
@@ -24,8 +25,11 @@ def tokenizer() -> PreTrainedTokenizerBase:
 
 @pytest.fixture
 def toy_model(tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
+    """With the head that log-ratios need."""
     torch.manual_seed(0)
-    return new_model(TOY, tokenizer)
+    model = new_model(TOY, tokenizer)
+    add_head(model)
+    return model
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +55,7 @@ def make_policy(toy_model: LlamaForCausalLM) -> Callable[[], PeftModel]:
     def make() -> PeftModel:
         model = LlamaForCausalLM(toy_model.config)
         model.load_state_dict(toy_model.state_dict())
+        add_head(model)
         policy = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear"))
         assert isinstance(policy, PeftModel)
         return randomised(policy)

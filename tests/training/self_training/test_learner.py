@@ -40,16 +40,35 @@ def test_four_micro_batches_of_one_are_one_of_four(make_policy: Callable[[], Pef
     results: list[tuple[Learned, torch.Tensor]] = []
     for micro_batch in (1, 4, 3):
         own = learner(make_policy(), micro_batch)
-        results.append((own.learn(PAIRS, 0), gradients(own)))
+        results.append((own.learn(PAIRS, [], 0), gradients(own)))
     for learned, found in results[1:]:
         assert list(learned) == pytest.approx(list(results[0][0]), rel=1e-4, abs=1e-5)
         torch.testing.assert_close(found, results[0][1], atol=1e-7, rtol=1e-4)
     assert results[0][1].norm().item() == pytest.approx(results[0][0].gradient_norm, rel=1e-5)
 
 
+def test_a_pair_weighs_the_same_however_many_are_skipped_beside_it(make_policy: Callable[[], PeftModel]) -> None:
+    """Each prompt of a batch is its share of the mean, whether a pair came of it or not: section 3.2's expectation."""
+    alone, beside = learner(make_policy()), learner(make_policy(), micro_batch=2)
+    whole, few = alone.learn(PAIRS[:1], [], 0), beside.learn(PAIRS[:1], PAIRS[1:], 0)
+    torch.testing.assert_close(4 * gradients(beside), gradients(alone), atol=1e-7, rtol=1e-4)
+    assert few.gradient_norm == pytest.approx(whole.gradient_norm / 4, rel=1e-4)
+    assert [few.loss, few.reward_margin] == pytest.approx([whole.loss, whole.reward_margin], rel=1e-5)
+
+
+def test_kl_is_that_of_all_samples(make_policy: Callable[[], PeftModel]) -> None:
+    policy = make_policy()
+    expected = learner(policy).learn(PAIRS, [], 0).kl
+    before = weights(make_policy())
+    for learnt in (0, 1, 3):
+        own = learner(make_policy(), micro_batch=2)
+        assert own.learn(PAIRS[:learnt], PAIRS[learnt:], 0).kl == pytest.approx(expected, rel=1e-4)
+        assert torch.equal(weights(own.policy), before) == (learnt == 0), "a step without pairs changes nothing"
+
+
 def test_learning_raises_the_margin(make_policy: Callable[[], PeftModel]) -> None:
     own = learner(make_policy())
-    learned = [own.learn(PAIRS, step) for step in range(8)]
+    learned = [own.learn(PAIRS, [], step) for step in range(8)]
     assert learned[-1].loss < learned[0].loss - 0.05
     assert learned[-1].reward_margin > learned[0].reward_margin + 0.1
     assert learned[-1].reward_accuracy == 1.0
@@ -58,7 +77,7 @@ def test_learning_raises_the_margin(make_policy: Callable[[], PeftModel]) -> Non
 def test_frozen_weights_stay(make_policy: Callable[[], PeftModel]) -> None:
     policy = make_policy()
     frozen = {name: p.clone() for name, p in policy.named_parameters() if not p.requires_grad}
-    learner(policy).learn(PAIRS, 0)
+    learner(policy).learn(PAIRS, [], 0)
     assert all(torch.equal(dict(policy.named_parameters())[name], p) for name, p in frozen.items())
 
 
@@ -70,16 +89,16 @@ def test_the_rate_warms_up_and_stays(make_policy: Callable[[], PeftModel]) -> No
 def test_a_state_that_is_read_goes_on_bit_for_bit(make_policy: Callable[[], PeftModel], tmp_path: Path) -> None:
     policy = make_policy()
     own = learner(policy)
-    own.learn(PAIRS, 0)
+    own.learn(PAIRS, [], 0)
     write_state(policy, own.optimizer, tmp_path)
-    own.learn(PAIRS, 1)
+    own.learn(PAIRS, [], 1)
     twin = make_policy()
     with torch.no_grad():
         for parameter in trained_parameters(twin).values():
             parameter.zero_()
     other = learner(twin)
     read_state(twin, other.optimizer, tmp_path)
-    other.learn(PAIRS, 1)
+    other.learn(PAIRS, [], 1)
     assert torch.equal(weights(policy), weights(twin))
 
 
@@ -88,5 +107,5 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(make_policy: Callable
     next(iter(trained_parameters(policy).values())).data.fill_(float("nan"))
     after_first = list(trained_parameters(policy).values())[1].clone()
     with pytest.raises(FloatingPointError, match=r"lower optimisation\.learning_rate"):
-        learner(policy).learn(PAIRS, 0)
+        learner(policy).learn(PAIRS, [], 0)
     assert torch.equal(list(trained_parameters(policy).values())[1], after_first)

@@ -2,20 +2,24 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
 from peft import LoraConfig, PeftModel
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
+from typing_extensions import override
 
 from tests.training.self_training.conftest import randomised
 from training.self_training.log_ratios import log_ratios
 from training.self_training.losses import LogRatios, Loss, preference_losses
 from training.self_training.preferences import Preference
+from training.self_training.state import trained_parameters
 
 PAIRS = [
     Preference([3, 40, 41, 4], [50, 51, 52, 0], [60, 0]),
@@ -109,6 +113,46 @@ def test_smoothing_mixes_in_the_loss_of_the_opposite_order(
 def test_losses_begin_where_policy_is_reference(loss: Loss, at_zero: float) -> None:
     zero, tokens = torch.zeros(2), torch.ones(2)
     assert preference_losses(loss, LogRatios(zero, zero, tokens, tokens), 0.1).tolist() == pytest.approx([at_zero] * 2)
+
+
+class Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    """The most elements of any tensor that is made meanwhile."""
+
+    elements = 0
+
+    @override
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for each in made if isinstance(made, tuple | list) else (made,):
+            self.elements = max(self.elements, each.numel() if isinstance(each, Tensor) else 0)
+        return made
+
+
+def test_logits_are_made_in_tiles_and_give_the_same(
+    make_policy: Callable[[], PeftModel], tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Log-ratios and gradients against logits made at once; tiles are small here, as models are."""
+    monkeypatch.setattr("trl.trainer.utils._CHUNKED_LOGPROB_CHUNK_SIZE", 64)
+    monkeypatch.setattr("trl.kernels.chunked_logprob.TOKEN_CHUNK_SIZE", 16)
+    policy, plain = make_policy().eval(), make_policy().eval()
+    long = [Preference([3, *range(40, 80)], [*range(50, 80), 0], [*range(60, 90), 0]), *PAIRS]
+    with Largest() as largest:  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        tiled = log_ratios(policy, long).chosen
+        tiled.sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    vocabulary = len(tokenizer)
+    assert largest.elements < 2 * len(long) * 70 * vocabulary / 4, "logits of all tokens were in memory at once"
+    for pair, found in zip(long, tiled, strict=True):
+        ids, start = torch.tensor([pair.prompt + pair.chosen]), len(pair.prompt)
+        logits = plain(ids).logits[0, start - 1 : -1].log_softmax(-1)
+        with torch.no_grad(), plain.disable_adapter():
+            reference = plain(ids).logits[0, start - 1 : -1].log_softmax(-1)
+        targets = torch.tensor(pair.chosen)[:, None]
+        expected = (logits.gather(1, targets) - reference.gather(1, targets)).sum()
+        assert found.item() == pytest.approx(expected.item(), abs=1e-4)
+        expected.backward()
+    for mine, other in zip(trained_parameters(policy).values(), trained_parameters(plain).values(), strict=True):
+        assert mine.grad is not None
+        torch.testing.assert_close(mine.grad, other.grad, atol=1e-4, rtol=1e-4)
 
 
 def test_pairs_of_any_neighbours_have_the_same_ratios(make_policy: Callable[[], PeftModel]) -> None:

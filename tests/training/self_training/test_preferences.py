@@ -11,6 +11,7 @@ from tests.training.self_training.fakes import ScriptedRollOuts
 from training.data.records import Messages
 from training.rollouts.base import Sample, Sampling
 from training.rollouts.judge import Judge
+from training.self_training.learner import Learned
 from training.self_training.metrics import figures_of
 from training.self_training.preferences import Judged
 from training.self_training.prompts import Prompt
@@ -24,6 +25,7 @@ SCRIPT = {
     "tied": ["even", "also"],
     "near": ["even", "fair"],
 }
+LEARNED = Learned(loss=0.7, reward_margin=0.1, reward_accuracy=1.0, kl=0.5, gradient_norm=1.0)
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def test_the_judge_decides_which_is_chosen_wherever_it_stands(chat: Chat) -> Non
     pairs, _ = judged(chat, ["first", "second"])
     end = chat.tokens.source.eos_token_id
     for pair in pairs:
-        assert pair.preference is not None
+        assert not pair.skipped
         assert pair.preference.prompt == [5, 6]
         assert pair.preference.chosen == [*chat.tokens.encode("good"), end]
         assert pair.preference.rejected == [*chat.tokens.encode("bad"), end]
@@ -61,7 +63,7 @@ def test_the_judge_decides_which_is_chosen_wherever_it_stands(chat: Chat) -> Non
 def test_equal_samples_are_skipped_and_no_judge_is_asked(chat: Chat) -> None:
     [pair], rollouts = judged(chat, ["equal"])
     assert pair.equal
-    assert pair.preference is None
+    assert pair.skipped
     assert pair.consistent is None
     assert pair.exact == 1.0
     assert rollouts.judgments_read == 0
@@ -70,7 +72,7 @@ def test_equal_samples_are_skipped_and_no_judge_is_asked(chat: Chat) -> None:
 def test_ties_are_skipped(chat: Chat) -> None:
     [pair], rollouts = judged(chat, ["tied"])
     assert pair.tie
-    assert pair.preference is None
+    assert pair.skipped
     assert rollouts.judgments_read == 2
 
 
@@ -83,20 +85,26 @@ def test_a_judge_that_only_sees_places_ties(chat: Chat) -> None:
 def test_pairs_below_the_margin_are_skipped(chat: Chat) -> None:
     [kept], _ = judged(chat, ["near"], least_margin=0.02)
     [close], _ = judged(chat, ["near"], least_margin=0.03)
-    assert kept.preference is not None
-    assert not kept.close
+    assert not kept.skipped
     assert close.close
-    assert close.preference is None
+    assert close.skipped
 
 
 def test_everything_skipped_is_counted(chat: Chat) -> None:
     pairs, _ = judged(chat, list(SCRIPT), least_margin=0.03)
-    figures = figures_of(pairs, None)
+    figures = figures_of(pairs, LEARNED)
     assert figures["pairs"] == 2
     assert figures["skipped/equal"] == figures["skipped/tie"] == figures["skipped/close"] == pytest.approx(0.2)
     assert figures["sampled/exact_match"] == pytest.approx(0.4)
     assert figures["judge/position_consistency"] == 1.0
-    assert "loss" not in figures
+    assert (figures["kl"], figures["loss"]) == (0.5, 0.7)
+
+
+def test_a_step_without_pairs_has_no_loss(chat: Chat) -> None:
+    pairs, _ = judged(chat, ["equal", "tied"])
+    figures = figures_of(pairs, LEARNED)
+    assert figures["kl"] == 0.5
+    assert not {"loss", "reward/margin", "reward/accuracy", "gradient_norm"} & figures.keys()
 
 
 class Listening(ScriptedRollOuts):

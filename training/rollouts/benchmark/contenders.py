@@ -66,9 +66,8 @@ class Contender:
         with rolling_out or nullcontext():
             judged = self._parts.on_policy.judged(range(number * self._batch, (number + 1) * self._batch), number)
         rolled = time.perf_counter()
-        pairs = [one.preference for one in judged if one.preference is not None]
-        if pairs:
-            self._learner.learn(pairs, number)
+        pairs = [one.preference for one in judged if not one.skipped]
+        self._learner.learn(pairs, [one.preference for one in judged if one.skipped], number)
         ended = time.perf_counter()
         lengths = [one.tokens for one in judged]
         used = time.process_time() - used
