@@ -20,6 +20,7 @@ from service.admission.full import FullMiddleware
 from service.admission.limits import limits_for
 from service.admission.other_routes import OtherRoutesMiddleware
 from service.auth import ApiKeyMiddleware
+from service.background import Background
 from service.body_limit import BodyLimitMiddleware
 from service.brackets.log import open_log
 from service.errors import ApiError, handle_api_error
@@ -60,6 +61,7 @@ class SelfJudgePlugin:
             app.include_router(adapter_routes.models_router)
             app.add_middleware(PoliciesMiddleware)
         app.state.bracket_log = open_log(settings)
+        app.state.background = Background()
         app.add_exception_handler(ApiError, handle_api_error)
         app.add_middleware(OtherRoutesMiddleware)
         app.add_middleware(FullMiddleware, routes=_paths(*_WORKING))
@@ -93,7 +95,9 @@ class SelfJudgePlugin:
         if settings.adapters_dir:
             from service.adapters.start import start_adapters  # noqa: PLC0415  only servers with a store need it
 
-            adapting = await start_adapters(settings.adapters_dir, settings, engine_client, models, judge, sampler)
+            adapting = await start_adapters(
+                settings.adapters_dir, settings, engine_client, models, judge, sampler, state.background
+            )
         # Requests may be in flight across a restart of the engine.
         served: SelfJudgeState | None = getattr(state, "selfjudge", None)
         admission = served.admission if served else Admission(limits_for(settings, engine_client.vllm_config))

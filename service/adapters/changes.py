@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Container
 from contextlib import suppress
 from typing import TypeVar
 
-from vllm.v1.engine.exceptions import EngineDeadError
+from vllm.exceptions import VLLMError
 
 from selfjudge.adapters.store import Store
 from selfjudge.errors import AdapterError
@@ -22,6 +22,7 @@ from service.adapters.registry import Adapters, Key
 from service.errors import ApiError, ConflictError, InvalidFieldError, RefusedVersionError, UnknownVersionError
 
 _LOG = logging.getLogger(__name__)
+_EXPECTED = (ApiError, AdapterError, OSError, VLLMError)
 _Result = TypeVar("_Result")
 
 
@@ -144,28 +145,31 @@ class Changes:
             self._adapters.forget_refusal(key)
             self._results.forget(policy, version)
 
-    async def follow(self) -> None:
-        """Adopts what other replicas have recorded."""
-        await self._for_each_policy("following", self._follow_one)
+    async def follow(self) -> bool:
+        """Adopts what other replicas have recorded; returns whether all went well, and has logged what did not."""
+        return await self._for_each_policy("following", self._follow_one)
 
-    async def watch(self) -> None:
-        """Activates each policy's newest version once."""
-        await self._for_each_policy("watching", self._watch_one)
+    async def watch(self) -> bool:
+        """Activates each policy's newest version once; returns as `follow`."""
+        return await self._for_each_policy("watching", self._watch_one)
 
-    async def _for_each_policy(self, what: str, work: Callable[[str], Awaitable[None]]) -> None:
-        """What goes wrong with a policy is logged when it first does, and leaves it as it was."""
+    async def _for_each_policy(self, what: str, work: Callable[[str], Awaitable[None]]) -> bool:
+        """What goes wrong with a policy is logged when it first does, and leaves it and all others as they were."""
+        well = True
         for policy in await asyncio.to_thread(self._store.policies):
             task = f"{what} {policy}"
             try:
                 await work(policy)
             except RefusedVersionError:
                 continue  # told when it was refused
-            except (ApiError, AdapterError, OSError, EngineDeadError) as error:
-                if self._told.get(task) != str(error):
-                    _LOG.warning("%s: %s", task, error)
-                self._told[task] = str(error)
+            except Exception as error:  # noqa: BLE001  of files and engine, and whatever else; the next round may do better
+                well = False
+                if self._told.get(task) != repr(error):
+                    _LOG.warning("%s: %s", task, error, exc_info=not isinstance(error, _EXPECTED))
+                self._told[task] = repr(error)
             else:
                 self._told.pop(task, None)
+        return well
 
     async def _follow_one(self, policy: str) -> None:
         async with self._adapters.changing:
@@ -234,18 +238,3 @@ class Changes:
 def _activated(record: Record, version: str, *, watched: bool) -> Record:
     activated = record.activated(version)
     return activated.but(considered=version) if watched else activated
-
-
-async def follow_forever(changes: Changes, tell: Callable[[], Awaitable[None]], seconds: float) -> None:
-    """Follows the store until cancelled, at the given interval, and each time tells what this replica serves."""
-    while True:
-        await tell()
-        await asyncio.sleep(seconds)
-        await changes.follow()
-
-
-async def watch_forever(changes: Changes, seconds: float) -> None:
-    """Watches the store until cancelled; apart from following it, which no gate is to hold up."""
-    while True:
-        await changes.watch()
-        await asyncio.sleep(seconds)

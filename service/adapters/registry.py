@@ -18,7 +18,7 @@ from vllm.lora.request import LoRARequest
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from selfjudge.errors import AdapterError
-from service import metrics
+from service import background, metrics
 from service.adapters.draw import draw
 from service.adapters.engine import AdapterEngine
 from service.adapters.record import Record
@@ -26,6 +26,8 @@ from service.adapters.replicas import Answering
 from service.errors import RefusedVersionError, UnknownModelError
 
 _LOG = logging.getLogger(__name__)
+
+background.FAILURES.labels("unload")  # so that a first one is seen to be an increase
 
 
 class Source(Protocol):
@@ -308,6 +310,9 @@ class Adapters:
         task.add_done_callback(lambda _: self._unloading.pop(key, None))
 
     async def _unload(self, key: Key, lora: LoRARequest) -> None:
-        with suppress(EngineDeadError):  # which holds nothing any more
-            await self._engine.unload(lora)
-        await asyncio.to_thread(self._source.discard, *key)
+        try:
+            with suppress(EngineDeadError):  # which holds nothing any more
+                await self._engine.unload(lora)
+            await asyncio.to_thread(self._source.discard, *key)
+        except Exception:  # noqa: BLE001  nobody waits for it; the files stay, as the engine may go on reading them
+            background.failed("unload")

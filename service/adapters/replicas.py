@@ -55,11 +55,11 @@ class Replicas:
         self._left: Note | None = None
         self._told_failure = False
 
-    def leave(self, policies: Mapping[str, Answering]) -> None:
-        """Leaves a note of what this replica serves; without a word where it has left the same a moment ago."""
+    def leave(self, policies: Mapping[str, Answering]) -> bool:
+        """Leaves a note of what this replica serves, unless it has left the same a moment ago; whether it could."""
         now, left = datetime.now(UTC), self._left
         if left and left.policies == policies and now - left.seen < _REPEAT:
-            return
+            return True
         note = Note(replica=self.name, seen=now, policies=dict(policies))
         path = self._folder / f"{self.name}.json"
         try:
@@ -71,8 +71,9 @@ class Replicas:
             if not self._told_failure:
                 _LOG.warning("other replicas can't be told what this one serves: %s", error)
             self._told_failure = True
-        else:
-            self._left, self._told_failure = note, False
+            return False
+        self._left, self._told_failure = note, False
+        return True
 
     def notes(self) -> list[Note]:
         """What the replicas serve that have been heard of lately, by name. Deletes what was left days ago."""

@@ -10,7 +10,7 @@ from vllm.entrypoints.openai.models.serving import OpenAIServingModels
 from selfjudge.adapters.base import read_base
 from selfjudge.adapters.store import Store
 from selfjudge.errors import AdapterError
-from service.adapters.changes import Changes, follow_forever, watch_forever
+from service.adapters.changes import Changes
 from service.adapters.copies import Copies
 from service.adapters.criteria import read_criteria
 from service.adapters.engine import VllmAdapterEngine
@@ -18,6 +18,7 @@ from service.adapters.gate import Gate
 from service.adapters.record import Records
 from service.adapters.registry import Adapters
 from service.adapters.replicas import Replicas
+from service.background import Background
 from service.judge import Judge
 from service.sampling import Sampler
 from service.settings import Settings
@@ -30,8 +31,6 @@ class Adapting(NamedTuple):
     adapters: Adapters
     changes: Changes
     replicas: Replicas
-    tasks: tuple[asyncio.Task[None], ...]
-    """Held so that they aren't collected; they end with the event loop."""
 
 
 async def start_adapters(
@@ -41,8 +40,9 @@ async def start_adapters(
     models: OpenAIServingModels,
     judge: Judge,
     sampler: Sampler,
+    background: Background,
 ) -> Adapting:
-    """Loads what the store's records name, and begins to follow the store.
+    """Loads what the store's records name, and follows the store in the background.
 
     With `adapters_watch` newest versions are activated too, unless they pass a gate first: that is not waited for.
 
@@ -66,12 +66,19 @@ async def start_adapters(
     changes = Changes(store, Records(store.root), adapters, taken, gate)
     await changes.follow()
     replicas, seconds = Replicas(store.root), settings.adapters_poll_seconds
-    work = [follow_forever(changes, lambda: asyncio.to_thread(replicas.leave, adapters.answering()), seconds)]
+
+    async def follow() -> bool:
+        followed = await changes.follow()
+        told = await asyncio.to_thread(replicas.leave, adapters.answering())
+        return followed and told
+
+    background.every(seconds, "follow", follow)
     if settings.adapters_watch:
         if gate is None:
             await changes.watch()
-        work.append(watch_forever(changes, seconds))
-    return Adapting(store, adapters, changes, replicas, tuple(asyncio.create_task(one) for one in work))
+        # Apart from following, which no gate is to hold up.
+        background.every(seconds, "watch", changes.watch)
+    return Adapting(store, adapters, changes, replicas)
 
 
 async def _gate(settings: Settings, judge: Judge, sampler: Sampler) -> Gate | None:
@@ -90,7 +97,7 @@ async def restore(adapting: Adapting, engine: EngineClient, models: OpenAIServin
     requests that were resolved before the engine died go on with the same weights. They are not probed again, so this
     takes milliseconds for each. Call it once for each fresh engine, before requests are let in; changes of what is
     served that hang in the dead engine are ended first. `adapting` goes on being the one in the application's state,
-    and its tasks go on following the store.
+    and goes on following the store.
 
     Args:
         adapting: what `start_adapters` returned for the first engine.

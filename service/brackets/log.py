@@ -80,7 +80,7 @@ class BracketLog:
             self._parts.append(json.dumps(entry(), allow_nan=False).encode() + b"\n")
         except FolderFullError:
             self._lost("log_full", "bracket_log_max_mib is reached; move files away to make room")
-        except (OSError, TypeError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  the thread goes on, or all later ones would be lost
             self._lost("error", f"{type(error).__name__}: {error}")
         else:
             count("written")

@@ -9,6 +9,7 @@
     watch.py       finds out that the engine has died or hangs
     supervisor.py  rebuilds it, with back-off, until it has failed too often
     gate.py        refuses requests that can't be answered now, and knows those under way
+    certificates.py  those of HTTPS, renewed while the server runs
     drain.py       SIGTERM and SIGINT: what is under way is finished, then the server ends
     serve.py       vLLM's application on an HTTP server of these habits
     metrics.py     what all this tells Prometheus

@@ -20,17 +20,18 @@ from vllm.entrypoints.launchers.api_server.app_state import init_app_state
 from vllm.entrypoints.launchers.app import build_app
 from vllm.entrypoints.launchers.launcher import NoSignalServer, setup_server
 from vllm.entrypoints.launchers.utils.server_utils import get_uvicorn_log_config
-from vllm.entrypoints.launchers.utils.ssl import SSLCertRefresher
 from vllm.entrypoints.serve import create_error_response
 from vllm.utils.system_utils import decorate_logs
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from selfjudge import Comparison
+from service.background import Background
 from service.body_limit import BodyLimitMiddleware
 from service.connections import connections
 from service.errors import UnavailableError, api_error_response
 from service.protocol import JudgingOptions
 from service.settings import Settings
+from service.supervision import certificates
 from service.supervision.drain import Signals, drain
 from service.supervision.engine import ReplaceableEngine, start_engine
 from service.supervision.gate import Gate, UnderWay
@@ -86,7 +87,7 @@ class _Server:
         )
         config = _uvicorn_config(app, self._args)
         app.state.server = server = NoSignalServer(config)
-        certificates = _refreshed_certificates(config, self._args)
+        _refresh_certificates(config, self._args, app.state.background)
         signals = Signals()
         serving = asyncio.create_task(server.serve(sockets=[self._sock]))
         supervising = asyncio.create_task(supervisor.run())
@@ -99,8 +100,7 @@ class _Server:
         await drain(self._status, self._under_way, signals.hurry, 0 if lost else settings.drain_seconds)
         server.should_exit = True
         await serving
-        if certificates:
-            certificates.stop()
+        app.state.background.stop()
         if lost:
             await supervising
 
@@ -156,12 +156,11 @@ def _uvicorn_config(app: FastAPI, args: Namespace) -> uvicorn.Config:
     return config
 
 
-def _refreshed_certificates(config: uvicorn.Config, args: Namespace) -> SSLCertRefresher | None:
-    if not args.enable_ssl_refresh or config.ssl is None:
-        return None
-    return SSLCertRefresher(
-        ssl_context=config.ssl, key_path=args.ssl_keyfile, cert_path=args.ssl_certfile, ca_path=args.ssl_ca_certs
-    )
+def _refresh_certificates(config: uvicorn.Config, args: Namespace, background: Background) -> None:
+    if args.enable_ssl_refresh and config.ssl:
+        files = certificates.Files(args.ssl_certfile, args.ssl_keyfile, args.ssl_ca_certs)
+        renewed = certificates.Certificates(config.ssl, files)
+        background.every(certificates.SECONDS, "certificates", renewed.refresh)
 
 
 def _interrupt(*_: object) -> Never:

@@ -37,7 +37,7 @@ def make_adapted(folder: Path, chat: ScriptedChat | None = None, admin_keys: str
     replica = make_replica(Store(folder / "store"))
     versions = [publish(replica.store, "chat", seed).version for seed in (1, 2)]
     world = make_world(chat, admin_keys=admin_keys)
-    adapting = Adapting(replica.store, replica.adapters, replica.changes, Replicas(replica.store.root, "a replica"), ())
+    adapting = Adapting(replica.store, replica.adapters, replica.changes, Replicas(replica.store.root, "a replica"))
     return Adapted(world._replace(state=world.state._replace(adapting=adapting)), replica, versions)
 
 

@@ -8,6 +8,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 import service.admission.metrics
+import service.background
 import service.brackets.metrics
 import service.metrics
 import service.supervision.metrics  # noqa: F401  registers
@@ -47,4 +48,5 @@ def test_every_metric_is_documented_once_with_its_labels_and_no_other_is() -> No
 
 def test_no_label_could_hold_what_a_client_wrote() -> None:
     known = {"route", "outcome", "reason", "kind", "fate", "work", "towards", "source", "cause", "policy", "version"}
+    known |= {"task"}
     assert {label for metric in registered() for label in metric.labels} <= known

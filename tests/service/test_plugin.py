@@ -20,7 +20,7 @@ from selfjudge import SelfJudgeError
 from service import chat_route, judge_route, rank_route
 from service.auth import OPEN_PATHS
 from service.plugin import SelfJudgePlugin
-from tests.service.fakes import as_engine, make_world
+from tests.service.fakes import as_engine, make_world, settle
 
 
 @cache
@@ -89,7 +89,20 @@ async def test_ready_says_whether_the_judge_is_warm(app: FastAPI, client: httpx.
     app.state.engine_client = Engine()
     assert (await client.get("/ready")).status_code == 503
     app.state.selfjudge = make_world().state
-    assert (await client.get("/ready")).status_code == 200
+    answer = await client.get("/ready")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "failing": []})
+
+
+async def test_ready_names_work_beside_requests_that_fails(app: FastAPI, client: httpx.AsyncClient) -> None:
+    async def fail() -> bool:
+        raise OSError("stale file handle")
+
+    app.state.engine_client, app.state.selfjudge = Engine(), make_world().state
+    app.state.background.every(1, "follow", fail)
+    await settle()
+    answer = await client.get("/ready")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "failing": ["follow"]})
+    app.state.background.stop()
 
 
 async def test_the_key_opens(client: httpx.AsyncClient) -> None:

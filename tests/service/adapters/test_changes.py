@@ -2,15 +2,20 @@
 
 import json
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from vllm.exceptions import GracefulHTTPError
+from vllm.lora.request import LoRARequest
 
 from selfjudge.adapters.store import Store
 from service.adapters.registry import Key
+from service.background import Background
 from service.errors import ApiError, ConflictError, RefusedVersionError, UnknownVersionError
 from tests.service.adapters.fakes import Replica, make_replica
 from tests.service.adapters.files import BASE, publish, write_adapter
+from tests.service.supervision.fakes import until
 
 
 @pytest.fixture
@@ -288,3 +293,45 @@ async def test_a_broken_record_is_told_and_leaves_all_as_it_was(
     await replica.changes.watch()
     assert replica.active("chat") == versions[0]
     assert caplog.text.count("is not a record of what 'chat' serves") == 1
+
+
+@pytest.mark.parametrize(
+    "error", [GracefulHTTPError("the engine ended", HTTPStatus.SERVICE_UNAVAILABLE), RuntimeError("a bug")]
+)
+async def test_what_goes_wrong_with_a_policy_is_told_once_and_holds_up_no_other(
+    replica: Replica,
+    store: Store,
+    versions: list[str],
+    error: Exception,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = publish(store, "other", 1).version
+
+    async def probe(lora: LoRARequest) -> None:
+        if lora.lora_name.startswith("chat@"):
+            raise error
+
+    with monkeypatch.context() as broken:
+        broken.setattr(replica.engine, "probe", probe)
+        assert [await replica.changes.watch() for _ in range(2)] == [False, False]
+    assert (replica.active("chat"), replica.active("other")) == (None, other)
+    assert caplog.text.count("watching chat: ") == 1
+    assert await replica.changes.watch()
+    assert replica.active("chat") == versions[-1]
+
+
+async def test_following_outlives_a_store_that_cannot_be_read(
+    replica: Replica, store: Store, versions: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> list[str]:
+        raise OSError("stale file handle")
+
+    other, background = make_replica(store), Background()
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "policies", fail)
+        background.every(0.01, "follow", other.changes.follow)
+        await until(lambda: background.failing == ["follow"])
+        await replica.changes.activate("chat", versions[0])
+    await until(lambda: other.active("chat") == versions[0] and not background.failing)
+    background.stop()

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from vllm.lora.request import LoRARequest
 
 from selfjudge.adapters.store import Store
 from service.adapters.registry import Key
@@ -146,3 +147,16 @@ async def test_equal_content_of_two_policies_is_two_adapters(replica: Replica, s
     for policy in ("chat", "code"):
         await replica.changes.activate(policy, publish(store, policy, 1).version)
     assert len(replica.engine.loaded) == 2
+
+
+async def test_an_adapter_that_the_engine_does_not_let_go_of_is_told(
+    replica: Replica, counted: Counter, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: LoRARequest) -> None:
+        raise RuntimeError("a worker is gone")
+
+    monkeypatch.setattr(replica.engine, "unload", fail)
+    first, *_ = await activated(replica, 1, 2, 3)
+    await replica.adapters.unloaded(first)
+    assert counted("selfjudge_background_failures_total", task="unload") == 1
+    assert "a worker is gone" in caplog.text

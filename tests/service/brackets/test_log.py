@@ -89,10 +89,12 @@ def test_a_full_folder_and_a_lost_disk_are_counted_and_told_once(
     for _ in range(3):
         log.offer(numbered(1), store=None)
     log.offer(lambda: {"number": float("nan")}, store=None)
+    log.offer(lambda: {"number": dict[str, int]()["lost"]}, store=None)
+    log.offer(numbered(1), store=None)
     log.close()
     assert counted("selfjudge_brackets_total", outcome="written") == 1
-    assert counted("selfjudge_brackets_total", outcome="log_full") == 2
-    assert counted("selfjudge_brackets_total", outcome="error") == 1
+    assert counted("selfjudge_brackets_total", outcome="log_full") == 3
+    assert counted("selfjudge_brackets_total", outcome="error") == 2
     assert [record.message.partition(";")[0] for record in caplog.records] == [
         "a bracket is not logged: bracket_log_max_mib is reached",
         "a bracket is not logged: ValueError: Out of range float values are not JSON compliant",
