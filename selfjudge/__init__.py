@@ -23,7 +23,7 @@ from selfjudge.errors import (
     TournamentError,
 )
 from selfjudge.examples import Example, RationalePair, dialogue_example, judgment_example
-from selfjudge.prompt import Choice, ChoiceTokens, Comparison, JudgmentEncoder, JudgmentPrompts
+from selfjudge.prompt import Choice, ChoiceTokens, Comparison, Context, JudgmentEncoder, JudgmentPrompts
 from selfjudge.round_robin import RoundRobin
 from selfjudge.template import JudgmentTemplate, load_template, load_templates
 from selfjudge.tokens import SafeTokenizer
@@ -42,6 +42,7 @@ __all__ = [
     "ChoiceTokens",
     "Comparison",
     "Contest",
+    "Context",
     "Conversation",
     "ConversationError",
     "Cut",

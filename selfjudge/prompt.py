@@ -8,21 +8,20 @@ Leaves out what the judge says to it (verdict.py) and what training makes of it 
 """
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Literal, NamedTuple
 
 from selfjudge.budget import CUT_MARK, Cut, Kept, allot
 from selfjudge.chat import Chat
 from selfjudge.conversation import Conversation, context_text
 from selfjudge.errors import BudgetError, ChoiceTokenError, TemplateError
-from selfjudge.frame import Frame
+from selfjudge.frame import Frame, Head
 from selfjudge.memo import remember
 from selfjudge.quoting import Quoter, delimiters
 from selfjudge.template import JudgmentTemplate, split_fields
+from selfjudge.tokens import SafeTokenizer, Spans
 
 Choice = Literal["A", "B"]
-
-_Spans = list[tuple[int, int]]
-"""Of each token, where its characters begin and end."""
 
 
 class ChoiceTokens(NamedTuple):
@@ -48,6 +47,29 @@ class JudgmentPrompts(NamedTuple):
     cut: Cut | None
 
 
+class Context:
+    """A conversation as one encoder shows it to the judge, made once for all comparisons of responses to it."""
+
+    def __init__(self, head: Head, tokens: SafeTokenizer) -> None:
+        self.head = head
+        self._tokens = tokens
+        self._spans: Spans | None = None
+        self._measuring = Lock()
+
+    @property
+    def text(self) -> str:
+        """Quoted, as it stands in the prompt where nothing is cut."""
+        return self.head.field
+
+    @property
+    def spans(self) -> Spans:
+        """Of its tokens, when they are first asked for; whoever asks meanwhile waits."""
+        with self._measuring:
+            if self._spans is None:
+                self._spans = self._tokens.spans(self.text)
+            return self._spans
+
+
 class JudgmentEncoder:
     """Encodes judgments by one template and principle for one tokenizer. Cheap to make once the `Chat` is there."""
 
@@ -70,7 +92,7 @@ class JudgmentEncoder:
         self._frame = Frame(self._tokens, (*pieces[:-1], pieces[-1].removesuffix(self._space)))
         self._quote = Quoter(delimiters(template, wording), chat.role_markers(scaffold))
         self._spans = remember(self._tokens.spans, 64)
-        self.skeleton_tokens = len(self._frame.encode([(CUT_MARK,) * 3])[0])
+        self.skeleton_tokens = len(self._frame.encode([(Head(CUT_MARK, None), (CUT_MARK,) * 2)])[0])
         """Tokens of the prompt with everything cut away: `max_tokens` can't be less."""
         if self.skeleton_tokens > max_tokens:
             raise BudgetError(
@@ -95,33 +117,52 @@ class JudgmentEncoder:
             f"{self.template.answer_prefix!r}, but the text then ends in the tokens {shown[0]} and {shown[1]}"
         )
 
+    def check(self, conversation: Conversation) -> None:
+        """Whether a conversation can be shown to a judge; encodes nothing. Raises ConversationError."""
+        context_text(self.template, conversation, str)
+
+    def context(self, conversation: Conversation) -> Context:
+        """A conversation, for any number of comparisons by `pair`. Raises ConversationError."""
+        return self._contexts([conversation])[0]
+
+    def _contexts(self, conversations: Sequence[Conversation]) -> list[Context]:
+        texts = [context_text(self.template, conversation, self._quote) for conversation in conversations]
+        return [Context(head, self._tokens) for head in self._frame.heads(texts)]
+
     def encode(self, conversation: Conversation, first: str, second: str) -> JudgmentPrompts:
         """Both orders of one comparison. Raises ConversationError, never an error about length."""
-        return self.encode_batch([Comparison(conversation, first, second)])[0]
+        return self.pair(self.context(conversation), first, second)
+
+    def pair(self, context: Context, first: str, second: str) -> JudgmentPrompts:
+        """Both orders of one comparison; the ids are those of `encode`."""
+        return self._pairs([(context, first, second)])[0]
 
     def encode_batch(self, comparisons: Sequence[Comparison]) -> list[JudgmentPrompts]:
         """Both orders of each comparison, in the order given."""
-        shown = [self._fields(comparison) for comparison in comparisons]
-        ids = self._frame.encode(fields for context, a, b in shown for fields in ((context, a, b), (context, b, a)))
-        prompts = zip(shown, ids[::2], ids[1::2], strict=True)
+        contexts = self._contexts([conversation for conversation, _, _ in comparisons])
+        pairs = zip(contexts, comparisons, strict=True)
+        return self._pairs([(context, first, second) for context, (_, first, second) in pairs])
+
+    def _pairs(self, pairs: Sequence[tuple[Context, str, str]]) -> list[JudgmentPrompts]:
+        quoted = [(context, self._quote(first), self._quote(second)) for context, first, second in pairs]
+        ids = self._frame.encode((context.head, each) for context, a, b in quoted for each in ((a, b), (b, a)))
+        prompts = zip(quoted, ids[::2], ids[1::2], strict=True)
         return [
-            JudgmentPrompts(ab, ba, None) if max(len(ab), len(ba)) <= self.max_tokens else self._cut(fields)
-            for fields, ab, ba in prompts
+            JudgmentPrompts(ab, ba, None) if max(len(ab), len(ba)) <= self.max_tokens else self._cut(*shown)
+            for shown, ab, ba in prompts
         ]
 
-    def _fields(self, comparison: Comparison) -> tuple[str, str, str]:
-        context = context_text(self.template, comparison.conversation, self._quote)
-        return context, self._quote(comparison.first), self._quote(comparison.second)
-
-    def _cut(self, fields: tuple[str, str, str]) -> JudgmentPrompts:
+    def _cut(self, context: Context, first: str, second: str) -> JudgmentPrompts:
         """The comparison cut by the rule of budget.py, and then by what joining the parts adds, if anything."""
-        spans = [self._spans(field) for field in fields]
+        fields = (context.text, first, second)
+        spans = (context.spans, self._spans(first), self._spans(second))
         totals = list(map(len, spans))
         room = self.max_tokens - self.skeleton_tokens
         while True:
             kept = allot(room, totals)
-            context, a, b = (CUT_MARK,) * 3 if room == 0 else _shortened(fields, spans, kept)
-            ab, ba = self._frame.encode([(context, a, b), (context, b, a)])
+            shown, a, b = (CUT_MARK,) * 3 if room == 0 else _shortened(fields, spans, kept)
+            [head] = self._frame.heads([shown])
+            ab, ba = self._frame.encode([(head, (a, b)), (head, (b, a))])
             excess = max(len(ab), len(ba)) - self.max_tokens
             if excess <= 0:
                 return JudgmentPrompts(ab, ba, Cut(*map(Kept, kept, totals)))
@@ -148,7 +189,7 @@ class JudgmentEncoder:
         return prompt + whole[len(before) - 1 :]
 
 
-def _shortened(fields: tuple[str, str, str], spans: Sequence[_Spans], kept: Sequence[int]) -> tuple[str, str, str]:
+def _shortened(fields: tuple[str, str, str], spans: Sequence[Spans], kept: Sequence[int]) -> tuple[str, str, str]:
     """The end of the context and the beginnings of the responses, of so many tokens each."""
     context, a, b = fields
     tokens, spans_of_context = kept[0], spans[0]
@@ -157,7 +198,7 @@ def _shortened(fields: tuple[str, str, str], spans: Sequence[_Spans], kept: Sequ
     return context, _beginning(a, spans[1], kept[1]), _beginning(b, spans[2], kept[2])
 
 
-def _beginning(text: str, spans: _Spans, tokens: int) -> str:
+def _beginning(text: str, spans: Spans, tokens: int) -> str:
     if tokens == len(spans):
         return text
     return text[: spans[tokens - 1][1] if tokens else 0] + CUT_MARK

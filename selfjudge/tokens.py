@@ -12,11 +12,13 @@ Knows nothing of chat templates. Needs a tokenizer with a `tokenizers` backend.
 import json
 import re
 import secrets
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from selfjudge.errors import TokenizerError
+from selfjudge.joint import word_ends
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -43,6 +45,8 @@ class SafeTokenizer:
         self._names = names
         longest_first = sorted(names, key=len, reverse=True)
         self._controls = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self.word_ends = word_ends(spec)
+        """Letters behind which trusted text can be cut in front of a space: joint.py."""
         self._backend = Tokenizer.from_str(json.dumps(_renamed(spec, names)))
 
     def trusted(self, text: str) -> str:
@@ -55,15 +59,38 @@ class SafeTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Token ids of data, trusted text, or both joined; nothing is added at either end."""
-        return list(self._backend.encode(text, add_special_tokens=False).ids)
+        return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
-        """`encode` of many texts at once, on all cores where the tokenizers library may use them."""
+        """`encode` of many texts at once, on all cores where the tokenizers library may use them.
+
+        Other threads go on meanwhile; the library's calls for a single text would hold them up.
+        """
         return [encoding.ids for encoding in self._backend.encode_batch_fast(texts, add_special_tokens=False)]
 
-    def spans(self, text: str) -> list[tuple[int, int]]:
+    def spans(self, text: str) -> "Spans":
         """For each token of `encode(text)`, the characters (start, end) of the text that it stands for."""
-        return list(self._backend.encode(text, add_special_tokens=False).offsets)
+        [encoding] = self._backend.encode_batch([text], add_special_tokens=False)
+        return Spans(encoding)
+
+
+class Spans:
+    """Of each token, where its characters begin and end. No list is made unless all are asked for."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._encoding = encoding
+
+    def __len__(self) -> int:
+        return len(self._encoding)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return iter(self._encoding.offsets)
+
+    def __getitem__(self, index: int) -> tuple[int, int]:
+        span = self._encoding.token_to_chars(index if index >= 0 else len(self) + index)
+        if span is None:
+            raise IndexError(index)
+        return span
 
 
 def _secret_names(contents: list[str]) -> dict[str, str]:

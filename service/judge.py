@@ -3,11 +3,10 @@
 Knows nothing of HTTP or tournaments; a request names what it wants in `JudgingOptions`, and gets a `Panel` back.
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 from vllm.lora.request import LoRARequest
@@ -27,6 +26,7 @@ from selfjudge import (
     load_templates,
 )
 from service import metrics
+from service.contexts import Contexts, aside, characters
 from service.errors import ApiError, InvalidFieldError
 from service.protocol import JudgingOptions
 from service.reader import ChoicePrompt, ChoiceReader
@@ -35,23 +35,20 @@ from service.settings import Settings
 # The prompt's last token yields the choice token, and that one needs a place in the context too.
 _CHOICE_TOKENS = 1
 _RATIONALE_OPENING_TOKENS = 64
-# Encoded within some milliseconds.
-_SHORT_CHARACTERS = 16_384
-
-_Encoded = TypeVar("_Encoded")
 
 
 class Panel(NamedTuple):
     """A template under one principle or several, ready to encode; `lora` is the adapter that judges, None the base.
 
     With a `cache_salt`, prefixes are shared only with requests that bear the same, as vLLM has it. Reads go ahead of
-    everything whose `priority` is higher.
+    everything whose `priority` is higher. `contexts` are those of one request: each makes a panel of its own.
     """
 
     template: str
     principles: tuple[str, ...]
     encoders: tuple[JudgmentEncoder, ...]
     lora: LoRARequest | None
+    contexts: Contexts
     cache_salt: str | None = None
     priority: int = 0
 
@@ -144,7 +141,7 @@ class Judge:
                 self._encoder(name, principle, self._rationale_room)
         except SelfJudgeError as error:
             raise ApiError(f"template: {error}", "template") from error
-        return Panel(name, principles, encoders, lora if options.judge == "policy" else None)
+        return Panel(name, principles, encoders, lora if options.judge == "policy" else None, Contexts())
 
     def _default_template(self, options: JudgingOptions, *, rationale: bool) -> str:
         if rationale:
@@ -168,8 +165,13 @@ class Judge:
             ConversationError: if the conversation can't be shown to a judge.
         """
         started = time.monotonic()
-        prompts = await _aside(
-            lambda: [encoder.encode(*comparison) for encoder in panel.encoders], _characters(comparison)
+        conversation, first, second = comparison
+        contexts = await panel.contexts.of(conversation, panel.encoders)
+        prompts = await aside(
+            lambda: [
+                encoder.pair(context, first, second) for encoder, context in zip(panel.encoders, contexts, strict=True)
+            ],
+            len(contexts[0].text) + len(first) + len(second),
         )
         reads = await self._reader.read(
             [
@@ -198,25 +200,11 @@ class Judge:
         """What the judge says for its choice under one principle, generated behind the choice token (table 16)."""
         encoder = self._encoder(panel.template, verdict.principle, self._rationale_room)
         choice: Choice = "B" if verdict.winner == "B" else "A"
-        prompt = await _aside(lambda: encoder.rationale_prompt(*comparison, choice), _characters(comparison))
+        prompt = await aside(lambda: encoder.rationale_prompt(*comparison, choice), characters(*comparison))
         rationale = self.templates[panel.template].rationale
         stop = rationale.stop if rationale else ()
         text, tokens = await self._reader.continue_text(prompt, panel.lora, self._rationale_tokens, stop)
         return Rationale(text.strip(), tokens)
-
-
-async def _aside(encode: Callable[[], _Encoded], characters: int) -> _Encoded:
-    """Encodes long texts in another thread, since megabytes take many seconds in which the server would answer nobody.
-
-    Short ones, which take less time than a change of threads, are encoded at once.
-    """
-    return encode() if characters <= _SHORT_CHARACTERS else await asyncio.to_thread(encode)
-
-
-def _characters(comparison: Comparison) -> int:
-    conversation, first, second = comparison
-    turns = [conversation] if isinstance(conversation, str) else [str(turn.get("content")) for turn in conversation]
-    return sum(map(len, (*turns, first, second)))
 
 
 def _both(prompts: JudgmentPrompts, encoder: JudgmentEncoder, panel: Panel) -> Sequence[ChoicePrompt]:

@@ -97,7 +97,7 @@ def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: 
         raise error.inside("self_rejection") from error
     try:
         conversation = judged_conversation(request)
-        panel.encoders[0].encode(conversation, "", "")
+        panel.encoders[0].check(conversation)
     except ConversationError as error:
         raise ApiError(f"messages can't be judged: {error}", "messages") from error
     return Plan(

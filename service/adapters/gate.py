@@ -56,12 +56,12 @@ class Gate:
         encoder = self._judge.panel(JudgingOptions(), None).encoders[0]
         for number, pair in enumerate(self._criteria.pairs, start=1):
             try:
-                encoder.encode(*pair)
+                encoder.check(pair.conversation)
             except SelfJudgeError as error:
                 raise GateError(f"gate_pairs: line {number} can't be judged: {error}") from error
         for number, prompt in enumerate(self._criteria.prompts):
             try:
-                encoder.encode(prompt, "", "")
+                encoder.check(prompt)
                 await self._sampler.check(self._request(number, prompt, None))
             except (SelfJudgeError, ApiError) as error:
                 raise GateError(f"gate_prompts: line {number + 1} can't be answered or judged: {error}") from error

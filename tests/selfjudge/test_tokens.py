@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from threading import Thread
+from time import sleep
 
 import pytest
 from hypothesis import given
@@ -92,7 +94,21 @@ def test_spans_are_the_characters_of_each_token(safe: SafeTokenizer) -> None:
     text = "hello brave world"
     spans = safe.spans(text)
     assert len(spans) == len(safe.encode(text))
+    assert spans[-1] == spans[len(spans) - 1] == list(spans)[-1]
     assert spans[-1][1] == len(text)
+
+
+@pytest.mark.parametrize("work", [SafeTokenizer.encode, SafeTokenizer.spans])
+def test_other_threads_go_on_while_a_long_text_is_encoded(
+    families: Families, work: Callable[[SafeTokenizer, str], object]
+) -> None:
+    safe, text = SafeTokenizer(families["byte-level"]()), "hello brave world. " * 20_000
+    encoding, moments = Thread(target=work, args=(safe, text)), 0
+    encoding.start()
+    while encoding.is_alive():
+        sleep(0.001)
+        moments += 1
+    assert moments > 10
 
 
 def test_batches_are_encoded_like_single_texts(safe: SafeTokenizer) -> None:

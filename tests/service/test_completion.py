@@ -13,6 +13,7 @@ from vllm.entrypoints.serve import create_error_response
 
 from selfjudge import Cut, Kept, PrincipleVerdict, Reading, Record, Verdict
 from service.completion import Selection, chat_completion, judging_usage, stream_chunks, verdict_json
+from service.contexts import Contexts
 from service.hold import Held
 from service.judge import Judged, Panel
 from service.protocol import SelfRejection
@@ -36,7 +37,7 @@ def selection(
     judged = [Judged(VERDICT, cut, 20, 5), Judged(VERDICT, None, 22, 10)]
     held = Held(ranking, [RECORD], texts, failures or {}, judged, deadline_reached=False, verdicts={})
     options = SelfRejection.model_validate({"include": include})
-    panel = Panel("ultrafeedback-principle", ("honesty",), (), None)
+    panel = Panel("ultrafeedback-principle", ("honesty",), (), None, Contexts())
     sampled = {index: Sampled(answer, texts[index]) for index, answer in answers.items()}
     return Selection("chatcmpl-1", options, 4, 7, panel, held, sampled, {2: "it is cut off"}, ["a warning"])
 

@@ -1,5 +1,6 @@
 """Judging over a reader with a hidden order of quality."""
 
+import asyncio
 import threading
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,12 @@ from typing import Any
 import pytest
 from vllm.lora.request import LoRARequest
 
-from selfjudge import Comparison, Conversation, ConversationError, JudgmentEncoder, JudgmentPrompts, TemplateError
+from selfjudge import Comparison, ConversationError, SafeTokenizer, TemplateError
 from service.errors import ApiError
 from service.judge import Judge, Panel
 from service.protocol import JudgingOptions
 from service.settings import Settings
+from service.tasks import run_together
 from tests.service.conftest import Counter
 from tests.service.fakes import ADAPTER, CONTEXT_TOKENS, QualityReader, compared, decode, make_world, tokenizer
 
@@ -44,22 +46,43 @@ def panel(
 
 
 @pytest.mark.parametrize(("characters", "aside"), [(100, False), (20_000, True)])
-async def test_long_texts_are_encoded_aside(
+async def test_long_texts_are_encoded_aside_and_contexts_once(
     judge: Judge, monkeypatch: pytest.MonkeyPatch, characters: int, aside: bool
 ) -> None:
-    encode, threads = JudgmentEncoder.encode, set[threading.Thread]()
+    encode, threads, contexts = SafeTokenizer.encode_batch, set[threading.Thread](), 0
+    turn = {"role": "user", "content": "What is it? " * (characters // 12)}
 
-    def watched(self: JudgmentEncoder, conversation: Conversation, first: str, second: str) -> JudgmentPrompts:
+    def watched(self: SafeTokenizer, texts: list[str]) -> list[list[int]]:
+        nonlocal contexts
         threads.add(threading.current_thread())
-        return encode(self, conversation, first, second)
+        contexts += sum(turn["content"] in text for text in texts)
+        return encode(self, texts)
 
-    monkeypatch.setattr(JudgmentEncoder, "encode", watched)
-    turn = {"role": "user", "content": "x" * characters}
-    chosen = panel(judge, rationale=True)
-    judged = await judge.compare(chosen, Comparison([turn], "answer 7", "answer 3"))
-    await judge.rationale(chosen, Comparison([turn], "answer 7", "answer 3"), judged.verdict.principles[0])
-    assert judged.verdict.winner == "A"
+    chosen = panel(judge)
+    monkeypatch.setattr(SafeTokenizer, "encode_batch", watched)
+    pairs = (("answer 7", "answer 3"), ("answer 9", "answer 7"), ("answer 9", "answer 1"))
+    judged = await run_together(judge.compare(chosen, Comparison([turn], *pair)) for pair in pairs)
+    judged.append(await judge.compare(chosen, Comparison([dict(turn)], "answer 5", "answer 4")))
+    assert [one.verdict.winner for one in judged] == ["A"] * 4
     assert (threading.main_thread() not in threads) == aside
+    assert contexts == 1
+
+
+async def test_who_is_cancelled_takes_the_context_from_nobody(judge: Judge) -> None:
+    chosen = panel(judge)
+    texts = Comparison("What is it? " * 2_000, "answer 7", "answer 3")
+    first, second = (asyncio.create_task(judge.compare(chosen, texts)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).verdict.winner == "A"
+
+
+async def test_contexts_of_different_conversations_are_kept_apart(judge: Judge, reader: QualityReader) -> None:
+    chosen = panel(judge)
+    contexts = [f"Question {number}?" for number in range(3)]
+    await run_together(judge.compare(chosen, Comparison(context, "7", "3")) for context in contexts)
+    shown = [decode(prompt.token_ids) for prompt in reader.prompts]
+    assert [[context in text for context in contexts].index(True) for text in shown] == [0, 0, 1, 1, 2, 2]
 
 
 async def test_the_better_response_wins_at_either_place(judge: Judge) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from vllm.exceptions import VLLMValidationError
 
-from selfjudge import Tournament
+from selfjudge import SafeTokenizer, Tournament
 from service.errors import ApiError, DeadlineError
 from service.protocol import ChatRequest
 from service.sampling import SampleError
@@ -191,6 +191,21 @@ async def test_one_seed_fixes_the_bracket_and_is_reported(fields: dict[str, Any]
     assert first.seed == second.seed
     assert first.held.ranking == second.held.ranking == [Tournament(8, seed=first.seed).seats[0]]
     assert first.seed == 5 or "self_rejection" not in fields
+
+
+@pytest.mark.parametrize("content", ["What? " * 100_000, IMAGE])
+def test_whether_a_conversation_can_be_judged_is_found_without_encoding_it(
+    monkeypatch: pytest.MonkeyPatch, content: object
+) -> None:
+    world = make_world()
+    planned(world)
+    monkeypatch.delattr(SafeTokenizer, "encode_batch")
+    messages = [{"role": "user", "content": content}]
+    if content is IMAGE:
+        with pytest.raises(ApiError, match="^messages can't be judged"):
+            planned(world, messages=messages)
+    else:
+        planned(world, messages=messages)
 
 
 async def test_samples_and_judgments_share_one_model() -> None:
