@@ -180,7 +180,13 @@ async def _accepts_connections(host: str, port: int) -> bool:
 
 
 def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:
-    from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args  # noqa: PLC0415
+    try:
+        from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args  # noqa: PLC0415
+    except ModuleNotFoundError:  # vLLM 0.33
+        from vllm.entrypoints.common.cli_args import (  # type: ignore[import-not-found,no-redef]  # noqa: PLC0415
+            make_arg_parser,
+            validate_parsed_serve_args,
+        )
     from vllm.utils.argparse_utils import FlexibleArgumentParser  # noqa: PLC0415
 
     parser = make_arg_parser(
