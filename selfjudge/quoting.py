@@ -1,27 +1,34 @@
 """Quoting: data cannot write the lines that fence it in.
 
 The rule. A line of data that begins like a delimiter of the judgment prompt gets "> " in front. Delimiters are the
-template's own lines (`-----`, `Response B:`, `Please choose either A or B.`) and the labels of turns (`User:`); case,
-leading white space, invisible characters and compatibility forms (full-width letters) do not hide a delimiter, and
-every line break that Unicode knows begins a line. And where a chat template marks roles by ordinary text (`[/INST]`,
-`USER:`) instead of control tokens, such a marker is broken by a space behind its first character wherever data spells
-it.
+template's own lines (`-----`, `Response B:`, `Please choose either A or B.`) and the labels of turns (`User:`). A line
+begins like one if it looks alike (lookalikes.py), whatever stands for its closing mark. Where the delimiter is of
+words, it does so whatever list mark, heading, emphasis, bracket, HTML tag or other sign stands before or between them,
+save that signs which the delimiter has itself count. Every line break that Unicode knows begins a line.
 
-Control tokens are not dealt with here: data never encodes to one (tokens.py).
+And where a chat template marks roles by ordinary text (`[/INST]`, `USER:`) instead of control tokens, such a marker is
+broken by a space behind its first character wherever data spells it, in compatibility forms too.
+
+Not the rule's business: delimiters inside a line, over several lines or in other words (`Answer B:`), and lines that
+begin with ">", as quoted ones do. Control tokens are not dealt with here: data never encodes to one (tokens.py).
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from itertools import dropwhile, islice
-from typing import Final
+from typing import Final, NamedTuple
 
+from selfjudge.lookalikes import INVISIBLE, fold
 from selfjudge.memo import remember
 from selfjudge.template import JudgmentTemplate, Wording, split_fields
 
 QUOTE_MARK: Final = "> "
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Me", "Mn"})
-"""Unicode categories that a reader may not see: controls, formats, unassigned, private, and marks upon others."""
+
+_COUNTED: Final = ":<>"
+"""Signs that count beside letters and digits: what ends a delimiter, what parts HTML tags, and what marks a quote."""
+_EMPHASIS: Final = "*`~#'"
+_HEAD: Final = r"(?:<[^<>\n]*>)*(?:[0-9lo]{1,3}:?|[a-z]:)?"
+"""HTML tags, and the number or letter of a list, folded."""
 
 
 def delimiters(template: JudgmentTemplate, wording: Wording) -> frozenset[str]:
@@ -30,28 +37,37 @@ def delimiters(template: JudgmentTemplate, wording: Wording) -> frozenset[str]:
     lines = field.join(wording.user).split("\n")
     labels = template.turns.model_dump(exclude={"separator"}).values()
     beginnings = [line.split(field)[0] for line in lines] + [split_fields(label)[0][0] for label in labels]
-    return frozenset(filter(None, map(_plain, beginnings)))
+    return frozenset(filter(None, map(fold, beginnings)))
 
 
-def _plain(line: str, length: int | None = None) -> str:
-    """The first `length` characters of a line as a reader sees them, without what hides its beginning."""
-    stripped = line.strip()
-    if stripped.isascii() and stripped.isprintable():  # nearly every line; the same result, found 20 times faster
-        return stripped[:length].casefold()
-    beginning = islice(dropwhile(str.isspace, _visible(line)), length)
-    return "".join(_visible(unicodedata.normalize("NFKD", "".join(beginning)))).strip().casefold()
+class _Group(NamedTuple):
+    """Delimiters, and the signs that are as nothing beside them."""
+
+    ignored: re.Pattern[str]
+    beginning: re.Pattern[str]
 
 
-def _visible(text: str) -> Iterator[str]:
-    return (character for character in text if unicodedata.category(character) not in _INVISIBLE)
+def _groups(delimiters: Iterable[str]) -> Iterator[_Group]:
+    alike: dict[tuple[bool, str], list[str]] = {}
+    for delimiter in delimiters:
+        worded = any(map(str.isalnum, delimiter))
+        own = "".join(sorted({sign for sign in delimiter if not sign.isalnum()}))
+        alike.setdefault((worded, own), []).append(delimiter)
+    for (worded, own), members in alike.items():
+        if worded:
+            ignored = rf"[^\w\n{re.escape(_COUNTED + own)}]+"
+            ends = [rf"{re.escape(one[:-1])}(?::|$)" if one.endswith(":") else re.escape(one) for one in members]
+            yield _Group(re.compile(ignored), re.compile(f"{_HEAD}(?:{'|'.join(ends)})"))
+        else:
+            emphasis = re.escape("".join(sign for sign in _EMPHASIS if sign not in own))
+            yield _Group(re.compile(f"[{emphasis}]+"), re.compile("|".join(map(re.escape, members))))
 
 
 class Quoter:
     """The quoting rule for one template's delimiters and one chat template's textual role markers."""
 
     def __init__(self, delimiters: Iterable[str], role_markers: Iterable[str] = (), cache_size: int = 1024) -> None:
-        self._delimiters = tuple(delimiters)
-        self._longest = max(map(len, self._delimiters), default=0)
+        self._groups = tuple(_groups(delimiters))
         markers = sorted(role_markers, key=len, reverse=True)
         self._markers = re.compile("|".join(map(re.escape, markers)), re.IGNORECASE) if markers else None
         self._cached = remember(self._quote, cache_size)
@@ -63,8 +79,25 @@ class Quoter:
     def _quote(self, text: str) -> str:
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # JSON may bring lone surrogates
         if self._markers is not None:
-            text = self._markers.sub(lambda match: f"{match[0][0]} {match[0][1:]}", text)
-        return "".join(map(self._quote_line, text.splitlines(keepends=True)))
+            text = _broken(self._markers, text)
+        folded = fold("\n".join(text.splitlines()))
+        alike = {
+            number
+            for ignored, beginning in self._groups
+            for number, line in enumerate(ignored.sub("", folded).split("\n"))
+            if beginning.match(line)
+        }
+        lines = text.splitlines(keepends=True)
+        return "".join(QUOTE_MARK + line if number in alike else line for number, line in enumerate(lines))
 
-    def _quote_line(self, line: str) -> str:
-        return QUOTE_MARK + line if _plain(line, self._longest).startswith(self._delimiters) else line
+
+def _broken(markers: re.Pattern[str], text: str) -> str:
+    """The text with a space behind the first character of each marker, as a tokenizer may normalise it."""
+    shown = [
+        (part, index)
+        for index, character in enumerate(text)
+        for part in (character if character.isascii() else unicodedata.normalize("NFKC", character))
+        if part.isascii() or unicodedata.category(part) not in INVISIBLE
+    ]
+    first = {shown[match.start()][1] for match in markers.finditer("".join(part for part, _ in shown))}
+    return "".join(f"{character} " if index in first else character for index, character in enumerate(text))
