@@ -4,14 +4,13 @@ Replaces vLLM's route of the same path; a request that asks for no selection is 
 """
 
 import asyncio
-import json
 import logging
 import math
 import time
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -25,9 +24,10 @@ from vllm.exceptions import GenerationError, VLLMError
 
 from service.admission.entry import admitted
 from service.brackets.entry import Facts, entry
-from service.completion import Json, Selection, chat_completion, stream_chunks
+from service.completion import Json, Selection, chat_completion, progress_chunk, stream_chunks
 from service.constraint import unmet
 from service.errors import ApiError, InternalError, InvalidFieldError
+from service.finite import dumps
 from service.hold import Progress
 from service.metrics import CLIENT_CLOSED_REQUEST, Counting, outcome_of
 from service.misplaced import SELECTING_ROUTE, refuse_misspelt_header
@@ -107,7 +107,7 @@ async def _events(planned: Plan, state: SelfJudgeState, counting: Counting) -> A
     try:
         while (update := await updates.get()) is not None:
             if "progress" in planned.options.include:
-                yield _event(_progress(planned, update))
+                yield _event(progress_chunk(planned.head, {**update, "best_of_n": planned.best_of_n}))
         for chunk in stream_chunks(await selecting, include_usage=include_usage):
             yield _event(chunk)
     except ApiError as error:
@@ -132,10 +132,10 @@ async def _select_and_log(planned: Plan, state: SelfJudgeState, progress: Progre
     selection = await select(planned, state, progress)
     if state.bracket_log:
         facts = Facts(
-            id=selection.request_id,
+            id=planned.head.id,
             time=datetime.now(UTC),
             route=ROUTE,
-            model=planned.request.model or state.models.base_model_paths[0].name,
+            model=planned.head.model,
             judge=planned.options.judge,
             template=planned.panel.template,
             principles=planned.panel.principles,
@@ -147,16 +147,5 @@ async def _select_and_log(planned: Plan, state: SelfJudgeState, progress: Progre
     return selection
 
 
-def _progress(planned: Plan, update: dict[str, int]) -> Json:
-    return {
-        "id": "chatcmpl-progress",
-        "object": "chat.completion.chunk",
-        "created": 0,
-        "model": planned.request.model or "",
-        "choices": [],
-        "self_rejection": {"progress": {**update, "best_of_n": planned.best_of_n}},
-    }
-
-
-def _event(data: dict[str, Any]) -> str:
-    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"
+def _event(data: Json) -> str:
+    return f"data: {dumps(data)}\n\n"

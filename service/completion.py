@@ -17,10 +17,20 @@ from service.sampling import Sampled
 Json = dict[str, Any]
 
 
+class Head(NamedTuple):
+    """What an answer and each of its chunks begin with."""
+
+    id: str
+    created: int
+    """Unix time, in seconds."""
+    model: str
+    """The name of the weights that answer."""
+
+
 class Selection(NamedTuple):
     """Everything an answer is made of."""
 
-    request_id: str
+    head: Head
     options: SelfRejection
     best_of_n: int
     seed: int
@@ -37,7 +47,7 @@ def chat_completion(selection: Selection) -> Json:
     best = selection.sampled[selection.held.ranking[0]].response
     return {
         **best.model_dump(),
-        "id": selection.request_id,
+        **selection.head._asdict(),
         "choices": _choices(selection),
         "usage": _usage(selection),
         "self_rejection": _report(selection),
@@ -47,11 +57,14 @@ def chat_completion(selection: Selection) -> Json:
 def stream_chunks(selection: Selection, *, include_usage: bool) -> Iterator[Json]:
     """The same answer as chunks: role, content piece by piece, finish; `self_rejection` rides on the last finish."""
     whole = chat_completion(selection)
-    head = {key: whole[key] for key in ("id", "created", "model", "system_fingerprint")}
-    head["object"] = "chat.completion.chunk"
+    head = {**_chunk(selection.head), "system_fingerprint": whole["system_fingerprint"]}
+    # vLLM's own streams bear the prompt once.
+    first = {key: whole[key] for key in ("prompt_token_ids", "prompt_text") if whole[key] is not None}
     for choice in whole["choices"]:
         for delta, extra in _deltas(choice):
-            yield {**head, "choices": [{"index": choice["index"], "delta": delta, "finish_reason": None, **extra}]}
+            part = {"index": choice["index"], "delta": delta, "finish_reason": None, **extra}
+            yield {**head, **first, "choices": [part]}
+            first = {}
         finish = {key: choice[key] for key in ("index", "finish_reason", "stop_reason")}
         last = choice is whole["choices"][-1]
         report = {"self_rejection": whole["self_rejection"]} if last else {}
@@ -60,14 +73,25 @@ def stream_chunks(selection: Selection, *, include_usage: bool) -> Iterator[Json
         yield {**head, "choices": [], "usage": whole["usage"]}
 
 
+def progress_chunk(head: Head, progress: Json) -> Json:
+    """A chunk without choices: how far a tournament has come."""
+    return {**_chunk(head), "choices": [], "self_rejection": {"progress": progress}}
+
+
+def _chunk(head: Head) -> Json:
+    return {**head._asdict(), "object": "chat.completion.chunk"}
+
+
 def _deltas(choice: Json) -> Iterator[tuple[Json, Json]]:
     message = choice["message"]
     yield {"role": message["role"], "content": ""}, {}
     if message.get("reasoning"):
         yield {"reasoning": message["reasoning"]}, {}
     content = message.get("content") or ""
-    if choice.get("logprobs"):
-        yield {"content": content}, {"logprobs": choice["logprobs"]}
+    # Tokens are no words: what is told of them stays with the whole of the text.
+    of_tokens = {key: choice[key] for key in ("logprobs", "token_ids") if choice.get(key)}
+    if of_tokens:
+        yield {"content": content}, of_tokens
     else:
         for piece in re.findall(r"\s*\S+\s*|\s+", content):
             yield {"content": piece}, {}

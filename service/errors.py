@@ -12,6 +12,7 @@
     +-- RefusedVersionError  422  a version of a policy can't be served
     +-- OverloadedError      429  the server, or the caller's share of it, is full; says when to come back
     +-- InternalError        500  a bug of the server; names the request whose log lines tell more
+    +-- NotFiniteError       500  the model's weights or activations hold NaN
     +-- UnavailableError     503  the engine is being restarted, or the server ends; says when to come back
     +-- SampleError               one candidate could not be sampled (sampling.py)
 
@@ -168,6 +169,20 @@ class InternalError(ApiError):
 
     def __init__(self, request_id: str) -> None:
         super().__init__(f"the server failed; its log says how, under request id {request_id}")
+
+
+class NotFiniteError(ApiError):
+    """The model's weights or activations hold NaN: what it says means nothing.
+
+    Args:
+        what: which numbers of it are NaN.
+    """
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    type = "InternalServerError"
+
+    def __init__(self, what: str = "numbers of the answer") -> None:
+        super().__init__(f"{what} are NaN or infinite: the model's weights or activations hold NaN")
 
 
 class UnavailableError(ApiError):

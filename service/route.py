@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from service.errors import ApiError
+from service.finite import told
 from service.metrics import Counting, count_request, expect_requests, outcome_of
 from service.validation import first_problem
 
@@ -49,6 +50,8 @@ class Route(APIRoute):
                         raise
                     # FastAPI's word for JSON that Python can't hold: nested too deep, an integer too long.
                     raise ApiError(f"the body can't be parsed: {error.__cause__ or error.detail}", "body") from error
+                except ValueError as error:
+                    raise told(error) from error
                 response.headers.update(headers_of(request))
                 counting.outcome = outcome_of(response.status_code)
                 if isinstance(response, StreamingResponse):

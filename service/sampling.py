@@ -51,6 +51,8 @@ class SampleError(ApiError):
 class ChatHandler(Protocol):
     """As much of vLLM's chat handler (`OpenAIServingChat`) as sampling needs."""
 
+    request_logger: object
+
     async def create_chat_completion(
         self, request: ChatCompletionRequest
     ) -> AsyncGenerator[str, None] | ChatCompletionResponse | ErrorResponse:
@@ -74,7 +76,7 @@ class Sampler(Protocol):
         ...
 
     async def check(self, request: ChatRequest) -> None:
-        """Finds what is wrong with a request before anything is sampled: unknown model, prompt beyond the context.
+        """Finds what is wrong with a request before anything is sampled: its model, its prompt's length, its options.
 
         Raises:
             SampleError: saying what.
@@ -112,15 +114,29 @@ class ChatSampler:
         return Sampled(answer, judged_text(request, answer.choices[0].message.model_dump()))
 
     async def check(self, request: ChatRequest) -> None:
-        """Finds what is wrong before anything is sampled, and keeps the rendered prompt; see `Sampler`."""
-        first = _request_for_one(request, 0, "check")
+        """Finds what is wrong before anything is sampled, and keeps the rendered prompt; see `Sampler`.
+
+        A stream that nobody reads is checked as any other, and starts nothing.
+        """
+        first = _request_for_one(request, 0, "check").model_copy(update={"stream": True})
+        handler = copy.copy(self._handler)
+        render = handler.render_chat_request
+
+        async def keep(one: ChatCompletionRequest) -> object:
+            rendered = await render(one)
+            if not isinstance(rendered, ErrorResponse):
+                request._rendering = _Rendering(one, *cast("tuple[object, list[dict[str, object]]]", rendered))
+            return rendered
+
+        handler.render_chat_request = keep  # type: ignore[method-assign, assignment]  # on this copy alone
+        # The candidates will be logged, if the operator wants that.
+        handler.request_logger = None
         try:
-            rendered = await self._handler.render_chat_request(first)
+            stream = await handler.create_chat_completion(first)
         except (VLLMClientError, *_REFUSALS) as error:
             raise SampleError(create_error_response(error)) from error
-        if isinstance(rendered, ErrorResponse):
-            raise SampleError(rendered)
-        request._rendering = _Rendering(first, *cast("tuple[object, list[dict[str, object]]]", rendered))
+        if isinstance(stream, ErrorResponse):
+            raise SampleError(stream)
 
     def _handler_for(self, request: ChatRequest) -> ChatHandler:
         """The handler, or where the request has been rendered, one that takes that for its own rendering."""

@@ -11,7 +11,7 @@ from selfjudge import Comparison, ConversationError, Message, Tournament
 from service import metrics
 from service.asked_form import AskedForm, asked_form
 from service.by_default import selects_by_default
-from service.completion import Selection
+from service.completion import Head, Selection
 from service.equal_candidates import why_equal
 from service.errors import ApiError, DeadlineError, InvalidFieldError
 from service.hold import Held, Progress, hold
@@ -44,6 +44,9 @@ class Plan(NamedTuple):
     warnings: list[str]
     arrived: float
     """When the request came, by the monotonic clock; its deadline counts from there."""
+    request_id: str
+    """Names its work in the engine."""
+    head: Head
 
 
 def wanted_best_of_n(request: ChatRequest, header: str | None, state: SelfJudgeState) -> int:
@@ -100,6 +103,7 @@ def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: 
         panel.encoders[0].check(conversation)
     except ConversationError as error:
         raise ApiError(f"messages can't be judged: {error}", "messages") from error
+    request_id = engine_id()
     return Plan(
         request,
         options,
@@ -111,6 +115,8 @@ def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: 
         asked_form(request),
         _warnings(request, best_of_n, state),
         arrived,
+        request_id,
+        Head(f"chatcmpl-{request_id}", int(time.time()), lora.lora_name if lora else state.base_model),
     )
 
 
@@ -127,7 +133,6 @@ async def select(plan: Plan, state: SelfJudgeState, progress: Progress | None = 
         SampleError: if no candidate could be sampled.
         DeadlineError: if none was finished in time.
     """
-    request_id = engine_id()
     sampled: dict[int, Sampled] = {}
     broken: dict[int, str] = {}
     candidates = metrics.Candidates(plan.best_of_n)
@@ -135,7 +140,7 @@ async def select(plan: Plan, state: SelfJudgeState, progress: Progress | None = 
     async def bring(candidate: int) -> str:
         try:
             with span("sample", candidate=candidate) as traced, metrics.working("sampling"):
-                one = sampled[candidate] = await state.sampler.sample(plan.request, candidate, request_id)
+                one = sampled[candidate] = await state.sampler.sample(plan.request, candidate, plan.request_id)
                 traced.set(tokens=one.response.usage.completion_tokens or 0)
         except SampleError:
             candidates.ended("failed")
@@ -171,9 +176,7 @@ async def select(plan: Plan, state: SelfJudgeState, progress: Progress | None = 
     warnings = list(plan.warnings)
     if plan.form and held.ranking[0] in broken:
         warnings.append(f"no candidate that was finished keeps what {plan.form.field} asks for; see constraint_broken")
-    return Selection(
-        f"chatcmpl-{request_id}", plan.options, plan.best_of_n, plan.seed, plan.panel, held, sampled, broken, warnings
-    )
+    return Selection(plan.head, plan.options, plan.best_of_n, plan.seed, plan.panel, held, sampled, broken, warnings)
 
 
 def _observe(held: Held, sampled: dict[int, Sampled], rounds: int) -> None:

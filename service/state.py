@@ -44,6 +44,11 @@ class SelfJudgeState(NamedTuple):
     bracket_log: "BracketLog | None" = None
     """Where tournaments are logged, if the operator wants that."""
 
+    @property
+    def base_model(self) -> str:
+        """The base model's name; where it has several, the one that vLLM's answers bear."""
+        return self.models.base_model_paths[0].name
+
     def adapter(self, model: str | None) -> LoRARequest | None:
         """The adapter that a model's name stands for, None for the base.
 

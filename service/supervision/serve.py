@@ -29,6 +29,7 @@ from service.background import Background
 from service.body_limit import BodyLimitMiddleware
 from service.connections import connections
 from service.errors import UnavailableError, api_error_response
+from service.finite import handle_value_error
 from service.protocol import JudgingOptions
 from service.settings import Settings
 from service.supervision import certificates
@@ -113,6 +114,7 @@ class _Server:
         outside = classes.index(BodyLimitMiddleware)
         app.user_middleware.insert(outside + 1, Middleware(Gate, status=self._status, under_way=self._under_way))
         app.add_exception_handler(EngineDeadError, self._engine_is_dead)
+        app.add_exception_handler(ValueError, handle_value_error)
         # vLLM has built it already.
         app.middleware_stack = app.build_middleware_stack()
         app.state.status = self._status

@@ -116,7 +116,8 @@ def test_a_stream_carries_the_winner_and_the_report(server: Server) -> None:
 
 
 def test_a_stream_speaks_at_once_and_shows_progress_where_asked(server: Server) -> None:
-    body = {"messages": QUESTION, "best_of_n": 8, "stream": True, "self_rejection": {"include": ["progress"]}}
+    report = {"include": ["progress", "candidates"]}
+    body = {"messages": QUESTION, "best_of_n": 8, "stream": True, "return_token_ids": True, "self_rejection": report}
     with server.http() as client, client.stream("POST", "/v1/chat/completions", json=body) as answer:
         lines = list(answer.iter_lines())
     assert lines[0].startswith(":")
@@ -125,6 +126,12 @@ def test_a_stream_speaks_at_once_and_shows_progress_where_asked(server: Server) 
     progress = [event["self_rejection"]["progress"] for event in events if not event["choices"]]
     assert progress[-1] == {"candidates": 8, "matches": progress[-1]["matches"], "best_of_n": 8}
     assert [step["candidates"] for step in progress] == sorted(step["candidates"] for step in progress)
+    assert len({(event["id"], event["created"], event["model"]) for event in events}) == 1
+    choices = [choice for event in events for choice in event["choices"]]
+    (prompt,) = [event["prompt_token_ids"] for event in events if "prompt_token_ids" in event]
+    (tokens,) = [choice["token_ids"] for choice in choices if "token_ids" in choice]
+    winner = events[-1]["self_rejection"]["candidates"][events[-1]["self_rejection"]["ranking"][0]]
+    assert (len(tokens), len(prompt) > 1) == (winner["completion_tokens"], True)
 
 
 def test_the_header_asks_for_a_tournament_too(server: Server) -> None:

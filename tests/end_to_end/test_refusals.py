@@ -75,6 +75,25 @@ def test_a_prompt_longer_than_the_context_is_refused(server: Server, *, stream: 
     assert "context" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"temperature": 3},
+        {"max_tokens": 0},
+        {"stop": [""]},
+        {"top_p": 0},
+        {"min_tokens": 9, "max_tokens": 3},
+        {"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "required", "stop": [""]},
+    ],
+)
+def test_what_vllm_refuses_before_a_stream_is_refused_before_ours(server: Server, options: dict[str, Any]) -> None:
+    body = {"messages": MESSAGES, "stream": True, **options}
+    with server.http() as client:
+        plain, ours = (client.post(CHAT, json=body | {"best_of_n": best_of_n}) for best_of_n in (1, 4))
+    assert (ours.status_code, ours.json()) == (plain.status_code, plain.json())
+    assert plain.status_code == httpx.codes.BAD_REQUEST
+
+
 def test_an_unknown_model_is_not_found(server: Server) -> None:
     with pytest.raises(openai.NotFoundError):
         server.client.chat.completions.create(model="nobody", messages=MESSAGES, extra_body={"best_of_n": 2})

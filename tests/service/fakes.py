@@ -168,6 +168,7 @@ class ScriptedChat:
     """Awaited before the answer to each call, with the call's number."""
     refusal: ErrorResponse | Exception | None = None
     """What rendering a request leads to, if not to a prompt."""
+    request_logger: object = None
 
     async def create_chat_completion(
         self, request: ChatCompletionRequest, raw_request: object = None

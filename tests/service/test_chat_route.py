@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator
 from functools import cache
 from typing import Any
@@ -10,13 +11,27 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionResponse
+from vllm.entrypoints.openai.chat_completion.protocol import (
+    ChatCompletionLogProbs,
+    ChatCompletionLogProbsContent,
+    ChatCompletionResponse,
+)
 from vllm.exceptions import GenerationError, VLLMValidationError
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from service.reader import JUDGE_PRIORITY
 from tests.service.conftest import Counter
-from tests.service.fakes import ADAPTER, QUESTION, QualityReader, ScriptedChat, World, hang_up, make_world, settle
+from tests.service.fakes import (
+    ADAPTER,
+    QUESTION,
+    QualityReader,
+    ScriptedChat,
+    World,
+    completion,
+    hang_up,
+    make_world,
+    settle,
+)
 
 PATH = "/v1/chat/completions"
 BODY: dict[str, Any] = {"messages": QUESTION, "best_of_n": 4}
@@ -125,6 +140,32 @@ async def test_bad_input_is_refused_by_name_and_nothing_is_sampled(
     error = answer.json()["error"]
     assert (error["param"], error["code"]) == (param, 400)
     assert error["message"].startswith(param)
+    assert world.chat.requests == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"temperature": 3},
+        {"temperature": -1},
+        {"max_tokens": 0},
+        {"max_completion_tokens": -1},
+        {"stop": [""]},
+        {"top_p": 0},
+        {"top_k": -7},
+        {"min_p": 2},
+        {"presence_penalty": 9},
+        {"repetition_penalty": 0},
+        {"min_tokens": 9, "max_tokens": 3},
+    ],
+)
+async def test_what_vllm_refuses_before_a_stream_is_refused_before_ours(options: dict[str, Any]) -> None:
+    world = make_world()
+    plain = await post(world, {"messages": QUESTION, "stream": True, **options})
+    assert plain.status_code == 400
+    for stream in (True, False):
+        answer = await post(world, {**BODY, "stream": stream, **options})
+        assert (answer.status_code, answer.json()) == (400, plain.json())
     assert world.chat.requests == []
 
 
@@ -298,11 +339,14 @@ async def test_the_stream_is_the_whole_answer_in_pieces() -> None:
     assert chunks[-1]["usage"]["completion_tokens"] == 16
 
 
-async def test_progress_is_streamed_only_where_asked_for() -> None:
+@pytest.mark.parametrize("model", [{}, {"model": ADAPTER.lora_name}])
+async def test_progress_is_streamed_only_where_asked_for(model: dict[str, str]) -> None:
     silent = events((await post(make_world(), BODY | {"stream": True})).text)
     assert all(chunk["choices"] for chunk in silent)
-    body = BODY | {"stream": True, "self_rejection": {"include": ["progress"]}}
-    steps = [chunk for chunk in events((await post(make_world(), body)).text) if not chunk["choices"]]
+    body = BODY | model | {"stream": True, "self_rejection": {"include": ["progress"]}}
+    chunks = events((await post(make_world(), body)).text)
+    assert len({(chunk["id"], chunk["created"], chunk["model"], chunk["object"]) for chunk in chunks}) == 1
+    steps = [chunk for chunk in chunks if not chunk["choices"]]
     assert steps[-1]["self_rejection"]["progress"] == {"candidates": 4, "matches": 3, "best_of_n": 4}
 
 
@@ -335,6 +379,21 @@ async def test_a_judge_that_dies_in_a_stream_is_told_in_the_stream() -> None:
 
     answer = await post(make_world(reader=QualityReader(before=die)), BODY | {"stream": True})
     assert events(answer.text)[-1]["error"]["code"] == 500
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(("best_of_n", "stream"), [(1, False), (4, False), (4, True)])
+async def test_no_answer_holds_a_number_that_json_has_not(
+    number: float, best_of_n: int, stream: bool, counted: Counter
+) -> None:
+    """Log-probabilities are NaN where weights are; Starlette's encoder refuses them by a ValueError."""
+    odd = completion("answer 4")
+    odd.choices[0].logprobs = ChatCompletionLogProbs(content=[ChatCompletionLogProbsContent(token="a", logprob=number)])
+    answer = await post(make_world(ScriptedChat([odd])), {**BODY, "best_of_n": best_of_n, "stream": stream})
+    error = events(answer.text)[-1]["error"] if stream else answer.json()["error"]
+    assert answer.status_code == (200 if stream else 500)
+    assert (error["code"], "NaN" in error["message"]) == (500, True)
+    assert counted("selfjudge_requests_total", outcome="server_error") == 1
 
 
 async def test_an_unforeseen_error_in_a_stream_is_told_in_the_stream(

@@ -12,7 +12,15 @@ from vllm.entrypoints.openai.chat_completion.protocol import (
 from vllm.entrypoints.serve import create_error_response
 
 from selfjudge import Cut, Kept, PrincipleVerdict, Reading, Record, Verdict
-from service.completion import Selection, chat_completion, judging_usage, stream_chunks, verdict_json
+from service.completion import (
+    Head,
+    Selection,
+    chat_completion,
+    judging_usage,
+    progress_chunk,
+    stream_chunks,
+    verdict_json,
+)
 from service.contexts import Contexts
 from service.hold import Held
 from service.judge import Judged, Panel
@@ -39,7 +47,8 @@ def selection(
     options = SelfRejection.model_validate({"include": include})
     panel = Panel("ultrafeedback-principle", ("honesty",), (), None, Contexts())
     sampled = {index: Sampled(answer, texts[index]) for index, answer in answers.items()}
-    return Selection("chatcmpl-1", options, 4, 7, panel, held, sampled, {2: "it is cut off"}, ["a warning"])
+    head = Head("chatcmpl-1", 1_800_000_000, "tiny")
+    return Selection(head, options, 4, 7, panel, held, sampled, {2: "it is cut off"}, ["a warning"])
 
 
 THREE = {0: completion("no", tokens=3), 1: completion("perhaps so", tokens=5), 2: completion("yes it is", tokens=7)}
@@ -180,6 +189,29 @@ def test_logprobs_stay_with_the_content_they_are_of() -> None:
     assert len(with_logprobs) == 1
     assert with_logprobs[0]["delta"] == {"content": "two words"}
     assert [one["token"] for one in with_logprobs[0]["logprobs"]["content"]] == ["two", " words"]
+
+
+def test_the_ids_of_prompt_and_tokens_are_streamed_once() -> None:
+    answers = {0: completion("two words"), 1: completion(None, finish_reason="tool_calls")}
+    for answer, ids in zip(answers.values(), ([5, 6, 7], [8]), strict=True):
+        answer.prompt_token_ids, answer.prompt_text, answer.choices[0].token_ids = [1, 2], "a prompt", ids
+    chunks = list(stream_chunks(selection(answers, [0, 1]), include_usage=False))
+    assert [chunk.get("prompt_token_ids") for chunk in chunks] == [[1, 2]] + [None] * (len(chunks) - 1)
+    assert chunks[0]["prompt_text"] == "a prompt"
+    for index, ids in enumerate(([5, 6, 7], [8])):
+        streamed = [one for chunk in chunks for one in chunk["choices"] if one["index"] == index]
+        assert [one["token_ids"] for one in streamed if "token_ids" in one] == [ids]
+
+
+def test_progress_has_the_answers_head() -> None:
+    chosen = selection(THREE, [2])
+    first = next(stream_chunks(chosen, include_usage=False))
+    told = progress_chunk(chosen.head, {"candidates": 1})
+    assert told == {
+        **{key: first[key] for key in ("id", "created", "model", "object")},
+        "choices": [],
+        "self_rejection": {"progress": {"candidates": 1}},
+    }
 
 
 def test_a_verdict_tells_both_orders_and_each_principle() -> None:
