@@ -5,15 +5,23 @@ what stands around them is trusted text and is kept. Contents never pass through
 edits them (trims, drops old reasoning) does not do so here, and a date that it prints is that of the first rendering.
 """
 
+import inspect
 import secrets
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import TemplateError as JinjaError
 
 from selfjudge.errors import ChatTemplateError
+from selfjudge.thinking import open_tag
 from selfjudge.tokens import SafeTokenizer
+
+CLOSING: Final = ("enable_thinking", "thinking")
+"""What templates call the option that, if false, has an answer begin without reasoning."""
+
+_FAILURES: Final = (JinjaError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a template raises; of Python's own errors those that come of options of a kind that it doesn't expect."""
 
 Scaffold = tuple[str, ...]
 """Trusted text around n contents: n + 1 pieces, control tokens under their real names."""
@@ -28,31 +36,54 @@ class Chat:
         chat_template: str | None = None,
         chat_template_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Raises ChatTemplateError where the tokenizer has no chat template and none is given."""
+        """`chat_template_kwargs`: options for the template; what it can't mind is left out (`minded`).
+
+        Raises ChatTemplateError where the tokenizer has no chat template and none is given.
+        """
         self.tokens = tokens
         if chat_template is None and tokens.source.chat_template is None:
             raise ChatTemplateError(
                 f"tokenizer {tokens.name!r} has no chat template; set its chat_template, or pass one "
                 "(selfjudge.DIALOGUE_TEMPLATE is the paper's)"
             )
-        self._options = {"chat_template": chat_template, **(chat_template_kwargs or {})}
+        self._template = chat_template
+        self._options = self.minded(chat_template_kwargs or {})
         self.scaffold = lru_cache(256)(self._scaffold)
 
-    def _scaffold(self, roles: tuple[str, ...], *, answering: bool) -> Scaffold:
+    def minded(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of a caller's options that can make a difference: the template has their names.
+
+        What Transformers gives a template itself (`messages`, `tools`, ...) is left out.
+        """
+        of_transformers = {"messages", *inspect.signature(self.tokens.source.apply_chat_template).parameters}
+        source = str(self._template or self.tokens.source.chat_template)
+        return {name: value for name, value in options.items() if name in source and name not in of_transformers}
+
+    def with_options(self, options: Mapping[str, Any]) -> "Chat":
+        """The same template with a caller's options on top of its own."""
+        return Chat(self.tokens, self._template, {**self._options, **options})
+
+    def _scaffold(self, roles: tuple[str, ...], *, answering: bool, closing: str | None = None) -> Scaffold:
         """The text around the contents of messages of these roles; with `answering`, up to where an answer begins.
 
+        `closing` names an option that is set to false.
         Raises ChatTemplateError where the template refuses the roles, or does not show each content once, in order.
         """
         nonce = secrets.token_hex(8)
         marks = [f"{nonce}-{index}-" for index in range(len(roles))]
         messages = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
+        options = self._options | ({closing: False} if closing else {})
         try:
             text = str(
                 self.tokens.source.apply_chat_template(
-                    messages, tokenize=False, add_generation_prompt=answering, **self._options
+                    messages,
+                    chat_template=self._template,
+                    tokenize=False,
+                    add_generation_prompt=answering,
+                    **options,
                 )
             )
-        except JinjaError as error:
+        except _FAILURES as error:
             raise self._error(roles, f"refuses: {error}") from error
         pieces = []
         for mark in marks:
@@ -71,12 +102,26 @@ class Chat:
         """The scaffold of a system message and a question, and whether it has a place for the system message.
 
         Where the template refuses or loses a system role (Gemma, early Mistral), the scaffold is that of a question
-        alone, and the system message belongs at the head of it.
+        alone, and the system message belongs at the head of it. Where reasoning is left open at the end, which the
+        answer would then be a part of, an option of the template closes it, if it has one for that.
         """
+        asked, takes_system = self._question(None)
+        if open_tag(asked[-1]):
+            for closing in self.minded(dict.fromkeys(CLOSING)):
+                closed = self._question(closing)
+                if not open_tag(closed[0][-1]):
+                    return closed
+        return asked, takes_system
+
+    def _question(self, closing: str | None) -> tuple[Scaffold, bool]:
         try:
-            return self.scaffold(("system", "user"), answering=True), True
+            return self.scaffold(("system", "user"), answering=True, closing=closing), True
         except ChatTemplateError:
-            return self.scaffold(("user",), answering=True), False
+            return self.scaffold(("user",), answering=True, closing=closing), False
+
+    def left_open(self) -> str | None:
+        """The tag of reasoning, such as `<think>`, that a question leaves open whatever the template's options."""
+        return open_tag(self.question()[0][-1])
 
     def asking(self, roles: tuple[str, ...], shown: str) -> str:
         """The part of `shown`, which stands between the last of `roles` and an answer to it, that is not the model's.

@@ -3,10 +3,12 @@
 Knows nothing of HTTP or tournaments; a request names what it wants in `JudgingOptions`, and gets a `Panel` back.
 """
 
+import json
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 from vllm.lora.request import LoRARequest
@@ -22,6 +24,7 @@ from selfjudge import (
     SafeTokenizer,
     SelfJudgeError,
     TemplateError,
+    TokenizerError,
     Verdict,
     load_templates,
 )
@@ -35,6 +38,11 @@ from service.settings import Settings
 # The prompt's last token yields the choice token, and that one needs a place in the context too.
 _CHOICE_TOKENS = 1
 _RATIONALE_OPENING_TOKENS = 64
+# Encoders for callers' options of the chat template, which may be any; those for the server's own are all kept.
+_ENCODERS_OF_CALLERS = 16
+_OPTIONS: Final = "chat_template_kwargs"
+
+_LOG = logging.getLogger(__name__)
 
 
 class Panel(NamedTuple):
@@ -78,6 +86,7 @@ class Judge:
         settings: default template and the folder of an operator's own.
         max_model_len: the model's context, in tokens.
         chat_template: what the server renders chats with, if not the tokenizer's own.
+        chat_template_kwargs: the server's options for it.
 
     Raises:
         SelfJudgeError: if the default template can't be used with this tokenizer, saying why.
@@ -90,17 +99,26 @@ class Judge:
         settings: Settings,
         max_model_len: int,
         chat_template: str | None = None,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         self.templates = load_templates(settings.templates_dir)
         self._reader = reader
         self._settings = settings
-        self._chat = Chat(SafeTokenizer(tokenizer), chat_template)
+        self._chat = Chat(SafeTokenizer(tokenizer), chat_template, chat_template_kwargs)
         self._max_model_len = max_model_len
         self._rationale_tokens = min(settings.rationale_max_tokens, max_model_len // 4)
         # The beginning of a rationale is up to a few dozen tokens long and comes on top of the prompt.
         self._rationale_room = self._rationale_tokens + _RATIONALE_OPENING_TOKENS
         self._encoder = lru_cache(maxsize=None)(self._make_encoder)
+        self._encoder_of_caller = lru_cache(_ENCODERS_OF_CALLERS)(self._make_encoder)
         self._check_default_template()
+        if tag := self._chat.left_open():
+            _LOG.warning(
+                "the chat template leaves %s open where an answer begins: the judge's letter is read inside its "
+                "reasoning, and means little. Set --chat-template to one that begins answers behind the reasoning, or "
+                "--default-chat-template-kwargs to what has it do so (neither enable_thinking nor thinking is that).",
+                tag,
+            )
 
     def _check_default_template(self) -> None:
         template = self.templates.get(self._settings.template)
@@ -110,7 +128,14 @@ class Judge:
         for principle in template.principles or (None,):
             self._encoder(template.name, principle, _CHOICE_TOKENS)
 
-    def panel(self, options: JudgingOptions, lora: LoRARequest | None, *, rationale: bool = False) -> Panel:
+    def panel(
+        self,
+        options: JudgingOptions,
+        lora: LoRARequest | None,
+        *,
+        rationale: bool = False,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
+    ) -> Panel:
         """What a request wants to be judged by.
 
         Args:
@@ -118,6 +143,7 @@ class Judge:
                 is used under all of them.
             lora: the adapter of the policy; not used where the request wants the reference to judge.
             rationale: whether the template must have rationales.
+            chat_template_kwargs: the request's options for the chat template, on top of the server's.
 
         Raises:
             ApiError: naming the template or principle that is wrong and what would be accepted.
@@ -136,22 +162,38 @@ class Judge:
                 accepted = ", ".join(known) or "none: this template has no principles"
                 raise InvalidFieldError("principles", f"template {name!r} knows {accepted}", principle)
         try:
-            encoders = tuple(self._encoder(name, principle, _CHOICE_TOKENS) for principle in principles or (None,))
+            encoders = self._encoders(name, principles or (None,), chat_template_kwargs)
             for principle in principles if rationale else ():
                 self._encoder(name, principle, self._rationale_room)
         except SelfJudgeError as error:
             raise ApiError(f"template: {error}", "template") from error
         return Panel(name, principles, encoders, lora if options.judge == "policy" else None, Contexts())
 
+    def _encoders(
+        self, name: str, principles: Sequence[str | None], chat_template_kwargs: Mapping[str, Any] | None
+    ) -> tuple[JudgmentEncoder, ...]:
+        minded = self._chat.minded(chat_template_kwargs or {})
+        if not minded:
+            return tuple(self._encoder(name, principle, _CHOICE_TOKENS) for principle in principles)
+        key = json.dumps(minded, sort_keys=True)
+        try:
+            return tuple(self._encoder_of_caller(name, principle, _CHOICE_TOKENS, key) for principle in principles)
+        except TokenizerError as error:
+            raise ApiError(f"{_OPTIONS}: {error}", _OPTIONS) from error
+
     def _default_template(self, options: JudgingOptions, *, rationale: bool) -> str:
         if rationale:
             return self._settings.rationale_template
         return self._settings.principle_template if options.principles else self._settings.template
 
-    def _make_encoder(self, name: str, principle: str | None, room: int) -> JudgmentEncoder:
-        """An encoder whose prompts leave `room` tokens of the context for what the judge is to generate."""
+    def _make_encoder(self, name: str, principle: str | None, room: int, options: str = "{}") -> JudgmentEncoder:
+        """An encoder whose prompts leave `room` tokens of the context for what the judge is to generate.
+
+        `options` are a caller's for the chat template, in JSON.
+        """
         max_tokens = self._max_model_len - room
-        return JudgmentEncoder(self._chat, self.templates[name], principle, max_tokens=max_tokens)
+        chat = self._chat.with_options(json.loads(options)) if options != "{}" else self._chat
+        return JudgmentEncoder(chat, self.templates[name], principle, max_tokens=max_tokens)
 
     async def compare(self, panel: Panel, comparison: Comparison, *, counted: bool = True) -> Judged:
         """One comparison by every principle of the panel in both orders, all reads in one batch.

@@ -87,7 +87,14 @@ class SelfJudgePlugin:
         tokenizer = cast("PreTrainedTokenizerBase", engine_client.renderer.tokenizer)
         config = engine_client.model_config
         handler = state.openai_serving_chat
-        judge = Judge(tokenizer, EngineReader(engine_client), settings, config.max_model_len, handler.chat_template)
+        judge = Judge(
+            tokenizer,
+            EngineReader(engine_client),
+            settings,
+            config.max_model_len,
+            handler.chat_template,
+            handler.default_chat_template_kwargs,
+        )
         sampling_defaults = config.get_diff_sampling_param()
         # The first read of log-probabilities compiles for seconds where a compiler is used.
         await judge.compare(judge.panel(JudgingOptions(), None), Comparison("warm-up", "a", "b"))

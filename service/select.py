@@ -95,9 +95,10 @@ def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, state: 
         raise InvalidFieldError("use_beam_search", "must be off with best_of_n: candidates are samples", True)
     options = request.self_rejection or SelfRejection()
     try:
-        panel = state.judge.panel(options, lora)._replace(cache_salt=request.cache_salt, priority=JUDGE_PRIORITY)
+        panel = state.judge.panel(options, lora, chat_template_kwargs=request.chat_template_kwargs)
     except ApiError as error:
-        raise error.inside("self_rejection") from error
+        raise error if error.param == "chat_template_kwargs" else error.inside("self_rejection") from error
+    panel = panel._replace(cache_salt=request.cache_salt, priority=JUDGE_PRIORITY)
     try:
         conversation = judged_conversation(request)
         panel.encoders[0].check(conversation)

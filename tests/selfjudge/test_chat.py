@@ -61,6 +61,49 @@ def test_a_tokenizer_without_chat_template_is_refused(families: Families) -> Non
         tokenizer.chat_template = own
 
 
+CHATML = "{%- for m in messages -%}{{- '<' + m.role + '>' + m.content -}}{%- endfor -%}"
+ASKING = CHATML + "{%- if add_generation_prompt -%}{{- '<assistant>' -}}"
+QWEN_3 = ASKING + "{%- if enable_thinking is false -%}{{- '<think>\n\n</think>\n\n' -}}{%- endif -%}{%- endif -%}"
+QWEN_3_5 = (
+    ASKING + "{%- if enable_thinking is false -%}{{- '<think>\n\n</think>\n\n' -}}"
+    "{%- else -%}{{- '<think>\n' -}}{%- endif -%}{%- endif -%}"
+)
+DEEPSEEK_V3_1 = ASKING + "{{- '<think>' if thinking else '</think>' -}}{%- endif -%}"
+DEEPSEEK_R1 = ASKING + "{{- '<think>\n' -}}{%- endif -%}"
+
+
+@pytest.mark.parametrize(
+    ("template", "options", "end", "left_open"),
+    [
+        (QWEN_3, {}, "<assistant>", None),
+        (QWEN_3, {"enable_thinking": False}, "<assistant><think>\n\n</think>\n\n", None),
+        (QWEN_3_5, {}, "<assistant><think>\n\n</think>\n\n", None),
+        (QWEN_3_5, {"enable_thinking": True}, "<assistant><think>\n\n</think>\n\n", None),
+        (DEEPSEEK_V3_1, {}, "<assistant></think>", None),
+        (DEEPSEEK_V3_1, {"thinking": True}, "<assistant></think>", None),
+        (DEEPSEEK_R1, {}, "<assistant><think>\n", "<think>"),
+        (DEEPSEEK_R1, {"enable_thinking": False}, "<assistant><think>\n", "<think>"),
+    ],
+)
+def test_a_question_is_answered_behind_reasoning_where_the_template_can(
+    safe_bytes: SafeTokenizer, template: str, options: dict[str, object], end: str, left_open: str | None
+) -> None:
+    chat = Chat(safe_bytes, template, options)
+    assert chat.question() == (("<system>", "<user>", end), True)
+    assert chat.left_open() == left_open
+
+
+def test_only_options_that_the_template_has_a_word_of_are_minded(safe_bytes: SafeTokenizer) -> None:
+    options = {"enable_thinking": False, "unheard": 1, "tokenize": True, "messages": [], "add_generation_prompt": False}
+    assert Chat(safe_bytes, QWEN_3).minded(options) == {"enable_thinking": False}
+
+
+def test_an_option_that_breaks_the_template_is_named(safe_bytes: SafeTokenizer) -> None:
+    chat = Chat(safe_bytes, CHATML + "{{- greeting + '!' -}}", {"greeting": 7})
+    with pytest.raises(ChatTemplateError, match="refuses: unsupported operand"):
+        chat.question()
+
+
 def test_options_reach_the_template(safe_bytes: SafeTokenizer) -> None:
     template = "{{- '<think></think>' if not thinking else '' -}}{{- messages[-1].content -}}"
     chat = Chat(safe_bytes, template, {"thinking": False})

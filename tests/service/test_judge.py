@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from vllm.lora.request import LoRARequest
 
-from selfjudge import Comparison, ConversationError, SafeTokenizer, TemplateError
+from selfjudge import DIALOGUE_TEMPLATE, Comparison, ConversationError, SafeTokenizer, TemplateError
 from service.errors import ApiError
 from service.judge import Judge, Panel
 from service.protocol import JudgingOptions
@@ -211,6 +211,43 @@ def test_an_operators_own_template_can_be_asked_for(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(source)
     judge = make_world(templates_dir=tmp_path).state.judge
     assert panel(judge, template="mine").template == "mine"
+
+
+QWEN_3_5 = DIALOGUE_TEMPLATE + (
+    "{%- if add_generation_prompt -%}{{- style + '' -}}{%- if enable_thinking is false -%}{{- '<think></think>' -}}"
+    "{%- else -%}{{- '<think>' -}}{%- endif -%}{%- endif -%}"
+)
+"""Reasons before it answers, unless told not to."""
+
+
+async def asked(judge: Judge, reader: QualityReader, **kwargs: Any) -> str:  # noqa: ANN401  any JSON
+    """What stands between the question and the judge's answer."""
+    await judge.compare(judge.panel(options(), None, chat_template_kwargs=kwargs), compared("1", "2"))
+    return decode(reader.prompts[-1].token_ids).split("<|assistant|>\n")[1].split("Sure!")[0]
+
+
+async def test_the_judge_answers_behind_reasoning_and_minds_the_servers_and_the_requests_options(
+    reader: QualityReader, caplog: pytest.LogCaptureFixture
+) -> None:
+    judge = Judge(tokenizer(), reader, Settings(), CONTEXT_TOKENS, QWEN_3_5, {"style": "[calm]"})
+    assert caplog.messages == []
+    assert await asked(judge, reader) == "[calm]<think></think>"
+    assert await asked(judge, reader, enable_thinking=True, unheard=["x"]) == "[calm]<think></think>"
+    assert await asked(judge, reader, style="[terse]") == "[terse]<think></think>"
+    assert await asked(judge, reader) == "[calm]<think></think>"
+    with pytest.raises(ApiError, match=r"^chat_template_kwargs: .* refuses: ") as caught:
+        judge.panel(options(), None, chat_template_kwargs={"style": 7})
+    assert caught.value.param == "chat_template_kwargs"
+
+
+def test_reasoning_that_no_option_closes_is_told_at_start(
+    reader: QualityReader, caplog: pytest.LogCaptureFixture
+) -> None:
+    template = DIALOGUE_TEMPLATE + "{%- if add_generation_prompt -%}{{- '<think>\n' -}}{%- endif -%}"
+    Judge(tokenizer(), reader, Settings(), CONTEXT_TOKENS, template)
+    [warning] = caplog.messages
+    assert "leaves <think> open" in warning
+    assert "--default-chat-template-kwargs" in warning
 
 
 async def test_judging_is_counted(judge: Judge, counted: Counter) -> None:

@@ -149,7 +149,7 @@ class NoBackend:
 
 
 async def test_a_model_that_can_not_judge_stops_the_start() -> None:
-    state = State({"openai_serving_chat": SimpleNamespace(chat_template=None)})
+    state = State({"openai_serving_chat": SimpleNamespace(chat_template=None, default_chat_template_kwargs={})})
     with pytest.raises(SelfJudgeError, match=r"'slow'.* has no backend"):
         await SelfJudgePlugin().init_state(as_engine(Engine(NoBackend())), state, Namespace())
 

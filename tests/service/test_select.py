@@ -202,7 +202,7 @@ def test_whether_a_conversation_can_be_judged_is_found_without_encoding_it(
     monkeypatch.delattr(SafeTokenizer, "encode_batch")
     messages = [{"role": "user", "content": content}]
     if content is IMAGE:
-        with pytest.raises(ApiError, match="^messages can't be judged"):
+        with pytest.raises(ApiError, match=r"^messages can't be judged"):
             planned(world, messages=messages)
     else:
         planned(world, messages=messages)

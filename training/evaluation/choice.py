@@ -6,9 +6,8 @@ Only the beginning of an answer decides: what follows the letter explains it, an
 import re
 from typing import Literal
 
-_TAG = r"(?:seed:)?(?:think|thinking|thought|reasoning)[>\]▷]"
-_REASONING_BEGINS = re.compile(rf"[<\[◁]{_TAG}", re.IGNORECASE)
-_REASONING_ENDS = re.compile(rf"[<\[◁]/{_TAG}", re.IGNORECASE)
+from selfjudge.thinking import without_reasoning
+
 # What may follow: nothing, punctuation, or a line break. In "A good answer", "A/B", "A-level" and "A's" the letter is a
 # word, or part of one; and in "A is worse" it is no choice.
 _LEADING = re.compile(
@@ -27,9 +26,3 @@ def read_choice(answer: str, prefix: str = "") -> Literal["A", "B"] | None:
     said = without_reasoning(answer).strip().removeprefix(prefix.strip())
     match = _LEADING.match(said)
     return None if match is None else "A" if match["letter"] == "A" else "B"
-
-
-def without_reasoning(answer: str) -> str:
-    """What an answer says behind its reasoning; nothing where the reasoning doesn't end."""
-    behind = _REASONING_ENDS.split(answer)[-1]
-    return _REASONING_BEGINS.split(behind)[0]
