@@ -1,4 +1,4 @@
-"""A full server, asked by OpenAI's own client: 429 with the time to come back, and its retries get in."""
+"""A full server, asked by OpenAI's own client: it waits, or gets 429 with the time to come back and then gets in."""
 
 import json
 from collections.abc import Iterator
@@ -41,6 +41,13 @@ def ask(client: openai.OpenAI, best_of_n: int = 8) -> str:
         model="selfjudge-tiny", messages=MESSAGES, max_tokens=8, extra_body={"best_of_n": best_of_n}
     )
     return answer.choices[0].message.content or ""
+
+
+@pytest.mark.slow
+def test_eight_clients_wait_for_each_other_where_two_of_them_run_at_once(server: Server) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: ask(server.client, best_of_n=64), range(8)))
+    assert len(answers) == 8
 
 
 @pytest.mark.slow
