@@ -1,4 +1,4 @@
-"""/v1/adapters: which versions of which policies are served, and changing that; and what /v1/models says of them.
+"""/v1/adapters: which versions of which policies are served, and changing that.
 
 Behind admin keys of their own (SELFJUDGE_ADMIN_KEYS). Without a store of adapters these routes answer 404.
 """
@@ -26,7 +26,6 @@ def _admin(request: Request) -> None:
 
 
 router = APIRouter(route_class=Route, prefix="/v1/adapters", dependencies=[Depends(_admin)])
-models_router = APIRouter()
 
 
 class Activation(BaseModel):
@@ -78,18 +77,6 @@ async def delete(policy: str, version: str, request: Request) -> Response:
     """Deletes a version that nobody uses."""
     await _adapting(request).changes.delete(policy, version)
     return Response(status_code=HTTPStatus.NO_CONTENT)
-
-
-@models_router.get("/v1/models")
-async def models(request: Request) -> Response:
-    """The list of vLLM; a policy stands in it by its name too, `root` being the version that it stands for."""
-    listed = await request.app.state.openai_serving_models.show_available_models()
-    cards = {card.id: card for card in listed.data}
-    for name, lora in state_of(request).models.lora_requests.items():
-        card = cards[lora.lora_name]
-        if name != lora.lora_name:
-            cards[name] = card.model_copy(update={"id": name, "root": lora.lora_name})
-    return JSONResponse(listed.model_copy(update={"data": list(cards.values())}).model_dump())
 
 
 def _adapting(request: Request) -> "Adapting":

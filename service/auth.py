@@ -16,6 +16,15 @@ from service.paths import path_of
 OPEN_PATHS = frozenset({"/health", "/live", "/ready", "/metrics"})
 
 
+_HOW = "send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'"
+
+
+def key_of(headers: Headers) -> str:
+    """The key that a request bears: as OpenAI's clients send it, else as Anthropic's do; empty if it bears none."""
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    return key if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+
+
 class Keys:
     """Keys that a request may bear one of; only their digests are kept."""
 
@@ -28,11 +37,10 @@ class Keys:
 
     def open(self, headers: Headers) -> bool:
         """Whether a request with these headers bears one of them."""
-        scheme, _, key = headers.get("authorization", "").partition(" ")
-        digest = _digest(key)
+        digest = _digest(key_of(headers))
         # Every key is compared, so that timing tells nothing about which one was close.
         matches = [secrets.compare_digest(digest, known) for known in self._digests]
-        return scheme.lower() == "bearer" and any(matches)
+        return any(matches)
 
 
 def require_admin(keys: Keys, headers: Headers) -> None:
@@ -45,7 +53,7 @@ def require_admin(keys: Keys, headers: Headers) -> None:
     if not keys:
         raise ForbiddenError("this route needs an admin key, and the server has none: set SELFJUDGE_ADMIN_KEYS")
     if not keys.open(headers):
-        raise UnauthorizedError("an admin key is needed: send it as 'Authorization: Bearer <key>'")
+        raise UnauthorizedError(f"an admin key is needed: {_HOW}")
 
 
 class ApiKeyMiddleware:
@@ -69,7 +77,7 @@ class ApiKeyMiddleware:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
-        refusal = UnauthorizedError("a valid API key is needed: send it as 'Authorization: Bearer <key>'")
+        refusal = UnauthorizedError(f"a valid API key is needed: {_HOW}")
         await api_error_response(refusal)(scope, receive, send)
 
 

@@ -26,14 +26,16 @@ from service.admission.entry import admitted
 from service.brackets.entry import Facts, entry
 from service.completion import Json, Selection, chat_completion, progress_chunk, stream_chunks
 from service.constraint import unmet
+from service.error_handlers import error_response
 from service.errors import ApiError, InternalError, InvalidFieldError
 from service.finite import dumps
+from service.finite import told as not_finite
 from service.hold import Progress
 from service.metrics import CLIENT_CLOSED_REQUEST, Counting, outcome_of
 from service.misplaced import SELECTING_ROUTE, refuse_misspelt_header
 from service.protocol import ChatRequest
 from service.route import Route, counting_of
-from service.sampling import SampleError
+from service.sampling import REFUSALS, SampleError
 from service.select import Plan, candidates_needed, plan, select, wanted_best_of_n
 from service.served import resolve_model
 from service.state import SelfJudgeState, state_of
@@ -81,6 +83,8 @@ async def chat_completions(
             if refusal := unmet(body, error):
                 raise SampleError(refusal) from error
             raise
+        except REFUSALS as error:
+            raise not_finite(error) or SampleError(error_response(error, await request.json())) from error
         return plain or Response(status_code=CLIENT_CLOSED_REQUEST)
     await state.sampler.check(body)
     planned = plan(body, best_of_n, state.adapter(body.model), state, arrived)

@@ -6,6 +6,8 @@
     +-- ForbiddenError       403  the route is closed on this server
     +-- UnknownModelError    404  no such model is served
     +-- UnknownVersionError  404  the store has no such version of a policy
+    +-- UnknownRouteError    404  the server has no such path
+    +-- WrongMethodError     405  the path takes other methods
     +-- DeadlineError        408  deadline_ms passed before a single candidate was finished
     +-- ConflictError        409  what is served, or the state of the store, doesn't allow it
     +-- BodyTooLargeError    413  the request body is larger than the server reads
@@ -99,6 +101,39 @@ class UnknownVersionError(ApiError):
 
     status = HTTPStatus.NOT_FOUND
     type = "NotFoundError"
+
+
+class UnknownRouteError(ApiError):
+    """The server has no such path."""
+
+    status = HTTPStatus.NOT_FOUND
+    type = "NotFoundError"
+
+    def __init__(self, method: str, path: str) -> None:
+        super().__init__(f"no such route: {method} {_shortened(path)}")
+
+
+class WrongMethodError(ApiError):
+    """The path takes other methods.
+
+    Args:
+        method: that of the request.
+        path: that of the request.
+        allowed: those that the path takes, as the header `Allow` lists them.
+    """
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    type = "MethodNotAllowedError"
+
+    def __init__(self, method: str, path: str, allowed: str) -> None:
+        super().__init__(f"{_shortened(path)} takes {allowed}, not {method}")
+        self._allowed = allowed
+
+    @property
+    @override
+    def headers(self) -> dict[str, str]:
+        """RFC 9110 wants the methods listed."""
+        return {"Allow": self._allowed}
 
 
 class ConflictError(ApiError):
@@ -222,5 +257,8 @@ async def handle_api_error(_request: Request, error: Exception) -> Response:
 
 
 def _echo(value: object) -> str:
-    text = repr(value)
+    return _shortened(repr(value))
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= _MAX_ECHO else f"{text[:_MAX_ECHO]}…"

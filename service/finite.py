@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi import Request, Response
 from vllm.entrypoints.serve.exception_handling.handlers.exception import exception_handler
 
-from service.errors import ApiError, NotFiniteError, api_error_response
+from service.errors import NotFiniteError, api_error_response
 
 # How Python's encoder begins what it says of them.
 _REFUSED: Final = "Out of range float values"
@@ -21,18 +21,17 @@ def dumps(content: Any) -> str:  # noqa: ANN401  any JSON
     try:
         return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError as error:
-        raise told(error) from error
+        raise told(error) or error from error
 
 
-def told(error: ValueError) -> Exception:
-    """The error to answer with, where an encoder of JSON has met such a number; any other as it is."""
-    return NotFiniteError() if str(error).startswith(_REFUSED) else error
+def told(error: Exception) -> NotFiniteError | None:
+    """The error to answer with, where an encoder of JSON has met such a number."""
+    return NotFiniteError() if isinstance(error, ValueError) and str(error).startswith(_REFUSED) else None
 
 
 async def handle_value_error(request: Request, error: Exception) -> Response:
     """Exception handler to register for `ValueError`, which vLLM's takes for the caller's whatever it is."""
-    answered = told(error) if isinstance(error, ValueError) else error
-    if isinstance(answered, ApiError):
-        return api_error_response(answered)
+    if not_finite := told(error):
+        return api_error_response(not_finite)
     answer: Response = await exception_handler(request, error)
     return answer

@@ -14,7 +14,7 @@ from vllm.engine.protocol import EngineClient
 from vllm.tasks import SupportedTask
 
 from selfjudge import Comparison
-from service import adapter_routes, chat_route, judge_route, metrics, rank_route
+from service import adapter_routes, chat_route, judge_route, metrics, models_route, rank_route
 from service.admission.admission import Admission
 from service.admission.full import FullMiddleware
 from service.admission.limits import limits_for
@@ -23,7 +23,7 @@ from service.auth import ApiKeyMiddleware
 from service.background import Background
 from service.body_limit import BodyLimitMiddleware
 from service.brackets.log import open_log
-from service.errors import ApiError, handle_api_error
+from service.error_handlers import answer_errors
 from service.judge import Judge
 from service.other_policies import PoliciesMiddleware
 from service.protocol import JudgingOptions
@@ -55,14 +55,13 @@ class SelfJudgePlugin:
     def attach_router(self, app: FastAPI) -> None:
         """Adds our routes, which replace vLLM's of the same path and method, and our guards."""
         settings = Settings()
-        for router in (*_WORKING, adapter_routes.router, probes.router):
+        for router in (*_WORKING, models_route.router, adapter_routes.router, probes.router):
             app.include_router(router)
         if settings.adapters_dir:
-            app.include_router(adapter_routes.models_router)
             app.add_middleware(PoliciesMiddleware)
         app.state.bracket_log = open_log(settings)
         app.state.background = Background()
-        app.add_exception_handler(ApiError, handle_api_error)
+        answer_errors(app)
         app.add_middleware(OtherRoutesMiddleware)
         app.add_middleware(FullMiddleware, routes=_paths(*_WORKING))
         app.add_middleware(BodyLimitMiddleware, max_bytes=int(settings.max_body_mib * _BYTES_PER_MIB))

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
-from service.errors import ApiError
+from service.error_handlers import unreadable
 from service.finite import told
 from service.metrics import Counting, count_request, expect_requests, outcome_of
 from service.validation import first_problem
@@ -48,10 +48,10 @@ class Route(APIRoute):
                 except HTTPException as error:
                     if error.status_code != HTTPStatus.BAD_REQUEST:
                         raise
-                    # FastAPI's word for JSON that Python can't hold: nested too deep, an integer too long.
-                    raise ApiError(f"the body can't be parsed: {error.__cause__ or error.detail}", "body") from error
-                except ValueError as error:
-                    raise told(error) from error
+                    raise unreadable(error) from error
+                except (OverflowError, TypeError, ValueError) as error:
+                    # vLLM's handlers take these for the caller's mistake; what is the caller's has been told by now.
+                    raise told(error) or RuntimeError(f"{self.path} failed") from error
                 response.headers.update(headers_of(request))
                 counting.outcome = outcome_of(response.status_code)
                 if isinstance(response, StreamingResponse):

@@ -19,6 +19,7 @@ from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.exceptions import GenerationError, VLLMClientError, VLLMError
 
 from service.constraint import unmet
+from service.error_handlers import error_response
 from service.errors import ApiError
 from service.prefill import judged_text
 from service.protocol import ChatRequest
@@ -26,7 +27,7 @@ from service.seeds import candidate_seed
 from service.tasks import cancellable
 
 # What vLLM's own error handlers take for the caller's mistake besides its own errors, and answer with a 400.
-_REFUSALS = (ValueError, TypeError, OverflowError, TemplateError)
+REFUSALS = (ValueError, TypeError, OverflowError, TemplateError)
 
 
 class Sampled(NamedTuple):
@@ -105,8 +106,8 @@ class ChatSampler:
             answer = await cancellable(self._handler_for(request).create_chat_completion(one))
         except GenerationError as error:
             raise SampleError(unmet(request, error) or create_error_response(error)) from error
-        except (VLLMError, *_REFUSALS) as error:
-            raise SampleError(create_error_response(error)) from error
+        except (VLLMError, *REFUSALS) as error:
+            raise SampleError(error_response(error)) from error
         if isinstance(answer, ErrorResponse):
             raise SampleError(answer)
         if not isinstance(answer, ChatCompletionResponse):
@@ -133,8 +134,8 @@ class ChatSampler:
         handler.request_logger = None
         try:
             stream = await handler.create_chat_completion(first)
-        except (VLLMClientError, *_REFUSALS) as error:
-            raise SampleError(create_error_response(error)) from error
+        except (VLLMClientError, *REFUSALS) as error:
+            raise SampleError(error_response(error)) from error
         if isinstance(stream, ErrorResponse):
             raise SampleError(stream)
 

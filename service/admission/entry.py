@@ -18,6 +18,7 @@ from starlette.datastructures import Headers
 from starlette.types import Receive
 
 from service.admission.admission import Admission
+from service.auth import key_of
 from service.route import until_end
 from service.state import state_of
 
@@ -28,7 +29,7 @@ def caller_of(headers: Headers) -> str:
     On a server without keys callers may send what they like as one; those that send none are one caller.
     """
     # Of the key alone, as it is checked: the scheme before it may be written in many ways.
-    _, _, key = headers.get("authorization", "").partition(" ")
+    key = key_of(headers)
     return hashlib.sha256(key.encode()).hexdigest()[:16] if key else ""
 
 

@@ -28,8 +28,8 @@ from selfjudge import Comparison
 from service.background import Background
 from service.body_limit import BodyLimitMiddleware
 from service.connections import connections
+from service.error_handlers import answer_errors
 from service.errors import UnavailableError, api_error_response
-from service.finite import handle_value_error
 from service.protocol import JudgingOptions
 from service.settings import Settings
 from service.supervision import certificates
@@ -113,8 +113,8 @@ class _Server:
         classes: list[object] = [middleware.cls for middleware in app.user_middleware]
         outside = classes.index(BodyLimitMiddleware)
         app.user_middleware.insert(outside + 1, Middleware(Gate, status=self._status, under_way=self._under_way))
+        answer_errors(app)
         app.add_exception_handler(EngineDeadError, self._engine_is_dead)
-        app.add_exception_handler(ValueError, handle_value_error)
         # vLLM has built it already.
         app.middleware_stack = app.build_middleware_stack()
         app.state.status = self._status

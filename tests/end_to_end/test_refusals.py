@@ -1,5 +1,6 @@
 """Bad input on the real server: a 4xx in OpenAI's shape that names the field, and never a 5xx."""
 
+import re
 from typing import Any
 
 import httpx
@@ -150,6 +151,48 @@ def test_content_that_is_not_text_cannot_be_judged(server: Server) -> None:
     assert answer.status_code == httpx.codes.BAD_REQUEST
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "param"),
+    [
+        ("/v1/completions", {"prompt": 5}, "prompt"),
+        ("/v1/completions", {"prompt": "a", "max_tokens": "x"}, "max_tokens"),
+        ("/v1/completions", {"prompt": "a", "structured_outputs": 5}, "body"),
+        ("/v1/responses", {"input": 5}, "input"),
+        ("/v1/responses", {"input": [{"role": "user"}]}, "input.0.content"),
+        ("/v1/messages", {"model": "m", "messages": [], "max_tokens": "x"}, "max_tokens"),
+        ("/v1/chat/completions/batch", {"messages": [5]}, "messages.0"),
+        ("/tokenize", {"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages.0.content.0.text"),
+        ("/detokenize", {"tokens": ["x"]}, "tokens.0"),
+        (CHAT, {"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages.0.content.0"),
+        (CHAT, {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]}, None),
+    ],
+)
+def test_a_field_has_the_name_that_the_caller_gave_it(
+    server: Server, path: str, body: dict[str, Any], param: str | None
+) -> None:
+    with server.http() as client:
+        answer = client.post(path, json=body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (httpx.codes.BAD_REQUEST, httpx.codes.BAD_REQUEST)
+    assert param is None or error["param"] == param
+    assert not re.search(r"pydantic|Iterator|'loc'|body\.|function-", answer.text), answer.text
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/v1/no", 404), ("GET", CHAT, 405), ("PUT", "/", 404)])
+def test_an_unknown_route_has_openais_shape(server: Server, method: str, path: str, status: int) -> None:
+    with server.http() as client:
+        answer = client.request(method, path)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, status)
+    assert f"{method}" in answer.json()["error"]["message"]
+
+
+def test_a_model_is_found_by_its_name(server: Server) -> None:
+    assert server.client.models.retrieve("selfjudge-tiny").id == "selfjudge-tiny"
+    assert [model.id for model in server.client.models.list()] == ["selfjudge-tiny"]
+    with pytest.raises(openai.NotFoundError, match="must be one of selfjudge-tiny"):
+        server.client.models.retrieve("some/other")
+
+
 def test_only_the_probes_and_metrics_are_open(server: Server) -> None:
     with httpx.Client(base_url=server.url) as anybody:
         assert [anybody.get(path).status_code for path in ("/health", "/ready", "/metrics")] == [200, 200, 200]
@@ -157,6 +200,12 @@ def test_only_the_probes_and_metrics_are_open(server: Server) -> None:
         guarded += [anybody.post("/tokenize", json={}), anybody.post(CHAT, json={}), anybody.get("/version")]
     assert {answer.status_code for answer in guarded} == {httpx.codes.UNAUTHORIZED}
     assert {answer.json()["error"]["type"] for answer in guarded} == {"AuthenticationError"}
+
+
+def test_a_key_opens_as_anthropics_clients_send_it(server: Server) -> None:
+    body = {"model": server.model, "messages": MESSAGES, "max_tokens": 4}
+    with httpx.Client(base_url=server.url) as client:
+        assert client.post("/v1/messages", json=body, headers={"x-api-key": server.key}).status_code == httpx.codes.OK
 
 
 def test_a_wrong_key_is_refused(server: Server) -> None:

@@ -38,6 +38,7 @@ from vllm.lora.request import LoRARequest
 from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, Comparison, Reading
 from service.admission.admission import Admission
 from service.admission.limits import Limits
+from service.error_handlers import answer_errors
 from service.judge import Judge
 from service.plugin import SelfJudgePlugin
 from service.reader import ChoicePrompt, Continuation, Read
@@ -257,13 +258,14 @@ class World(NamedTuple):
 
 @cache
 def _application() -> FastAPI:
-    """Our routes and guards, and vLLM's error handlers."""
+    """Our routes and guards, and error handlers in the order in which a server sets them."""
     app = FastAPI()
     app.state.args = Namespace(
         log_error_stack=False, api_key=None, sse_keep_alive_interval=0, otlp_traces_endpoint=None
     )
-    init_exception_handler(app)
     SelfJudgePlugin().attach_router(app)
+    init_exception_handler(app)
+    answer_errors(app)
     return app
 
 

@@ -31,6 +31,22 @@ async def test_each_key_opens(client: httpx.AsyncClient, scheme: str, key: str) 
 
 
 @pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"x-api-key": "first-key"}, 200),
+        ({"x-api-key": "wrong"}, 401),
+        ({"x-api-key": "first-key", "Authorization": "Basic of-a-proxy"}, 200),
+        # Else a caller could bear a key of its own beside a shared one, and be counted as another each time.
+        ({"x-api-key": "first-key", "Authorization": "Bearer wrong"}, 401),
+    ],
+)
+async def test_anthropics_clients_bear_theirs_in_another_header(
+    client: httpx.AsyncClient, headers: dict[str, str], status: int
+) -> None:
+    assert (await client.post("/v1/messages", headers=headers)).status_code == status
+
+
+@pytest.mark.parametrize(
     "header",
     [
         None,

@@ -34,6 +34,7 @@ from tests.service.fakes import (
 )
 
 PATH = "/v1/chat/completions"
+NOT_JSON = "Out of range float values are not JSON compliant: nan"
 BODY: dict[str, Any] = {"messages": QUESTION, "best_of_n": 4}
 
 
@@ -476,3 +477,13 @@ async def test_each_request_is_counted_once(counted: Counter) -> None:
     assert counted("selfjudge_requests_total", route=PATH, outcome="ok") == 3
     assert counted("selfjudge_requests_total", route=PATH, outcome="client_error") == 1
     assert counted("selfjudge_requests_total") == 4
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"), [(ValueError("stop cannot hold an empty string"), 400), (ValueError(NOT_JSON), 500)]
+)
+async def test_what_vllm_raises_for_one_answer_is_the_callers_mistake_unless_the_answer_is_wrong(
+    failure: Exception, status: int
+) -> None:
+    answer = await post(make_world(ScriptedChat([failure])), BODY | {"best_of_n": 1})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, status)

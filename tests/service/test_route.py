@@ -2,15 +2,17 @@
 
 import asyncio
 import json
+from argparse import Namespace
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+from vllm.entrypoints.serve.exception_handling.register import init_exception_handler
 
 from service.errors import ApiError, UnknownModelError, handle_api_error
-from service.metrics import CLIENT_CLOSED_REQUEST
+from service.metrics import CLIENT_CLOSED_REQUEST, outcome_of
 from service.protocol import JudgeRequest
 from service.route import Route, counting_of
 from tests.service.conftest import Counter
@@ -24,6 +26,8 @@ started = asyncio.Event()
 async def whole(what: str, body: JudgeRequest) -> Response:
     if what == "unknown":
         raise UnknownModelError("no such model", "model")
+    if what == "nan":
+        raise ValueError("logprobs must be numbers")
     status = {"ok": 200, "refused": 404, "broken": 503, "gone": CLIENT_CLOSED_REQUEST}[what]
     return JSONResponse({"prompt": body.prompt}, status)
 
@@ -48,6 +52,8 @@ async def stream(what: str, request: Request) -> Response:
 def app() -> FastAPI:
     app = FastAPI()
     app.include_router(router)
+    app.state.args = Namespace(log_error_stack=False)
+    init_exception_handler(app)
     app.add_exception_handler(ApiError, handle_api_error)
     started.clear()
     return app
@@ -70,13 +76,15 @@ PAIR = {"prompt": "p", "response_a": "a", "response_b": "b"}
         ("refused", "client_error"),
         ("unknown", "client_error"),
         ("broken", "server_error"),
+        ("nan", "server_error"),
         ("gone", "cancelled"),
     ],
 )
 async def test_a_whole_answer_is_counted_once_by_its_status(
     client: httpx.AsyncClient, counted: Counter, what: str, outcome: str
 ) -> None:
-    await client.post(f"/whole/{what}", json=PAIR)
+    answer = await client.post(f"/whole/{what}", json=PAIR)
+    assert outcome_of(answer.status_code) == outcome
     assert counted("selfjudge_requests_total", route="/whole/{what}", outcome=outcome) == 1
     assert counted("selfjudge_requests_total") == 1
 
