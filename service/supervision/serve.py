@@ -88,7 +88,9 @@ class _Server:
         )
         config = _uvicorn_config(app, self._args)
         app.state.server = server = NoSignalServer(config)
-        _refresh_certificates(config, self._args, app.state.background)
+        # vLLM takes the application's state away when HTTP ends.
+        background: Background = app.state.background
+        _refresh_certificates(config, self._args, background)
         signals = Signals()
         serving = asyncio.create_task(server.serve(sockets=[self._sock]))
         supervising = asyncio.create_task(supervisor.run())
@@ -101,7 +103,7 @@ class _Server:
         await drain(self._status, self._under_way, signals.hurry, 0 if lost else settings.drain_seconds)
         server.should_exit = True
         await serving
-        app.state.background.stop()
+        background.stop()
         if lost:
             await supervising
 
