@@ -7,7 +7,7 @@ that limit alone.
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import regex  # type: ignore[import-untyped]
 from vllm.entrypoints.generate.base.protocol import ToolCall
@@ -18,12 +18,11 @@ from vllm.entrypoints.openai.chat_completion.protocol import (
 )
 from vllm.sampling_params import StructuredOutputsParams
 
-from service.json_schema import SECONDS, misfit
+from service.json_schema import SECONDS, Schema
 from service.prefill import sampled_content
 from service.protocol import ChatRequest
 
-_ANY: Final[Mapping[str, Any]] = {}
-_OBJECT: Final = {"type": "object"}
+_OBJECT: Final = Schema({"type": "object"})
 
 
 class AskedForm(NamedTuple):
@@ -58,19 +57,23 @@ def asked_form(request: ChatRequest) -> AskedForm | None:
     return AskedForm("structured_outputs" if own else "response_format", content_fault)
 
 
-def _forced_tools(request: ChatRequest) -> dict[str, Any] | None:
+def _forced_tools(request: ChatRequest) -> dict[str, Schema] | None:
     """The tools of which one must be called, each with the schema of its arguments; None where none must."""
     choice = request.tool_choice
     named = choice.function.name if isinstance(choice, ChatCompletionNamedToolChoiceParam) else None
     if named is None and choice != "required":
         return None
     functions = [tool.function for tool in request.tools or ()]
-    return {function.name: function.parameters for function in functions if named in (None, function.name)}
+    return {
+        function.name: Schema(function.parameters) if function.parameters else _OBJECT
+        for function in functions
+        if named in (None, function.name)
+    }
 
 
 def _text_fault(constraint: StructuredOutputsParams) -> Callable[[str], str | None]:
     if constraint.json is not None:
-        schema = _parsed(constraint.json) if isinstance(constraint.json, str) else constraint.json
+        schema = Schema(_parsed(constraint.json) if isinstance(constraint.json, str) else constraint.json)
         return lambda text: _json_fault("the content", text, schema)
     if constraint.json_object:
         return lambda text: _json_fault("the content", text, _OBJECT)
@@ -81,7 +84,7 @@ def _text_fault(constraint: StructuredOutputsParams) -> Callable[[str], str | No
     return lambda _: None
 
 
-def _calls_fault(tools: Mapping[str, Any]) -> Callable[[ChatMessage], str | None]:
+def _calls_fault(tools: Mapping[str, Schema]) -> Callable[[ChatMessage], str | None]:
     def fault(message: ChatMessage) -> str | None:
         if not message.tool_calls:
             return "it calls no tool"
@@ -90,19 +93,19 @@ def _calls_fault(tools: Mapping[str, Any]) -> Callable[[ChatMessage], str | None
     return fault
 
 
-def _call_fault(call: ToolCall, tools: Mapping[str, Any]) -> str | None:
+def _call_fault(call: ToolCall, tools: Mapping[str, Schema]) -> str | None:
     name = call.function.name
     if name not in tools:
         return f"it calls {name!r}, which is not the tool asked for"
-    return _json_fault(f"the call of {name!r}", call.function.arguments, tools[name] or _OBJECT)
+    return _json_fault(f"the call of {name!r}", call.function.arguments, tools[name])
 
 
-def _json_fault(what: str, text: str, schema: object) -> str | None:
+def _json_fault(what: str, text: str, schema: Schema) -> str | None:
     try:
         value = json.loads(text, parse_constant=_no_json)
     except (ValueError, RecursionError):
         return f"{what} is not JSON"
-    found = misfit(schema, value)
+    found = schema.misfit(value)
     return found and f"{what} {found}"
 
 
@@ -111,7 +114,7 @@ def _parsed(schema: str) -> object:
     try:
         return json.loads(schema)
     except (ValueError, RecursionError):
-        return _ANY
+        return True
 
 
 def _no_json(constant: str) -> None:

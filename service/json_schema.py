@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, TypeAlias
 
 import regex  # type: ignore[import-untyped]
@@ -32,17 +32,25 @@ class _OutOfTimeError(Exception):
     """The value could not be checked in time."""
 
 
-def misfit(schema: object, value: object) -> str | None:
-    """Where a value does not fit a schema, such as "breaks 'required' at $.x"; None where it fits, as far as told."""
-    _deadline.set(time.monotonic() + SECONDS)
-    try:
-        if not _UNCHECKED.isdisjoint(_keys(schema)):
+class Schema:
+    """A schema, prepared when the first value is checked. May be shared by threads."""
+
+    def __init__(self, schema: object) -> None:
+        self._schema = schema
+
+    def misfit(self, value: object) -> str | None:
+        """Where a value does not fit, such as "breaks 'required' at $.x"; None where it fits, as far as can be told."""
+        _deadline.set(time.monotonic() + SECONDS)
+        try:
+            error = next(self._validator.iter_errors(value), None)
+        except Exception:  # noqa: BLE001  a schema is anybody's: the library fails on wrong ones in any way
             return None
-        validator = _timed(validator_for(schema, Draft202012Validator))(_one_dialect(schema), registry=Registry())
-        error = next(validator.iter_errors(value), None)
-    except Exception:  # noqa: BLE001  a schema is anybody's: the library fails on wrong ones in any way
-        return None
-    return None if error is None else f"breaks {error.validator!r} at {error.json_path}"
+        return None if error is None else f"breaks {error.validator!r} at {error.json_path}"
+
+    @cached_property
+    def _validator(self) -> _Validator:
+        schema = True if _UNCHECKED & {*_keys(self._schema)} else self._schema
+        return _timed(validator_for(schema, Draft202012Validator))(_one_dialect(schema), registry=Registry())
 
 
 def _keys(schema: object) -> Iterator[str]:

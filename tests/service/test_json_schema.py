@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.json_schema import SECONDS, misfit
+from service.json_schema import SECONDS, Schema
 
 PERSON = {
     "type": "object",
@@ -28,13 +28,15 @@ PERSON = {
     ],
 )
 def test_what_does_not_fit_is_named(value: object, found: str | None) -> None:
-    assert misfit(PERSON, value) == found
+    assert Schema(PERSON).misfit(value) == found
 
 
 def test_a_schema_has_the_dialect_it_names() -> None:
     draft_4 = {"$schema": "http://json-schema.org/draft-04/schema#", "minimum": 1, "exclusiveMinimum": True}
-    assert misfit(draft_4, 1) == "breaks 'minimum' at $"
-    assert misfit({"properties": {"$schema": {"const": "x"}}}, {"$schema": "y"}) == "breaks 'const' at $['$schema']"
+    assert Schema(draft_4).misfit(1) == "breaks 'minimum' at $"
+    assert (
+        Schema({"properties": {"$schema": {"const": "x"}}}).misfit({"$schema": "y"}) == "breaks 'const' at $['$schema']"
+    )
 
 
 DOUBLING = {
@@ -69,5 +71,5 @@ BACKTRACKING = {"pattern": "^(a|a)+$"}
 )
 def test_what_cannot_be_told_in_time_counts_as_fitting(schema: Any, value: object) -> None:  # noqa: ANN401
     began = time.thread_time()
-    assert misfit(schema, value) is None
+    assert Schema(schema).misfit(value) is None
     assert time.thread_time() - began < 5 * SECONDS
