@@ -4,6 +4,7 @@ They are kept in the run's folder (`training.run.kept_rows`).
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from tqdm import tqdm
 
 from selfjudge import Chat, dialogue_example
 from training.arms.offline_config import OfflineConfig
-from training.data.jsft import with_system
 from training.data.load import load_overall_pairs
 from training.data.records import Messages, PreferencePair
+from training.data.shown import as_shown, require_dialogue
 from training.run.kept_rows import find_rows, make_rows, own_share
 from training.run.processes import processes
 from training.self_training.preferences import Preference
@@ -34,7 +35,9 @@ def kept_pairs(config: OfflineConfig, chat: Chat, folder: Path, *, begun: bool) 
     found = find_rows(folder / PAIRS, begun=begun)
     if found is not None:
         return found
-    loaded, main = load_overall_pairs(config.pairs, seed=config.seed), processes().is_main_process
+    main = processes().is_main_process
+    learnable = partial(require_dialogue, chat, system=config.system)
+    loaded = load_overall_pairs(config.pairs, seed=config.seed, fit=learnable)
     own = tqdm(own_share(loaded.records), "pairs", leave=False, disable=None if main else True)
     encoded = each_preference(chat, own, system=config.system, max_tokens=config.max_tokens)
     made = make_rows(folder / PAIRS, _FEATURES, {"pairs": map(_as_row, encoded)})
@@ -61,7 +64,7 @@ def _as_row(pair: Preference) -> dict[str, list[int]]:
 
 
 def _preference(chat: Chat, pair: PreferencePair, system: str | None, max_tokens: int) -> Preference:
-    conversation = with_system(pair.conversation, system)
+    conversation = as_shown(chat, pair.conversation, system)
     chosen, start_chosen = _dialogue(chat, conversation, pair.chosen)
     rejected, start_rejected = _dialogue(chat, conversation, pair.rejected)
     # Where a tokenizer merges the prompt's end with the response's beginning, the prompt is what both share of it.

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def load(options: argparse.Namespace) -> DataSet:
     from selfjudge import load_templates  # noqa: PLC0415
     from training.data.chat import load_chat  # noqa: PLC0415
     from training.data.load import load_demonstrations, load_pairs  # noqa: PLC0415
+    from training.data.shown import require_dialogue  # noqa: PLC0415
     from training.data.source import DataError  # noqa: PLC0415
     from training.jsft.config import JsftConfig  # noqa: PLC0415
     from training.run.config import ConfigError, load_config, recipe_path  # noqa: PLC0415
@@ -51,10 +53,11 @@ def load(options: argparse.Namespace) -> DataSet:
     if data.template not in templates:
         raise ConfigError(f"data.template is {data.template!r}; there are {', '.join(sorted(templates))}")
     template = templates[data.template]
-    demonstrations = load_demonstrations(data.demonstrations, strict=strict)
+    chat = load_chat(named[1])
+    learnable = partial(require_dialogue, chat, system=data.system)
+    demonstrations = load_demonstrations(data.demonstrations, strict=strict, fit=learnable)
     pairs = load_pairs(data.pairs, template, seed=config.seed, strict=strict)
     print(*demonstrations.account("demonstrations"), *pairs.account("pairs"), sep="\n", file=sys.stderr)
     if not demonstrations.records and not pairs.records:
         raise DataError("the sources give no demonstration and no pair; the account above says why")
-    chat = load_chat(named[1])
     return DataSet(config, chat, template, demonstrations.records, pairs.records)

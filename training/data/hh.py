@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from training.data.loaded import MalformedRowError
 from training.data.records import Demonstration, Messages, PreferencePair
+from training.data.texts import Category
 
 _HEADER = re.compile(r"\n\n(Human|Assistant):")
 _REPEATED = re.compile(r"(?:\s*(?:Human|Assistant):)+")
@@ -22,7 +23,7 @@ class HHRow(BaseModel):
 
     chosen: str
     rejected: str
-    category: str = ""
+    category: Category = ""
 
 
 def pair(row: HHRow) -> PreferencePair:

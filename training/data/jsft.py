@@ -21,6 +21,7 @@ from selfjudge import (
     judgment_example,
 )
 from training.data.records import Demonstration, Messages, PreferencePair
+from training.data.shown import as_shown
 from training.data.source import DataError
 
 RATIONALE_SHARE = 0.25
@@ -85,7 +86,7 @@ def each_example(
     """
     hidden = True if quiet else None  # none: hidden where nobody watches
     for demonstration in tqdm(demonstrations, "dialogues", disable=hidden, leave=False):
-        conversation = with_system(demonstration.conversation, system)
+        conversation = as_shown(chat, demonstration.conversation, system)
         dialogue = _dialogue(chat, conversation, demonstration.response, max_tokens)
         if any(dialogue.loss_mask):
             yield dialogue
@@ -104,13 +105,6 @@ def units(judged: Sequence[bool]) -> list[list[int]]:
     dialogues = [[index] for index, judgment in enumerate(judged) if not judgment]
     judgments = [index for index, judgment in enumerate(judged) if judgment]
     return dialogues + [list(orders) for orders in zip(judgments[::2], judgments[1::2], strict=True)]
-
-
-def with_system(conversation: Messages, system: str | None) -> Messages:
-    """The conversation with the default system message in front, unless it has one or there is none."""
-    if system is None or conversation[0]["role"] == "system":
-        return conversation
-    return [{"role": "system", "content": system}, *conversation]
 
 
 def _dialogue(chat: Chat, conversation: Messages, response: str, max_tokens: int) -> JsftExample:

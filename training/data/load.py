@@ -22,10 +22,17 @@ HELD_OUT_SHARE = 0.1
 
 Record = TypeVar("Record", PreferencePair, Demonstration)
 Reader = Callable[[object], list[Record]]
+Fit = Callable[[Messages], object]
+"""Raises MalformedRowError for a conversation that can't be used (`training.data.shown`)."""
 
 
 def load_pairs(
-    sources: Sequence[Source], template: JudgmentTemplate, *, seed: int = 0, strict: bool = False
+    sources: Sequence[Source],
+    template: JudgmentTemplate,
+    *,
+    seed: int = 0,
+    strict: bool = False,
+    fit: Fit | None = None,
 ) -> Loaded[PreferencePair]:
     """Preference pairs of all sources, in order, as the template needs them; the seed draws the rejected responses.
 
@@ -34,17 +41,19 @@ def load_pairs(
     """
     loaded: Loaded[PreferencePair] = Loaded([], 0, [], Counter())
     for source in sources:
-        loaded = _load(source, _pair_reader(source, template, seed, loaded.left_out), loaded, strict=strict)
+        loaded = _load(source, _pair_reader(source, template, seed, loaded.left_out), loaded, strict=strict, fit=fit)
     return loaded
 
 
-def load_overall_pairs(sources: Sequence[Source], *, seed: int = 0) -> Loaded[PreferencePair]:
+def load_overall_pairs(sources: Sequence[Source], *, seed: int = 0, fit: Fit | None = None) -> Loaded[PreferencePair]:
     """Pairs on the whole, as a policy learns from them or answers their prompts. Raises DataError as `load_pairs`."""
     # Which template hardly matters: only one with principles asks for other pairs.
-    return load_pairs(sources, load_templates()["ultrafeedback"], seed=seed)
+    return load_pairs(sources, load_templates()["ultrafeedback"], seed=seed, fit=fit)
 
 
-def load_demonstrations(sources: Sequence[Source], *, strict: bool = False) -> Loaded[Demonstration]:
+def load_demonstrations(
+    sources: Sequence[Source], *, strict: bool = False, fit: Fit | None = None
+) -> Loaded[Demonstration]:
     """The demonstrations of D_SFT, the chosen response of each row, in order. Raises DataError as `load_pairs` does."""
     readers: dict[str, Reader[Demonstration]] = {
         "hh": lambda value: [hh.demonstration(checked(hh.HHRow, value))],
@@ -53,7 +62,7 @@ def load_demonstrations(sources: Sequence[Source], *, strict: bool = False) -> L
     }
     loaded: Loaded[Demonstration] = Loaded([], 0, [], Counter())
     for source in sources:
-        loaded = _load(source, readers[source.format], loaded, strict=strict)
+        loaded = _load(source, readers[source.format], loaded, strict=strict, fit=fit)
     return loaded
 
 
@@ -74,12 +83,18 @@ def _pair_reader(
     return lambda value: [preferences.pair(checked(preferences.PreferenceRow, value))]
 
 
-def _load(source: Source, reader: Reader[Record], before: Loaded[Record], *, strict: bool) -> Loaded[Record]:
+def _load(
+    source: Source, reader: Reader[Record], before: Loaded[Record], *, strict: bool, fit: Fit | None
+) -> Loaded[Record]:
     records, malformed, rows = list(before.records), list(before.malformed), before.rows
     for row in read_rows(source):
         rows += 1
         try:
-            records += [record for record in _records(row, reader) if _is_in(source.part, record.conversation)]
+            found = [record for record in _records(row, reader) if _is_in(source.part, record.conversation)]
+            if fit is not None:
+                for record in found:
+                    fit(record.conversation)
+            records += found
         except MalformedRowError as error:
             if strict:
                 raise DataError(f"{source.name}:{row.line}: {error}") from error

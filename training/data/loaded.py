@@ -1,10 +1,11 @@
 """What a loader hands over: records, and an account of every row that gave none."""
 
-import json
 from collections import Counter
 from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
+
+from training.data.texts import half_character, shown
 
 Record = TypeVar("Record")
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -20,13 +21,16 @@ class MalformedRowError(ValueError):
 def checked(schema: type[Schema], value: object) -> Schema:
     """A row's value as what its format says it is. Raises MalformedRowError, naming the first key that is wrong."""
     if not isinstance(value, dict):
-        raise MalformedRowError(f"row: should be an object with keys, not {json.dumps(value)[:40]}")
+        raise MalformedRowError(f"row: should be an object with keys, not {shown(value)}")
+    for name in schema.model_fields:
+        if place := half_character(value.get(name), name):
+            raise MalformedRowError(f"{place}: holds half of a character (a lone surrogate, such as \\ud83d)")
     try:
         return schema.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "row"
-        raise MalformedRowError(f"{place}: {first['msg']}") from error
+        raise MalformedRowError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
 class Malformed(NamedTuple):

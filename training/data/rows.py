@@ -19,6 +19,25 @@ UNREADABLE = (ValueError, RecursionError)
 """What Python's reader of JSON raises for numbers of thousands of digits, and for brackets that nest as deep."""
 
 
+class _Objects:
+    """Makes objects of JSON, and knows of a key that stands in one of them twice: Python silently keeps the last."""
+
+    def __init__(self) -> None:
+        self.decoder, self._twice = json.JSONDecoder(object_pairs_hook=self._made), ""
+
+    def row(self, line: int, value: object) -> "Row":
+        """A value that the decoder gave since the last call, or why it can't be used."""
+        twice, self._twice = self._twice, ""
+        return Row(line, None, f"the key {twice!r} stands there twice") if twice else Row(line, value)
+
+    def _made(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            names = [name for name, _ in pairs]
+            self._twice = next(name for name in names if names.count(name) > 1)
+        return made
+
+
 class Row(NamedTuple):
     """One row of a source; either `value` or `problem` says something."""
 
@@ -52,12 +71,13 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _jsonl_rows(path: Path) -> Iterator[Row]:
+    objects = _Objects()
     with _open(path) as file:
-        for line, text in enumerate(file, 1):
-            if not text.strip():
-                continue
+        for line, content in enumerate(file, 1):
             try:
-                yield Row(line, json.loads(text))
+                text = content.decode("utf-8-sig").strip()  # a file may begin with a byte-order mark
+                if text:
+                    yield objects.row(line, objects.decoder.decode(text))
             except json.JSONDecodeError as error:
                 yield Row(line, None, f"not JSON: {error.msg} at column {error.colno}")
             except UnicodeDecodeError as error:
@@ -70,28 +90,30 @@ def _array_rows(path: Path) -> Iterator[Row]:
     """Elements of a JSON array, with the lines on which they begin."""
     with _open(path) as file:
         try:
-            text = file.read().decode()
+            text = file.read().decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise DataError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from error
     at = _blank(text, 0)
     if text[at : at + 1] != "[":
         raise DataError(f"{path}: holds no JSON array; a file of one object a line is called .jsonl")
     at = _blank(text, at + 1)
-    line = 1 + text.count("\n", 0, at)
+    line, objects = 1 + text.count("\n", 0, at), _Objects()
     while text[at : at + 1] != "]":
         try:
-            value, end = json.JSONDecoder().raw_decode(text, at)
+            value, end = objects.decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
             raise DataError(f"{path}:{error.lineno}: not JSON: {error.msg}; nothing behind it can be read") from error
         except UNREADABLE as error:
             raise DataError(f"{path}:{line}: JSON that Python can't hold: {error}") from error
-        yield Row(line, value)
+        yield objects.row(line, value)
         end = _blank(text, end)
         if text[end : end + 1] not in (",", "]"):
             raise DataError(f"{path}:{line + text.count(chr(10), at, end)}: an element must be followed by ',' or ']'")
         if text[end] == ",":
             end = _blank(text, end + 1)
         line, at = line + text.count("\n", at, end), end
+    if _blank(text, at + 1) < len(text):
+        raise DataError(f"{path}:{line}: something follows the array; a file of one object a line is called .jsonl")
 
 
 def _blank(text: str, at: int) -> int:

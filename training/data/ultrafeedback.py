@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, Field, FiniteFloat
 from training.data.comparative import is_comparative
 from training.data.loaded import MalformedRowError
 from training.data.records import Demonstration, PreferencePair, Rationale
+from training.data.texts import Category
 
 NOTHING_SAID = ("N/A", "None", "")
 """What stands in the data set where there is no rating or no rationale."""
@@ -45,7 +46,7 @@ class Completion(BaseModel):
     """One response."""
 
     response: str
-    annotations: dict[str, Annotation | None]
+    annotations: Annotated[dict[str, Annotation | None], BeforeValidator(lambda value: value or {})]
     custom_system_prompt: str | None = None
 
     def rating(self, principle: str) -> float | None:
@@ -64,7 +65,7 @@ class UltraFeedbackRow(BaseModel):
 
     instruction: str = Field(min_length=1)
     completions: list[Completion] = Field(min_length=1)
-    source: str = ""
+    source: Category = ""
     """Which collection the instruction comes from; serves as the category."""
 
 
@@ -88,14 +89,16 @@ def demonstration(row: UltraFeedbackRow) -> Demonstration:
     if not ranked:
         raise MalformedRowError("no completion has a rating")
     best = ranked[0].completion
-    if not best.response:
-        raise MalformedRowError("the best completion is empty")
+    _require_words(best)
     system = [{"role": "system", "content": best.custom_system_prompt}] if best.custom_system_prompt else []
     return Demonstration([*system, {"role": "user", "content": row.instruction}], best.response)
 
 
 def pairs(row: UltraFeedbackRow, wanted: Wanted, left_out: Counter[str]) -> list[PreferencePair]:
-    """The pairs that a row gives: at most one, or one for each principle; counts what it does not give."""
+    """The pairs that a row gives: at most one, or one for each principle; counts what it does not give.
+
+    Raises MalformedRowError where a completion that is to be chosen is empty.
+    """
     # By the instruction, so that a pair is the same wherever the row stands.
     rng = random.Random(f"{wanted.seed}:{row.instruction}")
     if wanted.principles is None:
@@ -112,6 +115,7 @@ def _overall_pair(row: UltraFeedbackRow, rng: random.Random, left_out: Counter[s
     if not inferior:
         left_out["no response is inferior overall"] += 1
         return []
+    _require_words(ranked[0].completion)
     rejected = rng.choice(inferior).completion
     return [PreferencePair(_asked(row), ranked[0].completion.response, rejected.response, category=row.source)]
 
@@ -132,6 +136,7 @@ def _principle_pair(
     if not best or not inferior:
         left_out[f"no response is inferior under {principle!r}"] += 1
         return []
+    _require_words(best.completion)
     chosen, rejected = best.completion, rng.choice(inferior).completion
     rationale = Rationale(chosen.explanation(key), rejected.explanation(key)) if wanted.rationales else None
     return [PreferencePair(_asked(row), chosen.response, rejected.response, principle, rationale, row.source)]
@@ -149,6 +154,11 @@ def _ranked(completions: Sequence[Completion]) -> list[_Scored]:
 
 def _rank(entry: _Scored) -> tuple[float, int]:
     return entry.score, len(entry.completion.response)
+
+
+def _require_words(best: Completion) -> None:
+    if not best.response.strip():
+        raise MalformedRowError("the best completion is empty")
 
 
 def _differ(one: _Scored, other: _Scored) -> bool:

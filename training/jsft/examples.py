@@ -9,6 +9,7 @@ from datasets import Dataset, Features, List, Value  # type: ignore[import-untyp
 from selfjudge import Chat, JudgmentTemplate, load_templates
 from training.data.jsft import JsftExample, each_example
 from training.data.load import load_demonstrations, load_pairs
+from training.data.shown import require_dialogue
 from training.jsft.batches import Row
 from training.jsft.config import Data
 from training.run.config import ConfigError
@@ -64,7 +65,8 @@ def as_row(example: JsftExample) -> Row:
 def _make(data: Data, chat: Chat, seed: int, folder: Path) -> Dataset:
     main, template = processes().is_main_process, _template(data)
     pairs = load_pairs(data.pairs, template, seed=seed, strict=data.strict)
-    demonstrations = load_demonstrations(data.demonstrations, strict=data.strict)
+    learnable = partial(require_dialogue, chat, system=data.system)
+    demonstrations = load_demonstrations(data.demonstrations, strict=data.strict, fit=learnable)
     if main:
         print(*demonstrations.account("demonstrations"), *pairs.account("pairs"), sep="\n", flush=True)
     encoded = partial(each_example, chat, template, max_tokens=data.max_length, system=data.system, quiet=not main)

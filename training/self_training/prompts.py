@@ -6,13 +6,14 @@ Leaves out chosen and rejected responses that a data set may have: self-training
 import json
 import random
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
 from selfjudge import Chat
-from training.data.jsft import with_system
 from training.data.load import load_overall_pairs
 from training.data.records import Messages
+from training.data.shown import as_shown, require_prompt
 from training.data.source import DataError
 from training.rollouts.prompts import encode_prompts
 from training.run.config import ConfigError
@@ -61,13 +62,13 @@ def gather_prompts(chat: Chat, config: Prompts, *, longest: int, seed: int) -> G
         answers: list[str | None] = [problem.answer for problem in drawn]
     else:
         # Not the demonstrations': those of UltraFeedback carry system messages of their own (A.5).
-        loaded = load_overall_pairs(config.sources)
+        loaded = load_overall_pairs(config.sources, fit=partial(require_prompt, chat, system=config.system))
         account = loaded.account("pairs")
         conversations = list({json.dumps(each.conversation): each.conversation for each in loaded.records}.values())
         answers = [None] * len(conversations)
     if not conversations:
         raise DataError("\n".join((*account, "the sources give no prompt; the account above says why")))
-    asked = [with_system(conversation, config.system) for conversation in conversations]
+    asked = [as_shown(chat, conversation, config.system) for conversation in conversations]
     encoded = encode_prompts(chat, asked)
     every = [Prompt(*row) for row in zip(conversations, asked, encoded, answers, strict=True)]
     prompts = [prompt for prompt in every if len(prompt.ids) <= longest]

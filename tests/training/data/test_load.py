@@ -7,7 +7,7 @@ import pytest
 
 from selfjudge import load_templates
 from training.data.load import load_demonstrations, load_pairs
-from training.data.source import DataError, Part, Source
+from training.data.source import DataError, Format, Part, Source
 
 TEMPLATES = load_templates()
 OVERALL, PRINCIPLED = TEMPLATES["ultrafeedback"], TEMPLATES["ultrafeedback-principle"]
@@ -87,3 +87,32 @@ def test_what_a_sound_row_does_not_give_is_counted(tmp_path: Path) -> None:
             for principle in PRINCIPLED.principles or ()
         ),
     ]
+
+
+def test_null_in_an_optional_field_is_as_good_as_none(tmp_path: Path) -> None:
+    said = {"Rating": "5", "Rationale": None}
+    completions = [
+        {"response": "one", "annotations": {"honesty": said}, "custom_system_prompt": None},
+        {"response": "two", "annotations": {"honesty": {"Rating": None}, "truthfulness": {"Rating": 1}}},
+        {"response": "three", "annotations": None},
+    ]
+    talk = {answer: f"\n\nHuman: a\n\nAssistant: {answer}" for answer in ("one", "two")}
+    rows: dict[Format, dict[str, object]] = {
+        "preferences": {**plain("a", "one", "two"), "category": None, "score": None},
+        "hh": {"chosen": talk["one"], "rejected": talk["two"], "category": None},
+        "ultrafeedback": {"instruction": "a", "source": None, "completions": completions},
+    }
+    for name, row in rows.items():
+        [pair] = load_pairs([Source(format=name, path=write(tmp_path / f"{name}.jsonl", [row]))], OVERALL).records
+        assert (pair.chosen, pair.rejected, pair.category) == ("one", "two", "")
+
+
+def test_an_empty_response_is_never_what_is_learned(tmp_path: Path) -> None:
+    notes = [{"honesty": {"Rating": rating}} for rating in (5, 1)]
+    row = {
+        "instruction": "a",
+        "completions": [{"response": " ", "annotations": notes[0]}, {"response": "b", "annotations": notes[1]}],
+    }
+    source = Source(format="ultrafeedback", path=write(tmp_path / "rows.jsonl", [row]))
+    for loaded in (load_pairs([source], OVERALL), load_pairs([source], PRINCIPLED), load_demonstrations([source])):
+        assert [bad.reason for bad in loaded.malformed] == ["the best completion is empty"]

@@ -1,9 +1,8 @@
 """Plain preference rows, in every form that TRL takes."""
 
 import pytest
-from pydantic import ValidationError
 
-from training.data.loaded import MalformedRowError
+from training.data.loaded import MalformedRowError, checked
 from training.data.preferences import PreferenceRow, pair
 
 ASKED = [{"role": "user", "content": "Sky?"}]
@@ -33,15 +32,19 @@ def test_conversations_of_several_turns_and_categories_are_kept() -> None:
 @pytest.mark.parametrize(
     ("row", "complaint"),
     [
-        ({"chosen": "blue", "rejected": "green"}, "must end with a message of the user"),
-        ({"prompt": "", "chosen": "blue", "rejected": "green"}, "must end with a message of the user"),
+        ({"chosen": "blue", "rejected": "green"}, "prompt: is missing or empty, and chosen is text"),
+        ({"prompt": "", "chosen": "blue", "rejected": "green"}, "prompt: is missing or empty, and chosen is text"),
+        ({"prompt": " ", "chosen": "blue", "rejected": "green"}, "the user's message before the response is empty"),
         ({"prompt": ASKED + BLUE, "chosen": "blue", "rejected": "green"}, "must end with a message of the user"),
         ({"prompt": "Sky?", "chosen": ASKED, "rejected": GREEN}, "chosen: messages must end with one of the assistant"),
         ({"prompt": "Sky?", "chosen": BLUE, "rejected": []}, "rejected: messages must end with one of the assistant"),
         ({"prompt": "Sea?", "chosen": ASKED + BLUE, "rejected": GREEN}, "another conversation than the prompt"),
         ({"chosen": ASKED + BLUE, "rejected": ASKED + ASKED + GREEN}, "answer different conversations"),
         ({"prompt": "Sky?", "chosen": [{"role": "assistant", "content": ""}], "rejected": "no"}, "chosen.* is empty"),
+        ({"prompt": "Sky?", "chosen": " \n", "rejected": "no"}, "the chosen response is empty"),
         ({"prompt": "Sky?", "chosen": "blue", "rejected": BLUE}, "the same response"),
+        ({"prompt": "Hi", "chosen": "Hi there", "rejected": "Hi."}, "no line ends behind it: give the responses alone"),
+        ({"prompt": "Sky?", "chosen": "Sky?\n", "rejected": "Sky?\nblue"}, "the chosen response is empty"),
     ],
 )
 def test_malformed_rows_say_why(row: dict[str, object], complaint: str) -> None:
@@ -49,6 +52,50 @@ def test_malformed_rows_say_why(row: dict[str, object], complaint: str) -> None:
         pair(PreferenceRow.model_validate(row))
 
 
-def test_an_unknown_role_is_no_turn() -> None:
-    with pytest.raises(ValidationError, match="role"):
-        PreferenceRow.model_validate({"prompt": [{"role": "tool", "content": "x"}], "chosen": "a", "rejected": "b"})
+@pytest.mark.parametrize(
+    ("prompt", "chosen", "rejected"),
+    [
+        ("Sky?", "Sky?\nblue", "Sky?\ngreen"),
+        ("Sky?\n", "Sky?\nblue", "Sky?\n green"),
+        ("Sky?", "Sky? \r\n\nblue", "Sky?\ngreen"),
+        (ASKED, "Sky?\nblue", "Sky?\ngreen"),
+    ],
+)
+def test_a_prompt_at_the_head_of_both_texts_is_no_part_of_the_response(
+    prompt: object, chosen: str, rejected: str
+) -> None:
+    found = pair(PreferenceRow.model_validate({"prompt": prompt, "chosen": chosen, "rejected": rejected}))
+    assert (found.chosen, found.rejected) == ("blue", "green")
+
+
+def test_a_response_that_quotes_the_prompt_stays_as_it_is() -> None:
+    found = pair(PreferenceRow.model_validate({"prompt": "Sky?", "chosen": "Sky?\nblue", "rejected": "green"}))
+    assert (found.chosen, found.rejected) == ("Sky?\nblue", "green")
+
+
+def test_messages_of_openai_are_taken_as_they_are() -> None:
+    parts = [{"type": "text", "text": "Sk"}, {"type": "text", "text": "y?"}]
+    asked = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": parts, "name": "Ann"}]
+    found = pair(PreferenceRow.model_validate({"prompt": asked, "chosen": BLUE, "rejected": GREEN, "category": None}))
+    assert found == ([{"role": "system", "content": "Be brief."}, *ASKED], "blue", "green", None, None, "")
+    assert PreferenceRow.model_validate({"chosen": BLUE, "rejected": GREEN, "category": 3}).category == "3"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "complaint"),
+    [
+        ([{"role": "tool", "content": "x"}], 'prompt: the role of message 1 should be one of .*, not "tool"'),
+        ([{"role": 1, "content": "x"}], "the role of message 1 should be one of system, .*, not 1"),
+        ([*ASKED, {"from": "gpt", "value": "x"}], "prompt: message 2 should be an object with 'role' and 'content'"),
+        ([{"role": "user", "content": None}], "content of message 1 should be text or a list of text parts, not null"),
+        ([{"role": "user", "content": [{"type": "image_url"}]}], "the content of message 1 has a part without text"),
+        ([{"role": "assistant", "content": "", "tool_calls": [{}]}], "message 1 calls tools"),
+        (7, "prompt: should be text or a list of messages, not 7"),
+        ({"role": "user", "content": "x"}, "prompt: should be text or a list of messages, not {"),
+        ("Sky \ud83d", r"prompt: holds half of a character \(a lone surrogate"),
+        ([{"role": "user", "content": "\udc00"}], r"prompt\.0\.content: holds half of a character"),
+    ],
+)
+def test_what_is_no_text_says_where_and_what_would_be(prompt: object, complaint: str) -> None:
+    with pytest.raises(MalformedRowError, match=complaint):
+        checked(PreferenceRow, {"prompt": prompt, "chosen": "a", "rejected": "b"})

@@ -71,6 +71,21 @@ def test_a_line_that_is_not_json_or_not_utf_8_spoils_itself_only(tmp_path: Path)
     assert rows[2].problem == "not UTF-8: invalid start byte at byte 7"
 
 
+def test_a_byte_order_mark_and_other_line_ends_are_no_text(tmp_path: Path) -> None:
+    mark = b"\xef\xbb\xbf"
+    lines = mark + b"\r\n".join(json.dumps(row).encode() for row in ROWS) + b"\r\n" + mark
+    for name, text in {"rows.jsonl": lines, "rows.json": mark + json.dumps(ROWS).encode() + b"\r\n"}.items():
+        assert [row.value for row in read_rows(write(tmp_path / name, text))] == ROWS
+
+
+def test_a_key_that_stands_twice_spoils_its_row_only(tmp_path: Path) -> None:
+    texts = ['{"a": [{"b": 1, "b": 2}]}', '{"a": 1}']
+    for name, text in {"rows.jsonl": "\n".join(texts), "rows.json": f"[{','.join(texts)}]"}.items():
+        first, second = read_rows(write(tmp_path / name, text.encode()))
+        assert first.problem == "the key 'b' stands there twice"
+        assert second.value == {"a": 1}
+
+
 @pytest.mark.parametrize("text", [b"[" * 100_000, b"9" * 5000], ids=["nested", "digits"])
 def test_json_that_python_cannot_hold_is_said_to_be(tmp_path: Path, text: bytes) -> None:
     [row] = read_rows(write(tmp_path / "rows.jsonl", text + b"\n"))
@@ -86,6 +101,7 @@ def test_json_that_python_cannot_hold_is_said_to_be(tmp_path: Path, text: bytes)
         ("rows.json", b'[\n1,\n{"a"}]', ":3: not JSON: Expecting ':' delimiter"),
         ("rows.json", b"[1,\n2\n3]", ":3: an element must be followed by"),
         ("rows.json", b"[1,", "not JSON"),
+        ("rows.json", b"[1]\n[2]", ":1: something follows the array"),
         ("rows.json", b"\xff", "not UTF-8"),
         ("rows.csv", b"", "unknown kind of file; accepted are names that end in .jsonl, .jsonl.gz, .json"),
         ("rows.parquet", b"no parquet", "the data set cannot be loaded: Parquet magic bytes not found"),

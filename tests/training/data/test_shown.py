@@ -1,0 +1,88 @@
+"""Conversations for a strict chat template: system messages are folded, what it refuses is counted with its line."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+from transformers import AutoTokenizer
+
+from selfjudge import Chat, SafeTokenizer, dialogue_example
+from training.arms.offline_config import OfflineConfig
+from training.arms.pair_tokens import kept_pairs
+from training.data.load import load_demonstrations
+from training.data.shown import as_shown, require_dialogue
+from training.data.source import DataError, Source
+from training.self_training.config import Prompts
+from training.self_training.prompts import gather_prompts
+
+# As Mistral's: user and assistant in turn, and no system message.
+STRICT = (
+    "{% for message in messages %}{% if (message.role == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('roles must alternate user/assistant') }}{% endif %}"
+    "{% if message.role == 'user' %}[INST] {{ message.content }} [/INST]"
+    "{% elif message.role == 'assistant' %}{{ message.content }}{{ eos_token }}"
+    "{% else %}{{ raise_exception('only user and assistant') }}{% endif %}{% endfor %}"
+)
+SYSTEM, USER = {"role": "system", "content": "Be brief."}, {"role": "user", "content": "Sky?"}
+BLUE = {"role": "assistant", "content": "blue"}
+
+
+@pytest.fixture(scope="module")
+def chat() -> Chat:
+    return Chat(SafeTokenizer(AutoTokenizer.from_pretrained("models/selfjudge-tiny")))
+
+
+@pytest.fixture(scope="module")
+def strict() -> Chat:
+    return Chat(SafeTokenizer(AutoTokenizer.from_pretrained("models/selfjudge-tiny")), STRICT)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    prompts = [[USER], [USER, USER], [SYSTEM, USER], [BLUE, USER], [USER, SYSTEM, USER], [USER, BLUE, USER]]
+    rows = [{"prompt": prompt, "chosen": "blue", "rejected": "green"} for prompt in prompts]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return Source(format="preferences", path=tmp_path / "rows.jsonl")
+
+
+def test_a_system_message_without_a_place_goes_to_the_head_of_the_first_turn(chat: Chat, strict: Chat) -> None:
+    folded = {"role": "user", "content": "Be brief.\n\nSky?"}
+    assert as_shown(chat, [USER], "Be brief.") == [SYSTEM, USER]
+    assert as_shown(strict, [USER], "Be brief.") == [folded]
+    assert as_shown(strict, [SYSTEM, USER, BLUE, USER], "Be long.") == [folded, BLUE, USER]
+    dialogue_example(strict, [*as_shown(strict, [USER], "Be brief."), BLUE])
+
+
+def test_refused_rows_are_counted_with_line_and_reason(strict: Chat, source: Source) -> None:
+    fit = partial(require_dialogue, strict, system="Be brief.")
+    loaded = load_demonstrations([source], fit=fit)
+    assert len(loaded.records) == 3
+    assert [row.line for row in loaded.malformed] == [2, 4, 5]
+    assert loaded.malformed[0].reason.endswith(
+        "given roles user, user, assistant: refuses: roles must alternate user/assistant"
+    )
+    with pytest.raises(DataError, match=r"rows\.jsonl:2: .*roles must alternate"):
+        load_demonstrations([source], fit=fit, strict=True)
+
+
+def test_a_conversation_that_the_assistant_begins_is_no_dialogue_whatever_the_template(
+    chat: Chat, source: Source
+) -> None:
+    loaded = load_demonstrations([source], fit=partial(require_dialogue, chat, system=None))
+    assert [row.line for row in loaded.malformed] == [4]
+    assert "begins with the assistant" in loaded.malformed[0].reason
+
+
+def test_offline_pairs_leave_them_out(
+    strict: Chat, source: Source, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = OfflineConfig(model=tmp_path, pairs=(source,), system="Be brief.", max_tokens=100)
+    assert len(kept_pairs(config, strict, tmp_path / "run", begun=False)) == 3
+    assert "3 pairs from 6 rows, 3 of them malformed" in capsys.readouterr().out
+
+
+def test_prompts_of_self_training_leave_them_out(strict: Chat, source: Source) -> None:
+    gathered = gather_prompts(strict, Prompts(sources=(source,), system="Be brief."), longest=100, seed=0)
+    assert [prompt.asked[0]["content"] for prompt in gathered.prompts] == ["Be brief.\n\nSky?"] * 3
+    assert gathered.account[0] == "3 pairs from 6 rows, 3 of them malformed"
