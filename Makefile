@@ -5,6 +5,7 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 MODEL ?=
+ARGS ?=
 
 BIN := .venv/bin
 
@@ -14,8 +15,8 @@ BIN := .venv/bin
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-serve: set-up ## Serve MODEL (default: the model that ships) on http://HOST:PORT (default: 127.0.0.1:8000).
-	@exec $(BIN)/selfjudge-serve $(MODEL) --host $(HOST) --port $(PORT)
+serve: set-up ## Serve MODEL (default: the model that ships) on http://HOST:PORT (default: 127.0.0.1:8000), with ARGS.
+	@exec $(BIN)/selfjudge-serve $(MODEL) --host $(HOST) --port $(PORT) $(ARGS)
 
 test: check ## Run everything CI runs: the checks and all tests, those on the real engine included.
 	@$(BIN)/pytest -n 2 --dist loadfile

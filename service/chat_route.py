@@ -18,13 +18,18 @@ from vllm.entrypoints.openai.chat_completion.api_router import create_chat_compl
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionResponse
 from vllm.entrypoints.serve import create_error_response
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
-from vllm.entrypoints.serve.utils.api_utils import should_include_usage, validate_json_request, with_cancellation
+from vllm.entrypoints.serve.utils.api_utils import (
+    load_aware_call,
+    should_include_usage,
+    validate_json_request,
+    with_cancellation,
+)
 from vllm.entrypoints.serve.utils.sse_keep_alive import with_sse_keep_alive
 from vllm.exceptions import GenerationError, VLLMError
 
 from service.admission.entry import admitted
 from service.brackets.entry import Facts, entry
-from service.completion import Json, Selection, chat_completion, progress_chunk, stream_chunks
+from service.completion import Json, Selection, Usage, chat_completion, progress_chunk, stream_chunks
 from service.constraint import unmet
 from service.error_handlers import error_response
 from service.errors import ApiError, InternalError, InvalidFieldError
@@ -89,30 +94,36 @@ async def chat_completions(
     await state.sampler.check(body)
     planned = plan(body, best_of_n, state.adapter(body.model), state, arrived)
     if body.stream:
-        events = _events(planned, state, counting_of(request))
-        return StreamingResponse(
-            with_sse_keep_alive(events, state.settings.heartbeat_seconds), media_type="text/event-stream"
-        )
+        stream: Response = await _streamed(planned, request)
+        return stream
     answer: Response | None = await _whole(planned, request)
     return answer or Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
+@load_aware_call  # type: ignore[untyped-decorator]  # vLLM leaves it untyped
+async def _streamed(planned: Plan, request: Request) -> Response:
+    state, forced = state_of(request), request.app.state.args.enable_force_include_usage
+    usage = Usage._make(should_include_usage(planned.request.stream_options, forced))
+    events = with_sse_keep_alive(_events(planned, state, counting_of(request), usage), state.settings.heartbeat_seconds)
+    return StreamingResponse(events, media_type="text/event-stream")
+
+
 @with_cancellation  # type: ignore[untyped-decorator]  # vLLM leaves it untyped
+@load_aware_call  # type: ignore[untyped-decorator]
 async def _whole(planned: Plan, request: Request) -> Response:
     return JSONResponse(chat_completion(await _select_and_log(planned, state_of(request))))
 
 
-async def _events(planned: Plan, state: SelfJudgeState, counting: Counting) -> AsyncGenerator[str, None]:
+async def _events(planned: Plan, state: SelfJudgeState, counting: Counting, usage: Usage) -> AsyncGenerator[str, None]:
     yield f": sampling {planned.best_of_n} candidates\n\n"
     updates: asyncio.Queue[dict[str, int] | None] = asyncio.Queue()
     selecting = asyncio.create_task(_select_and_log(planned, state, updates.put_nowait))
     selecting.add_done_callback(lambda _: updates.put_nowait(None))
-    include_usage, _ = should_include_usage(planned.request.stream_options, enable_force_include_usage=False)
     try:
         while (update := await updates.get()) is not None:
             if "progress" in planned.options.include:
                 yield _event(progress_chunk(planned.head, {**update, "best_of_n": planned.best_of_n}))
-        for chunk in stream_chunks(await selecting, include_usage=include_usage):
+        for chunk in stream_chunks(await selecting, usage):
             yield _event(chunk)
     except ApiError as error:
         counting.outcome = outcome_of(error.status)

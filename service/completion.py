@@ -54,10 +54,19 @@ def chat_completion(selection: Selection) -> Json:
     }
 
 
-def stream_chunks(selection: Selection, *, include_usage: bool) -> Iterator[Json]:
+class Usage(NamedTuple):
+    """Which chunks of a stream bear the usage."""
+
+    at_end: bool = False
+    always: bool = False
+
+
+def stream_chunks(selection: Selection, usage: Usage) -> Iterator[Json]:
     """The same answer as chunks: role, content piece by piece, finish; `self_rejection` rides on the last finish."""
     whole = chat_completion(selection)
     head = {**_chunk(selection.head), "system_fingerprint": whole["system_fingerprint"]}
+    if usage.always:
+        head["usage"] = whole["usage"]
     # vLLM's own streams bear the prompt once.
     first = {key: whole[key] for key in ("prompt_token_ids", "prompt_text") if whole[key] is not None}
     for choice in whole["choices"]:
@@ -69,7 +78,7 @@ def stream_chunks(selection: Selection, *, include_usage: bool) -> Iterator[Json
         last = choice is whole["choices"][-1]
         report = {"self_rejection": whole["self_rejection"]} if last else {}
         yield {**head, "choices": [{**finish, "delta": {}}], **report}
-    if include_usage:
+    if usage.at_end:
         yield {**head, "choices": [], "usage": whole["usage"]}
 
 

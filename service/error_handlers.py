@@ -3,9 +3,11 @@
 vLLM's own handlers keep what they say well: unknown models, prompts beyond the context, engines that died.
 """
 
+import logging
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from types import CodeType, TracebackType
-from typing import Final
+from typing import Final, TypeAlias
 
 from fastapi import FastAPI, Request, Response
 from fastapi.dependencies.utils import solve_dependencies
@@ -20,18 +22,36 @@ from service.errors import ApiError, UnknownRouteError, WrongMethodError, api_er
 from service.finite import handle_value_error
 from service.validation import first_problem, problem_with
 
+_LOG = logging.getLogger(__name__)
+_Handler: TypeAlias = Callable[[Request, Exception], Awaitable[Response]]
 _READING_A_BODY: Final[CodeType] = solve_dependencies.__code__
 
 
 def answer_errors(app: FastAPI) -> None:
     """Sets the handlers. vLLM sets its own after it has called plugins, some of them over these: call it again then."""
-    app.add_exception_handler(ApiError, handle_api_error)
-    app.add_exception_handler(HTTPException, _handle_http_error)
-    app.add_exception_handler(RequestValidationError, _handle_invalid_request)
-    app.add_exception_handler(ValidationError, _handle_invalid_part)
-    app.add_exception_handler(ValueError, handle_value_error)
-    for kind in (AttributeError, LookupError, TypeError):
-        app.add_exception_handler(kind, _handle_type_error)
+    handlers: dict[type[Exception], _Handler] = {
+        ApiError: handle_api_error,
+        HTTPException: _handle_http_error,
+        RequestValidationError: _handle_invalid_request,
+        ValidationError: _handle_invalid_part,
+        ValueError: handle_value_error,
+        AttributeError: _handle_type_error,
+        LookupError: _handle_type_error,
+        TypeError: _handle_type_error,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, _logging(handler))
+
+
+def _logging(handler: _Handler) -> _Handler:
+    """Minds --log-error-stack, as vLLM's handlers do."""
+
+    async def logged(request: Request, error: Exception) -> Response:
+        if request.app.state.args.log_error_stack:
+            _LOG.error("a request is answered with an error", exc_info=error)
+        return await handler(request, error)
+
+    return logged
 
 
 def error_response(error: Exception, body: object = None) -> ErrorResponse:

@@ -6,7 +6,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
-from vllm.entrypoints.serve.utils.api_utils import validate_json_request, with_cancellation
+from vllm.entrypoints.serve.utils.api_utils import load_aware_call, validate_json_request, with_cancellation
 
 from selfjudge import Comparison as Texts
 from selfjudge import Conversation, ConversationError
@@ -46,6 +46,7 @@ async def judge(body: JudgeRequest, request: Request) -> Response:
 
 
 @with_cancellation  # type: ignore[untyped-decorator]  # vLLM leaves it untyped
+@load_aware_call  # type: ignore[untyped-decorator]
 async def _judge(body: JudgeRequest, request: Request, comparisons: list[Comparison], panel: Panel) -> Response:
     state = state_of(request)
     results = await run_together(

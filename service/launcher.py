@@ -26,6 +26,7 @@ from selfjudge.errors import AdapterError
 from service.adapters.criteria import GateError, read_criteria
 from service.settings import Settings
 from service.telemetry import logs
+from service.vllm_flags import hand_on, refused_flag
 
 if TYPE_CHECKING:
     from vllm.utils.argparse_utils import FlexibleArgumentParser
@@ -154,25 +155,30 @@ async def _serve(args: Namespace, started: float) -> None:
 
 async def _announce(args: Namespace, started: float) -> None:
     # The port opens in uvicorn's code, which sets no event.
-    while not await _accepts_connections(args.host or "127.0.0.1", args.port):  # noqa: ASYNC110
+    while not await _accepts_connections(args):  # noqa: ASYNC110
         await asyncio.sleep(0.1)
     host = "127.0.0.1" if args.host in (None, "0.0.0.0", "::") else args.host  # noqa: S104
     url = f"{'https' if args.ssl_keyfile else 'http'}://{host}:{args.port}"
+    socket = f"--unix-socket {args.uds} " if args.uds else ""
     key = " -H 'Authorization: Bearer YOUR_KEY'" if os.environ.get("SELFJUDGE_API_KEYS") else ""
     name = args.served_model_name[0] if args.served_model_name else args.model
-    _say(f"ready after {time.monotonic() - started:.0f} s at {url}; try:")
+    _say(f"ready after {time.monotonic() - started:.0f} s at {args.uds or url}; try:")
     if os.environ.get("SELFJUDGE_LOG_FORMAT") == "json":
         return
     body = (
         f'{{"model": "{name}", "best_of_n": 8, '
         '"messages": [{"role": "user", "content": "Sort these letters: QDBA"}]}'
     )
-    print(f"\ncurl {url}/v1/chat/completions -H 'Content-Type: application/json'{key} \\\n  -d '{body}'\n", flush=True)
+    path = f"{socket}{url}/v1/chat/completions"
+    print(f"\ncurl {path} -H 'Content-Type: application/json'{key} \\\n  -d '{body}'\n", flush=True)
 
 
-async def _accepts_connections(host: str, port: int) -> bool:
+async def _accepts_connections(args: Namespace) -> bool:
     try:
-        _, writer = await asyncio.open_connection(host, port)
+        if args.uds:
+            _, writer = await asyncio.open_unix_connection(args.uds)
+        else:
+            _, writer = await asyncio.open_connection(args.host or "127.0.0.1", args.port)
     except OSError:
         return False
     writer.close()
@@ -214,7 +220,13 @@ def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:
     if on_cpu and args.kv_cache_memory_bytes is None:
         # Without a figure vLLM claims nearly all memory of the machine, and refuses to start where that isn't free.
         args.kv_cache_memory_bytes = psutil.virtual_memory().available // 4
-    validate_parsed_serve_args(args)
+    if refused := refused_flag(args):
+        parser.error(refused)
+    try:
+        validate_parsed_serve_args(args)
+    except (TypeError, ValueError) as error:
+        parser.error(str(error))
+    hand_on(args)
     try:
         _hand_over(args)
     except ValidationError as error:

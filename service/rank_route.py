@@ -7,7 +7,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
-from vllm.entrypoints.serve.utils.api_utils import validate_json_request, with_cancellation
+from vllm.entrypoints.serve.utils.api_utils import load_aware_call, validate_json_request, with_cancellation
 
 from selfjudge import Comparison, ConversationError, Tournament
 from service.admission.entry import admitted
@@ -49,6 +49,7 @@ async def rank(body: RankRequest, request: Request) -> Response:
 
 
 @with_cancellation  # type: ignore[untyped-decorator]  # vLLM leaves it untyped
+@load_aware_call  # type: ignore[untyped-decorator]
 async def _rank(body: RankRequest, request: Request) -> Response:
     state, candidates = state_of(request), body.candidates
     panel = state.judge.panel(body, state.adapter(body.model))

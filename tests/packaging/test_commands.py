@@ -48,8 +48,10 @@ def test_ci_runs_the_readmes_test_command() -> None:
 
 
 def test_serve_passes_on_where_and_what() -> None:
-    plan = output("make", "--dry-run", "serve", "HOST=0.0.0.0", "PORT=9000", "MODEL=some/model")
-    assert plan.splitlines()[-1] == "exec .venv/bin/selfjudge-serve some/model --host 0.0.0.0 --port 9000"
+    where = ("HOST=0.0.0.0", "PORT=9000", "MODEL=some/model", "ARGS=--max-best-of-n 16 --api-key 'a b'")
+    plan = output("make", "--dry-run", "serve", *where)
+    flags = "--host 0.0.0.0 --port 9000 --max-best-of-n 16 --api-key 'a b'"
+    assert plan.splitlines()[-1] == f"exec .venv/bin/selfjudge-serve some/model {flags}"
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,11 @@ def _application() -> FastAPI:
     """Our routes and guards, and error handlers in the order in which a server sets them."""
     app = FastAPI()
     app.state.args = Namespace(
-        log_error_stack=False, api_key=None, sse_keep_alive_interval=0, otlp_traces_endpoint=None
+        log_error_stack=False,
+        api_key=None,
+        sse_keep_alive_interval=0,
+        otlp_traces_endpoint=None,
+        enable_force_include_usage=False,
     )
     SelfJudgePlugin().attach_router(app)
     init_exception_handler(app)

@@ -23,6 +23,7 @@ from service.reader import JUDGE_PRIORITY
 from tests.service.conftest import Counter
 from tests.service.fakes import (
     ADAPTER,
+    PROMPT_TOKENS,
     QUESTION,
     QualityReader,
     ScriptedChat,
@@ -487,3 +488,47 @@ async def test_what_vllm_raises_for_one_answer_is_the_callers_mistake_unless_the
 ) -> None:
     answer = await post(make_world(ScriptedChat([failure])), BODY | {"best_of_n": 1})
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, status)
+
+
+async def test_usage_can_be_forced_into_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make_world()
+    monkeypatch.setattr(world.app().state.args, "enable_force_include_usage", True)
+    answer = await post(world, BODY | {"stream": True})
+    chunks = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
+    assert (chunks[-1]["choices"], chunks[-1]["usage"]["prompt_tokens"]) == ([], PROMPT_TOKENS)
+
+
+@pytest.mark.parametrize("hangs_up", [False, True])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", BODY),
+        ("/v1/chat/completions", BODY | {"stream": True}),
+        ("/judge", {"prompt": "p", "response_a": "word 1", "response_b": "word 2"}),
+        ("/v1/rank", {"prompt": "p", "candidates": ["word 1", "word 2"]}),
+    ],
+)
+async def test_vllms_count_of_requests_holds_tournaments_and_judgments(
+    path: str, body: dict[str, Any], hangs_up: bool
+) -> None:
+    judging, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        judging.set()
+        await go_on.wait()
+
+    world = make_world(reader=QualityReader(before=wait))
+    state = world.app().state
+    state.enable_server_load_tracking, state.server_load_metrics = True, 0
+    async with world.client() as client:
+        asking: asyncio.Future[object] = asyncio.ensure_future(
+            hang_up(world.app(), path, json.dumps(body).encode(), judging.wait())
+            if hangs_up
+            else client.post(path, json=body)
+        )
+        await judging.wait()
+        assert state.server_load_metrics == 1
+        go_on.set()
+        await asking
+    state.enable_server_load_tracking = False
+    assert state.server_load_metrics == 0

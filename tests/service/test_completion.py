@@ -15,6 +15,7 @@ from selfjudge import Cut, Kept, PrincipleVerdict, Reading, Record, Verdict
 from service.completion import (
     Head,
     Selection,
+    Usage,
     chat_completion,
     judging_usage,
     progress_chunk,
@@ -144,7 +145,7 @@ def joined(chunks: list[dict[str, Any]], index: int) -> dict[str, Any]:
 @pytest.mark.parametrize("text", ["", " ", "one", "  two  words \n\n and\ta third  ", "日本語 ok", "\n"])
 def test_chunks_put_together_are_the_whole_answer(text: str) -> None:
     chosen = selection({0: completion(text), 1: completion("other")}, [0])
-    chunks = list(stream_chunks(chosen, include_usage=False))
+    chunks = list(stream_chunks(chosen, Usage()))
     assert joined(chunks, 0) == {"role": "assistant", "content": text, "tool_calls": [], "finish_reason": "stop"}
     assert {chunk["id"] for chunk in chunks} == {"chatcmpl-1"}
     assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
@@ -152,14 +153,14 @@ def test_chunks_put_together_are_the_whole_answer(text: str) -> None:
 
 
 def test_content_comes_word_by_word() -> None:
-    chunks = list(stream_chunks(selection(THREE, [2]), include_usage=False))
+    chunks = list(stream_chunks(selection(THREE, [2]), Usage()))
     deltas = [chunk["choices"][0]["delta"].get("content") for chunk in chunks]
     assert deltas == ["", "yes ", "it ", "is", None]
 
 
 def test_several_choices_stream_under_their_index_and_the_report_rides_on_the_last() -> None:
     chosen = selection(THREE, [2, 1])
-    chunks = list(stream_chunks(chosen, include_usage=False))
+    chunks = list(stream_chunks(chosen, Usage()))
     assert joined(list(chunks), 0)["content"] == "yes it is"
     assert joined(list(chunks), 1)["content"] == "perhaps so"
     assert [index for index, chunk in enumerate(chunks) if "self_rejection" in chunk] == [len(chunks) - 1]
@@ -168,14 +169,14 @@ def test_several_choices_stream_under_their_index_and_the_report_rides_on_the_la
 
 def test_usage_is_a_chunk_without_choices_at_the_end() -> None:
     chosen = selection(THREE, [2])
-    last = list(stream_chunks(chosen, include_usage=True))[-1]
+    last = list(stream_chunks(chosen, Usage(at_end=True)))[-1]
     assert (last["choices"], last["usage"]) == ([], chat_completion(chosen)["usage"])
 
 
 def test_tool_calls_and_reasoning_stream_too() -> None:
     calls = [ToolCall(function=FunctionCall(name=name, arguments="{}")) for name in ("add", "sub")]
     answer = completion(None, tool_calls=calls, reasoning="first I think", finish_reason="tool_calls")
-    message = joined(list(stream_chunks(selection({0: answer}, [0]), include_usage=False)), 0)
+    message = joined(list(stream_chunks(selection({0: answer}, [0]), Usage())), 0)
     assert [(call["index"], call["function"]["name"]) for call in message["tool_calls"]] == [(0, "add"), (1, "sub")]
     assert (message["reasoning"], message["finish_reason"]) == ("first I think", "tool_calls")
 
@@ -184,7 +185,7 @@ def test_logprobs_stay_with_the_content_they_are_of() -> None:
     answer = completion("two words")
     tokens = [ChatCompletionLogProbsContent(token="two", logprob=-0.5), ChatCompletionLogProbsContent(token=" words")]
     answer.choices[0].logprobs = ChatCompletionLogProbs(content=tokens)
-    chunks = list(stream_chunks(selection({0: answer}, [0]), include_usage=False))
+    chunks = list(stream_chunks(selection({0: answer}, [0]), Usage()))
     with_logprobs = [chunk["choices"][0] for chunk in chunks if "logprobs" in chunk["choices"][0]]
     assert len(with_logprobs) == 1
     assert with_logprobs[0]["delta"] == {"content": "two words"}
@@ -195,7 +196,7 @@ def test_the_ids_of_prompt_and_tokens_are_streamed_once() -> None:
     answers = {0: completion("two words"), 1: completion(None, finish_reason="tool_calls")}
     for answer, ids in zip(answers.values(), ([5, 6, 7], [8]), strict=True):
         answer.prompt_token_ids, answer.prompt_text, answer.choices[0].token_ids = [1, 2], "a prompt", ids
-    chunks = list(stream_chunks(selection(answers, [0, 1]), include_usage=False))
+    chunks = list(stream_chunks(selection(answers, [0, 1]), Usage()))
     assert [chunk.get("prompt_token_ids") for chunk in chunks] == [[1, 2]] + [None] * (len(chunks) - 1)
     assert chunks[0]["prompt_text"] == "a prompt"
     for index, ids in enumerate(([5, 6, 7], [8])):
@@ -205,7 +206,7 @@ def test_the_ids_of_prompt_and_tokens_are_streamed_once() -> None:
 
 def test_progress_has_the_answers_head() -> None:
     chosen = selection(THREE, [2])
-    first = next(stream_chunks(chosen, include_usage=False))
+    first = next(stream_chunks(chosen, Usage()))
     told = progress_chunk(chosen.head, {"candidates": 1})
     assert told == {
         **{key: first[key] for key in ("id", "created", "model", "object")},
@@ -230,3 +231,9 @@ def test_without_principles_none_are_listed() -> None:
 def test_reads_are_two_for_each_principle() -> None:
     assert judging_usage([Judged(VERDICT, None, 20, 5)] * 3)["judge_reads"] == 6
     assert judging_usage([]) == {"judge_prompt_tokens": 0, "judge_cached_tokens": 0, "judge_reads": 0}
+
+
+def test_usage_is_in_every_chunk_where_that_is_asked_for() -> None:
+    chosen = selection(THREE, [2])
+    chunks = list(stream_chunks(chosen, Usage(at_end=True, always=True)))
+    assert {str(chunk["usage"]) for chunk in chunks} == {str(chat_completion(chosen)["usage"])}

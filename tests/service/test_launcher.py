@@ -1,14 +1,18 @@
 """From command-line flags to vLLM's options and our settings, without starting an engine."""
 
 import os
+import re
 from argparse import Namespace
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
 import pytest
+import vllm
 
 from service.launcher import SHIPPED_MODEL, _parse, read_options
 from service.settings import Settings
+from service.vllm_flags import REFUSED
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +80,17 @@ def test_a_flag_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         (("--max-best-of-n", "0"), "max_best_of_n"),
         (("--max-best-of-n", "4", "--default-best-of-n", "8"), "default_best_of_n"),
         (("--max-best-off", "4"), "max-best-off"),
+        (("--headless",), "--headless is not obeyed"),
+        (("--api-server-count", "2"), "--api-server-count is not obeyed"),
+        (("-asc", "0"), "--api-server-count is not obeyed"),
+        (("--grpc",), "--grpc is not obeyed"),
+        (("--grpc-port", "9000"), "--grpc-port is not obeyed"),
+        (("--data-parallel-multi-port-external-lb",), "--data-parallel-multi-port-external-lb is not obeyed"),
+        (("--h11-max-header-count", "9"), "--h11-max-header-count is not obeyed"),
+        (("--tokens-only",), "--tokens-only is not obeyed"),
+        (("--skip-tokenizer-init",), "--skip-tokenizer-init is not obeyed"),
+        (("--runner", "pooling"), "--runner is not obeyed"),
+        (("--enable-auto-tool-choice",), "requires --tool-call-parser"),
     ],
 )
 def test_a_bad_flag_ends_the_command_and_is_named(
@@ -123,3 +138,36 @@ def test_what_the_operator_says_about_the_watchdog_goes_before(monkeypatch: pyte
     monkeypatch.setenv("SELFJUDGE_WATCHDOG_SECONDS", "7")
     read_options(())
     assert Settings().watchdog_seconds == 7
+
+
+def test_one_api_server_is_what_there_is() -> None:
+    assert parse("--api-server-count", "1").api_server_count == 1
+
+
+def test_flags_of_vllm_are_defaults_of_ours_that_do_the_same() -> None:
+    parse("--sse-keep-alive-interval", "2", "--shutdown-timeout", "120")
+    assert (Settings().heartbeat_seconds, Settings().drain_seconds) == (2, 120)
+
+
+def test_ours_go_before_those_of_vllm() -> None:
+    parse("--sse-keep-alive-interval", "2", "--heartbeat-seconds", "7", "--shutdown-timeout", "5000")
+    assert (Settings().heartbeat_seconds, Settings().drain_seconds) == (7, 3600)
+
+
+# Read by vLLM's `serve` command and its server, whose place is taken here: these are minded, or the engine minds them.
+OBEYED = {
+    *("model", "model_tag", "host", "port", "uds", "disable_uvicorn_access_log", "uvicorn_log_level"),
+    *("ssl_keyfile", "ssl_certfile", "ssl_ca_certs", "ssl_cert_reqs", "ssl_ciphers", "enable_ssl_refresh"),
+    *("tool_parser_plugin", "reasoning_parser_plugin", "tool_call_parser", "enable_auto_tool_choice"),
+    *("structured_outputs_config", "enable_elastic_ep", "data_parallel_external_lb", "data_parallel_hybrid_lb"),
+    *("data_parallel_rank", "data_parallel_size", "data_parallel_size_local", "data_parallel_start_rank"),
+}
+
+
+def test_no_flag_that_vllms_server_reads_is_unknown_here() -> None:
+    entrypoints = Path(vllm.__file__).parent / "entrypoints"
+    files = ("cli/serve.py", "launchers/api_server/entry.py", "launchers/launcher.py")
+    source = "".join((entrypoints / file).read_text() for file in files)
+    read = {name for name in vars(parse()) if re.search(rf"\bargs\.{name}\b|getattr\(args, \"{name}\"", source)}
+    assert read <= OBEYED | {one.flag for one in REFUSED}
+    assert read >= OBEYED
