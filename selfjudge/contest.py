@@ -13,7 +13,7 @@ from typing import Literal
 from selfjudge.errors import TournamentError
 from selfjudge.verdict import Winner
 
-Reason = Literal["judged", "identical", "repeated", "constraint", "walkover", "pending"]
+Reason = Literal["judged", "identical", "repeated", "constraint", "unreadable", "walkover", "pending"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +110,23 @@ class Contest(ABC):
         two texts that met before as other candidates. Raises TournamentError for a match that was not handed out, or
         was reported before.
         """
+        self._decide(match, outcome, probability_a, match.second if outcome == "B" else match.first, reason)
+
+    def leave_open(self, match: Match) -> None:
+        """No verdict can be had on a match: who has won more goes on, and where that ties, the first.
+
+        Raises as `report`.
+        """
+        self._decide(match, None, None, min(match.first, match.second, key=self._merit), "unreadable")
+
+    def _decide(
+        self, match: Match, outcome: Winner | None, probability_a: float | None, winner: int, reason: Reason
+    ) -> None:
         pair = (match.first, match.second)
         if self._issued.get(pair) != match or match in self._queue:
             raise TournamentError(f"{match} was not handed out")
         if pair in self._decided:
             raise TournamentError(f"{match} was reported before")
-        winner = match.second if outcome == "B" else match.first
         self._decided[pair] = Record(
             match.place, match.round, match.first, match.second, outcome, probability_a, winner, reason
         )
@@ -145,7 +156,8 @@ class Contest(ABC):
         return ranking + rest
 
     def _merit(self, candidate: int) -> tuple[bool, bool, int, int]:
-        played = [record for pair, record in self._decided.items() if candidate in pair]
+        read = [(pair, record) for pair, record in self._decided.items() if record.reason != "unreadable"]
+        played = [record for pair, record in read if candidate in pair]
         won = sum(record.winner == candidate for record in played)
         return candidate in self._demoted, won < len(played), -won, self._position[candidate]
 

@@ -35,6 +35,7 @@ from service.error_handlers import error_response
 from service.errors import ApiError, InternalError, InvalidFieldError
 from service.finite import dumps
 from service.finite import told as not_finite
+from service.fitness import header_of
 from service.hold import Progress
 from service.metrics import CLIENT_CLOSED_REQUEST, Counting, outcome_of
 from service.misplaced import SELECTING_ROUTE, refuse_misspelt_header
@@ -105,13 +106,14 @@ async def _streamed(planned: Plan, request: Request) -> Response:
     state, forced = state_of(request), request.app.state.args.enable_force_include_usage
     usage = Usage._make(should_include_usage(planned.request.stream_options, forced))
     events = with_sse_keep_alive(_events(planned, state, counting_of(request), usage), state.settings.heartbeat_seconds)
-    return StreamingResponse(events, media_type="text/event-stream")
+    return StreamingResponse(events, headers=header_of(planned.warnings), media_type="text/event-stream")
 
 
 @with_cancellation  # type: ignore[untyped-decorator]  # vLLM leaves it untyped
 @load_aware_call  # type: ignore[untyped-decorator]
 async def _whole(planned: Plan, request: Request) -> Response:
-    return JSONResponse(chat_completion(await _select_and_log(planned, state_of(request))))
+    selection = await _select_and_log(planned, state_of(request))
+    return JSONResponse(chat_completion(selection), headers=header_of(selection.warnings))
 
 
 async def _events(planned: Plan, state: SelfJudgeState, counting: Counting, usage: Usage) -> AsyncGenerator[str, None]:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from selfjudge import Record, Verdict
+from service.fitness import fitness
 from service.hold import Held
 from service.judge import Judged, Panel
 from service.protocol import SelfRejection
@@ -148,6 +149,7 @@ def _report(selection: Selection) -> Json:
         "template": panel.template,
         "principles": list(panel.principles),
         "deadline_reached": held.deadline_reached,
+        **fitness(held.judged),
         "warnings": list(selection.warnings),
         "truncated": [cut_json(judged) for judged in held.judged if judged.cut],
         "usage": {**judging_usage(held.judged), "matches": len(held.judged)},

@@ -2,17 +2,18 @@
 
 It joins the bracket (pure) with two coroutines that do the work, one that brings a candidate's text and one that
 compares two texts; where texts and verdicts come from is not known here. Two equal texts need no judgment, and two
-texts that met before, as other candidates or the other way round, need no second one. When the caller is cancelled, so
-is all work.
+texts that met before, as other candidates or the other way round, need no second one. A comparison that can't be read
+fails alone: its match is left open. When the caller is cancelled, so is all work.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from selfjudge import Match, Record, Tournament, Verdict
+from selfjudge import Match, ReadingError, Record, Tournament, Verdict
 from service import metrics
+from service.errors import NotFiniteError
 from service.judge import Judged
 from service.sampling import SampleError
 from service.tasks import task_group
@@ -28,7 +29,8 @@ class Held(NamedTuple):
 
     `ranking` has the best candidates in order: `top` of them, or fewer where too many failed. Candidates whose text
     never came are in `failures` (why) or, at a deadline, in neither `texts` nor `failures`. `judged` are the judgments
-    that were made, `verdicts` those of each match by its two candidates, made for it or repeated.
+    that were made, `verdicts` those of each match by its two candidates, made for it or repeated; `unreadable` counts
+    comparisons that gave none.
     """
 
     ranking: list[int]
@@ -38,6 +40,7 @@ class Held(NamedTuple):
     judged: list[Judged]
     deadline_reached: bool
     verdicts: dict[tuple[int, int], Verdict]
+    unreadable: int = 0
 
 
 class _Holder:
@@ -50,7 +53,8 @@ class _Holder:
         self.failures: dict[int, SampleError] = {}
         self.judged: list[Judged] = []
         self.verdicts: dict[tuple[int, int], Verdict] = {}
-        self._known: dict[tuple[str, str], asyncio.Future[Verdict]] = {}
+        self.unreadable = 0
+        self._known: dict[tuple[str, str], asyncio.Future[Verdict | None]] = {}
 
     async def run(self) -> None:
         with rounds() as self._rounds:
@@ -83,30 +87,39 @@ class _Holder:
         first, second = self.texts[match.first], self.texts[match.second]
         if (first, second) in self._known or (second, first) in self._known:
             metrics.DUPLICATES.labels("repeated").inc()
+            reason: Literal["judged", "repeated"] = "repeated"
             verdict = await self._repeated(first, second)
-            self._tournament.report(match, verdict.winner, verdict.probability_a, "repeated")
         else:
-            with self._rounds.match(match.place, match.round, first=match.first, second=match.second) as traced:
-                verdict, _, tokens, cached = await self._judged(first, second)
-                traced.set(
-                    winner=verdict.winner, probability=verdict.probability_a, tokens=tokens, cached_tokens=cached
-                )
-            self._tournament.report(match, verdict.winner, verdict.probability_a)
-        self.verdicts[match.first, match.second] = verdict
+            reason = "judged"
+            verdict = await self._judged(match, first, second)
+        if verdict is None:
+            self._tournament.leave_open(match)
+        else:
+            self._tournament.report(match, verdict.winner, verdict.probability_a, reason)
+            self.verdicts[match.first, match.second] = verdict
         self._start_matches(group)
 
-    async def _judged(self, first: str, second: str) -> Judged:
+    async def _judged(self, match: Match, first: str, second: str) -> Verdict | None:
+        """A verdict on two texts that have not met; None where it can't be read."""
         told = self._known[first, second] = asyncio.get_running_loop().create_future()
-        judged = await self._compare(first, second)
+        with self._rounds.match(match.place, match.round, first=match.first, second=match.second) as traced:
+            try:
+                verdict, _, tokens, cached = judged = await self._compare(first, second)
+            except ReadingError:
+                self.unreadable += 1
+                told.set_result(None)
+                return None
+            traced.set(winner=verdict.winner, probability=verdict.probability_a, tokens=tokens, cached_tokens=cached)
         self.judged.append(judged)
-        told.set_result(judged.verdict)
-        return judged
+        told.set_result(verdict)
+        return verdict
 
-    async def _repeated(self, first: str, second: str) -> Verdict:
+    async def _repeated(self, first: str, second: str) -> Verdict | None:
         """The verdict on two texts that met before, known or still awaited."""
         if (first, second) in self._known:
             return await self._known[first, second]
-        return (await self._known[second, first]).swapped()
+        verdict = await self._known[second, first]
+        return verdict and verdict.swapped()
 
 
 async def hold(
@@ -122,12 +135,15 @@ async def hold(
     Args:
         tournament: fresh, nobody arrived.
         bring: awaited once per candidate; raises `SampleError` where one can't be had.
-        compare: judges two texts, the first at place A.
+        compare: judges two texts, the first at place A; raises `ReadingError` where its log-probabilities are NaN.
         deadline_seconds: time after which the work under way is cancelled and the best so far is returned.
         progress: called with counts of finished candidates and matches whenever they change.
 
     Returns:
         How it went; `ranking` is empty where no candidate could be had in time.
+
+    Raises:
+        NotFiniteError: if no comparison at all could be read.
     """
     holder = _Holder(tournament, bring, compare, progress)
     started = time.monotonic()
@@ -142,6 +158,8 @@ async def hold(
         cut = not tournament.done
     if cut:
         metrics.DEADLINES.inc()
+    if holder.unreadable and not holder.judged:
+        raise NotFiniteError("the judge's log-probabilities")
     metrics.TOURNAMENT_SECONDS.observe(time.monotonic() - started)
     ranking = tournament.standing()[: tournament.top]
     return Held(
@@ -152,4 +170,5 @@ async def hold(
         holder.judged,
         cut,
         holder.verdicts,
+        holder.unreadable,
     )

@@ -21,6 +21,7 @@ from selfjudge import (
     JudgmentEncoder,
     JudgmentPrompts,
     PrincipleVerdict,
+    ReadingError,
     SafeTokenizer,
     SelfJudgeError,
     TemplateError,
@@ -205,6 +206,7 @@ class Judge:
 
         Raises:
             ConversationError: if the conversation can't be shown to a judge.
+            ReadingError: if the model answers with NaN.
         """
         started = time.monotonic()
         conversation, first, second = comparison
@@ -215,14 +217,16 @@ class Judge:
             ],
             len(contexts[0].text) + len(first) + len(second),
         )
-        reads = await self._reader.read(
-            [
-                prompt
-                for both, encoder in zip(prompts, panel.encoders, strict=True)
-                for prompt in _both(both, encoder, panel)
-            ],
-            panel.lora,
-        )
+        asked = [
+            prompt
+            for both, encoder in zip(prompts, panel.encoders, strict=True)
+            for prompt in _both(both, encoder, panel)
+        ]
+        try:
+            reads = await self._reader.read(asked, panel.lora)
+        except ReadingError:
+            metrics.UNREADABLE.inc()
+            raise
         principles = panel.principles or (None,)
         verdict = Verdict.of(
             PrincipleVerdict(principle, at_a.reading, at_b.reading)

@@ -9,10 +9,10 @@ from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.entrypoints.serve.utils.api_utils import load_aware_call, validate_json_request, with_cancellation
 
 from selfjudge import Comparison as Texts
-from selfjudge import Conversation, ConversationError
+from selfjudge import Conversation, ConversationError, ReadingError
 from service.admission.entry import admitted
 from service.completion import cut_json, judging_usage, verdict_json
-from service.errors import ApiError, InvalidFieldError
+from service.errors import ApiError, InvalidFieldError, NotFiniteError
 from service.judge import Judge, Judged, Panel, Rationale
 from service.metrics import CLIENT_CLOSED_REQUEST
 from service.protocol import ChatTurn, Comparison, JudgeRequest
@@ -23,6 +23,7 @@ from service.tasks import run_together
 
 router = APIRouter(route_class=Route)
 
+_READ = "the judge's log-probabilities"
 _DEPENDENCIES = [Depends(validate_json_request)]
 _REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorResponse} for status in (400, 429)}
 
@@ -58,9 +59,12 @@ async def _judge(body: JudgeRequest, request: Request, comparisons: list[Compari
         "template": panel.template,
         "judge": body.judge,
     }
-    tokens = sum(rationale.tokens for _, rationales in results for rationale in rationales)
-    usage = {**judging_usage([judged for judged, _ in results]), "rationale_tokens": tokens}
-    data = [_result(judged, rationales) for judged, rationales in results]
+    read = [result for result in results if not isinstance(result, NotFiniteError)]
+    if not read:
+        raise NotFiniteError(_READ)
+    tokens = sum(rationale.tokens for _, rationales in read for rationale in rationales)
+    usage = {**judging_usage([judged for judged, _ in read]), "rationale_tokens": tokens}
+    data = [result.body() if isinstance(result, NotFiniteError) else _result(*result) for result in results]
     if body.comparisons is None:
         return JSONResponse({**head, "object": "judgment", **data[0], "usage": usage})
     return JSONResponse({**head, "object": "list", "data": data, "usage": usage})
@@ -68,12 +72,15 @@ async def _judge(body: JudgeRequest, request: Request, comparisons: list[Compari
 
 async def _one(
     judge: Judge, panel: Panel, comparison: Comparison, *, rationale: bool
-) -> tuple[Judged, list[Rationale]]:
+) -> tuple[Judged, list[Rationale]] | NotFiniteError:
     texts = Texts(conversation(comparison.prompt, comparison.messages), comparison.response_a, comparison.response_b)
     try:
         judged = await judge.compare(panel, texts)
     except ConversationError as error:
         raise ApiError(f"messages can't be judged: {error}", "messages") from error
+    except ReadingError:
+        # Of this comparison alone: the others of a batch are none the worse.
+        return NotFiniteError(_READ)
     if not rationale:
         return judged, []
     return judged, await run_together(judge.rationale(panel, texts, one) for one in judged.verdict.principles)

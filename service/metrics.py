@@ -44,6 +44,7 @@ DUPLICATES = Counter(
 )
 JUDGMENTS = Counter("selfjudge_judgments", "Verdicts over both orders, one per principle.")
 INCONSISTENT = Counter("selfjudge_inconsistent_judgments", "Judgments whose two orders prefer different responses.")
+UNREADABLE = Counter("selfjudge_unreadable_comparisons", "Comparisons without a verdict, the judge's answer being NaN.")
 JUDGE_TOKENS = Counter(
     "selfjudge_judge_tokens", "Prompt tokens read to judge, by source (computed, cached).", ["source"]
 )

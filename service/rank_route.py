@@ -14,6 +14,7 @@ from service.admission.entry import admitted
 from service.brackets.entry import Facts, entry
 from service.completion import cut_json, judging_usage, record_json
 from service.errors import ApiError, InvalidFieldError
+from service.fitness import fitness, fitness_warnings, header_of
 from service.hold import hold
 from service.judge import Judged
 from service.judge_route import conversation
@@ -81,6 +82,7 @@ async def _rank(body: RankRequest, request: Request) -> Response:
             conversation=context,
         )
         state.bracket_log.offer(partial(entry, facts, held, {}, len(candidates)), store=body.store)
+    warnings = fitness_warnings(held.judged, held.unreadable)
     return JSONResponse(
         {
             "id": ranking_id,
@@ -90,8 +92,11 @@ async def _rank(body: RankRequest, request: Request) -> Response:
             "judge": body.judge,
             "seed": seed,
             "ranking": held.ranking,
+            **fitness(held.judged),
+            "warnings": warnings,
             "bracket": [record_json(record) for record in held.records],
             "truncated": [cut_json(judged) for judged in held.judged if judged.cut],
             "usage": judging_usage(held.judged),
-        }
+        },
+        headers=header_of(warnings),
     )

@@ -14,6 +14,7 @@ from service.by_default import selects_by_default
 from service.completion import Head, Selection
 from service.equal_candidates import why_equal
 from service.errors import ApiError, DeadlineError, InvalidFieldError
+from service.fitness import fitness_warnings
 from service.hold import Held, Progress, hold
 from service.judge import Judged, Panel
 from service.misplaced import BEST_OF_N_HEADER
@@ -133,6 +134,7 @@ async def select(plan: Plan, state: SelfJudgeState, progress: Progress | None = 
     Raises:
         SampleError: if no candidate could be sampled.
         DeadlineError: if none was finished in time.
+        NotFiniteError: if no comparison could be read.
     """
     sampled: dict[int, Sampled] = {}
     broken: dict[int, str] = {}
@@ -174,7 +176,7 @@ async def select(plan: Plan, state: SelfJudgeState, progress: Progress | None = 
             raise DeadlineError(message, "self_rejection.deadline_ms")
         raise next(iter(held.failures.values()))
     _observe(held, sampled, tournament.rounds)
-    warnings = list(plan.warnings)
+    warnings = [*plan.warnings, *fitness_warnings(held.judged, held.unreadable)]
     if plan.form and held.ranking[0] in broken:
         warnings.append(f"no candidate that was finished keeps what {plan.form.field} asks for; see constraint_broken")
     return Selection(plan.head, plan.options, plan.best_of_n, plan.seed, plan.panel, held, sampled, broken, warnings)

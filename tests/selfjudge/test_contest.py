@@ -224,6 +224,33 @@ def test_the_standing_prefers_the_unbeaten_then_those_who_won_most() -> None:
     assert contest.standing() == [contest.seats[i] for i in (2, 4, 1, 0, 3)]
 
 
+def test_of_a_match_without_verdict_goes_on_who_has_won_more_and_else_the_first() -> None:
+    contest = Tournament(8, seed=3)
+    for candidate in range(8):
+        contest.arrive(candidate)
+    seats = contest.seats
+    first, second, *others = sorted(contest.ready(), key=lambda match: seats.index(match.first))
+    contest.leave_open(first)
+    contest.report(second, "B", 0.1)
+    (semifinal,) = contest.ready()
+    assert (semifinal.first, semifinal.second) == (seats[0], seats[3])
+    contest.leave_open(semifinal)
+    for match in others:
+        contest.leave_open(match)
+    (other,) = contest.ready()
+    contest.leave_open(other)
+    (final,) = contest.ready()
+    assert (final.first, final.second) == (seats[3], seats[4])
+    contest.leave_open(final)
+    assert contest.ranking() == [seats[3]]
+    assert [record.reason for record in contest.records()].count("unreadable") == 6
+    assert {(record.outcome, record.probability_a) for record in contest.records()} == {(None, None), ("B", 0.1)}
+    # Nobody is known to be worse for a match that was left open.
+    assert contest.standing()[-1] == seats[2]
+    with pytest.raises(TournamentError, match="was reported before"):
+        contest.leave_open(final)
+
+
 def test_a_round_robin_counts_ties_half_and_then_likelihood() -> None:
     contest = RoundRobin(3, seed=0, top=3)
     x, y, z = contest.seats

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
-from math import log
+from math import log, nan
 from typing import Any, NamedTuple
 
 import httpx
@@ -102,6 +102,8 @@ class QualityReader:
     continued: list[str] = field(default_factory=list)
     before: Callable[[], Awaitable[None]] | None = None
     """Awaited before each batch of reads."""
+    poison: str | None = None
+    """Where one of the responses holds this, the model answers with NaN."""
 
     async def read(self, prompts: Sequence[ChoicePrompt], lora: LoRARequest | None) -> list[Read]:
         self.adapters.append(lora)
@@ -120,6 +122,8 @@ class QualityReader:
     def _read(self, prompt: ChoicePrompt) -> Read:
         found = _RESPONSES.search(decode(prompt.token_ids))
         assert found, "a judgment prompt shows two responses"
+        if self.poison and (self.poison in found[1] or self.poison in found[2]):
+            return Read(Reading(nan, nan), len(prompt.token_ids), 0)
         lead = quality(found[1]) - quality(found[2])
         at_a = 0.5 if lead == 0 else self.probability if lead > 0 else 1 - self.probability
         at_a = self.probability if self.favours_a else at_a

@@ -341,6 +341,30 @@ async def test_the_stream_is_the_whole_answer_in_pieces() -> None:
     assert chunks[-1]["usage"]["completion_tokens"] == 16
 
 
+async def test_an_unfit_judge_is_warned_of_in_answer_and_header() -> None:
+    fit = await post(make_world(reader=QualityReader(label_mass=0.95)), BODY)
+    assert fit.json()["self_rejection"]["label_mass"] == pytest.approx(0.95)
+    assert (fit.json()["self_rejection"]["warnings"], fit.headers.get("X-Selfjudge-Warning")) == ([], None)
+    world = make_world(reader=QualityReader(favours_a=True, label_mass=0.3))
+    answer = await post(world, BODY)
+    report = answer.json()["self_rejection"]
+    assert (report["label_mass"], report["position_consistency"]) == (pytest.approx(0.3), 0)
+    assert [warning.split()[0] for warning in report["warnings"]] == ["label_mass", "position_consistency"]
+    assert answer.headers["X-Selfjudge-Warning"] == "; ".join(report["warnings"])
+    streamed = await post(world, BODY | {"stream": True, "temperature": 0})
+    told = events(streamed.text)[-1]["self_rejection"]["warnings"]
+    assert streamed.headers["X-Selfjudge-Warning"] == told[0], "what is known before the stream"
+
+
+@pytest.mark.parametrize("best_of_n", [2, 4])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_model_that_answers_with_nan_has_failed(best_of_n: int, stream: bool) -> None:
+    world = make_world(reader=QualityReader(poison="answer"))
+    answer = await post(world, BODY | {"best_of_n": best_of_n, "stream": stream})
+    error = events(answer.text)[-1]["error"] if stream else answer.json()["error"]
+    assert (error["code"], "NaN" in error["message"]) == (500, True)
+
+
 @pytest.mark.parametrize("model", [{}, {"model": ADAPTER.lora_name}])
 async def test_progress_is_streamed_only_where_asked_for(model: dict[str, str]) -> None:
     silent = events((await post(make_world(), BODY | {"stream": True})).text)

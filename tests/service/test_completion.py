@@ -99,6 +99,8 @@ def test_the_report_says_what_the_tournament_did() -> None:
         "template": "ultrafeedback-principle",
         "principles": ["honesty"],
         "deadline_reached": False,
+        "label_mass": pytest.approx(VERDICT.label_mass),
+        "position_consistency": 1.0,
         "warnings": ["a warning"],
         "truncated": [
             {

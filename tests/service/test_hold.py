@@ -1,6 +1,7 @@
 """Tournaments held over candidates and verdicts that come when a test lets them."""
 
 import asyncio
+import math
 import time
 from collections import Counter as Counted
 from collections import defaultdict
@@ -10,7 +11,7 @@ import pytest
 from vllm.entrypoints.serve import create_error_response
 
 from selfjudge import PrincipleVerdict, Reading, Tournament, Verdict
-from service.errors import ApiError
+from service.errors import ApiError, NotFiniteError
 from service.hold import hold
 from service.judge import Judged
 from service.sampling import SampleError
@@ -248,6 +249,49 @@ async def test_an_error_in_a_judgment_comes_out_alone_and_cancels_all_work() -> 
     with pytest.raises(ApiError, match="can't be judged"):
         await hold(tournament, bring, compare)
     assert stage.at_work == 0
+
+
+async def test_a_comparison_that_cannot_be_read_fails_alone() -> None:
+    async def compare(first: str, second: str) -> Judged:
+        if "answer 5" in (first, second):
+            Reading(math.nan, math.nan)
+        return verdict(first, second)
+
+    held = await hold(Tournament(8, seed=0, top=3), instant, compare)
+    assert held.ranking[0] in (5, 7)
+    assert len(held.ranking) == 3
+    unread = [record for record in held.records if record.reason == "unreadable"]
+    assert held.unreadable == len(unread) > 0
+    assert all(5 in (record.first, record.second) for record in unread)
+    assert len(held.verdicts) == len(held.judged)
+
+
+async def test_what_could_not_be_read_is_not_asked_again() -> None:
+    asked = []
+
+    async def bring(candidate: int) -> str:
+        return f"answer {candidate % 3}"
+
+    async def compare(first: str, second: str) -> Judged:
+        asked.append({first, second})
+        await settle()
+        if "answer 0" in (first, second):
+            Reading(math.nan, math.nan)
+        return verdict(first, second)
+
+    held = await hold(Tournament(9, seed=0, top=9), bring, compare)
+    assert len(asked) == 3
+    assert held.unreadable == 2
+    assert sorted(held.ranking) == list(range(9))
+
+
+async def test_where_nothing_can_be_read_the_model_has_failed() -> None:
+    async def compare(first: str, second: str) -> Judged:
+        Reading(math.nan, math.nan)
+        raise AssertionError
+
+    with pytest.raises(NotFiniteError, match="NaN"):
+        await hold(Tournament(4, seed=0), instant, compare)
 
 
 async def test_progress_is_told_after_each_step() -> None:

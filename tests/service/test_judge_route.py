@@ -49,6 +49,20 @@ async def test_reads_that_no_sample_waits_for_go_ahead_of_nobody(path: str, body
     assert {prompt.priority for prompt in world.reader.prompts} == {0}
 
 
+async def test_a_pair_that_cannot_be_read_fails_alone(counted: Counter) -> None:
+    world = make_world(reader=QualityReader(poison="poison"))
+    poisoned = PAIR | {"response_a": "poison 3"}
+    answer = (await post(world, {"comparisons": [PAIR, poisoned, PAIR]})).json()
+    assert [one.get("winner") for one in answer["data"]] == ["B", None, "B"]
+    assert answer["data"][1]["error"]["code"] == 500
+    assert answer["usage"]["judge_reads"] == 4
+    for body in (poisoned, {"comparisons": [poisoned] * 2}):
+        failed = await post(world, body)
+        assert failed.status_code == 500
+        assert "the judge's log-probabilities are NaN" in failed.json()["error"]["message"]
+    assert counted("selfjudge_unreadable_comparisons_total") == 4
+
+
 async def test_a_conversation_instead_of_a_prompt() -> None:
     messages = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
     body = {"messages": [*messages, {"role": "user", "content": "A number?"}], "response_a": "1", "response_b": "2"}

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.service.conftest import Counter
-from tests.service.fakes import World, make_world
+from tests.service.fakes import QualityReader, World, make_world
 
 BODY = {"prompt": "Say a number.", "candidates": [f"answer {number}" for number in (3, 9, 1, 7, 5)], "seed": 1}
 
@@ -24,6 +24,24 @@ async def test_candidates_are_ranked(counted: Counter) -> None:
     assert answer["usage"]["judge_reads"] == 2 * len(answer["bracket"])
     assert counted("selfjudge_requests_total", route="/v1/rank", outcome="ok") == 1
     assert counted("selfjudge_sampling_seconds_count") == counted("selfjudge_candidates_total") == 0
+
+
+async def test_an_unfit_judge_is_told() -> None:
+    fit = await post(make_world(reader=QualityReader(label_mass=0.9)), BODY)
+    assert (fit.json()["warnings"], fit.headers.get("X-Selfjudge-Warning")) == ([], None)
+    biased = await post(make_world(reader=QualityReader(favours_a=True, label_mass=0.3)), BODY)
+    assert biased.json()["label_mass"] == pytest.approx(0.3)
+    assert biased.json()["position_consistency"] == 0
+    assert len(biased.json()["warnings"]) == 2
+    assert biased.headers["X-Selfjudge-Warning"] == "; ".join(biased.json()["warnings"])
+
+
+async def test_a_comparison_that_cannot_be_read_fails_alone() -> None:
+    candidates = [*BODY["candidates"], "poison 2"]  # type: ignore[misc]  # a list, as everything is in a body
+    answer = (await post(make_world(reader=QualityReader(poison="poison")), BODY | {"candidates": candidates})).json()
+    assert [place for place in answer["ranking"] if place != 5] == [1, 3, 4, 0, 2]
+    assert "gave no verdict" in answer["warnings"][0]
+    assert "unreadable" in {record["reason"] for record in answer["bracket"]}
 
 
 async def test_fewer_ranks_need_fewer_judgments() -> None:

@@ -79,6 +79,9 @@ def _body(comparison: Comparison) -> dict[str, Any]:
 
 
 def _judgments(batch: Sequence[Comparison], answer: dict[str, Any]) -> list[Judgment]:
+    for one in answer.get("data", []):
+        if isinstance(one, dict) and "error" in one:
+            raise EndpointError(f"/judge could not judge a comparison: {one['error']}")
     try:
         data = _Answer.model_validate(answer).data
     except ValidationError as error:

@@ -56,6 +56,13 @@ def test_the_parts_of_a_judgment() -> None:
     assert one == ("A", 0.75, (0.8, 0.7), True, 0.5, True)
 
 
+def test_a_comparison_that_the_server_could_not_judge_is_told() -> None:
+    answer = httpx.Response(200, json={"data": [{"error": {"message": "the judge's log-probabilities are NaN"}}]})
+    judge = ServerPanel(endpoint(lambda _: answer), "ultrafeedback").under(None)
+    with pytest.raises(EndpointError, match=r"could not judge a comparison: .*are NaN"):
+        judge.verdicts([Comparison("Hi", "a", "b")])
+
+
 def test_what_is_asked() -> None:
     server = Server()
     panel = ServerPanel(endpoint(server), "ultrafeedback-principle", "adapter-1")
