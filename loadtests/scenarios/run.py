@@ -46,7 +46,9 @@ async def run_scenario(scenario: Scenario, model: Path, flags: Sequence[str]) ->
         with_store = ["--adapters-dir", str(folder / "store")] if swapping else []
         connection = await stack.enter_async_context(
             running_server(
-                [str(model), *with_store, *flags], folder / "server.log", {"SELFJUDGE_ADMIN_KEYS": _ADMIN_KEY}
+                [str(model), *with_store, *scenario.flags, *flags],
+                folder / "server.log",
+                {"SELFJUDGE_ADMIN_KEYS": _ADMIN_KEY},
             )
         )
         target = Target(connection.url, await _served(connection, versions), model, scenario.max_tokens)

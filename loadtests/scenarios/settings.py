@@ -62,6 +62,8 @@ class Scenario(_Part):
     seconds: Positive
     max_tokens: int = Field(default=32, ge=1)
     """Longest candidate."""
+    flags: list[str] = []
+    """Options of selfjudge-serve."""
 
     def cells(self) -> list[Cell]:
         """What is measured, in this order."""
