@@ -135,8 +135,7 @@ class Settings(BaseSettings):
         default=30.0,
         gt=0,
         le=3600,
-        description="Longest wait for admission; then the answer is 429, and at once where the wait is expected to be "
-        "longer.",
+        description="Longest wait for admission; then 429 is answered, and at once where no room is expected in time.",
     )
 
     queue_share: float | None = Field(

@@ -86,14 +86,14 @@ async def test_eight_clients_of_eight_samples_wait_where_three_may_run() -> None
 
 async def test_who_would_wait_for_longer_than_the_queues_deadline_is_refused_at_once() -> None:
     clock = Clock()
-    admission = Admission(Limits(candidates=8, queue_seconds=10), clock)
+    admission = Admission(Limits(candidates=8, queue_seconds=12.1), clock)
     running, *waiting = await entering(admission, *[8] * 6)
     for _ in range(3):
         clock.now += 4.0
         admission.leave(running.result())
         await settle()
         running, *waiting = waiting
-    # 2 candidates a second: 16 of them wait for 8 s, and the next one would for 12.
+    # 2 candidates a second: 16 of them wait for 8 s, which is two thirds of the patience.
     assert len(waiting) == 2
     admission.check("")
     await entering(admission, 1)
