@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictStr, TypeAdapter, ValidationError
 
+from selfjudge.adapters.manifest import PolicyName
 from service.auth import Keys, require_admin
-from service.errors import UnknownVersionError
+from service.errors import InvalidFieldError, UnknownVersionError
 from service.route import Route
 from service.state import state_of
 
@@ -26,6 +27,19 @@ def _admin(request: Request) -> None:
 
 
 router = APIRouter(route_class=Route, prefix="/v1/adapters", dependencies=[Depends(_admin)])
+
+
+def _policy(policy: str) -> str:
+    try:
+        return _POLICY.validate_python(policy)
+    except ValidationError as error:
+        raise InvalidFieldError(
+            "policy", "must be 1 to 64 lower-case letters, digits and, inside, '.', '_', '-'", policy
+        ) from error
+
+
+_POLICY = TypeAdapter[str](PolicyName)
+Policy = Annotated[str, Depends(_policy)]
 
 
 class Activation(BaseModel):
@@ -55,25 +69,25 @@ async def list_adapters(request: Request) -> Response:
 
 
 @router.post("/{policy}/activate")
-async def activate(policy: str, body: Activation, request: Request) -> Response:
+async def activate(policy: Policy, body: Activation, request: Request) -> Response:
     """Validates a version, loads it, and makes the policy's name stand for it."""
     return _served(policy, await _adapting(request).changes.activate(policy, body.version))
 
 
 @router.post("/{policy}/rollback")
-async def rollback(policy: str, request: Request) -> Response:
+async def rollback(policy: Policy, request: Request) -> Response:
     """Makes the policy's name stand for the version before."""
     return _served(policy, await _adapting(request).changes.rollback(policy))
 
 
 @router.post("/{policy}/canary")
-async def set_canary(policy: str, body: Canary, request: Request) -> Response:
+async def set_canary(policy: Policy, body: Canary, request: Request) -> Response:
     """Gives a version a share of the policy's requests, or takes it away."""
     return _served(policy, await _adapting(request).changes.set_canary(policy, body.version, body.weight))
 
 
 @router.delete("/{policy}/{version}")
-async def delete(policy: str, version: str, request: Request) -> Response:
+async def delete(policy: Policy, version: str, request: Request) -> Response:
     """Deletes a version that nobody uses."""
     await _adapting(request).changes.delete(policy, version)
     return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -86,5 +100,5 @@ def _adapting(request: Request) -> "Adapting":
     return adapting
 
 
-def _served(policy: str, record: "Record") -> Response:
+def _served(policy: Policy, record: "Record") -> Response:
     return JSONResponse({"policy": policy, **record.model_dump()})

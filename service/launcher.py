@@ -6,6 +6,7 @@ a CPU needs) and hands over to supervision, which serves vLLM's application with
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import sys
@@ -257,7 +258,7 @@ def _hand_over(args: Namespace) -> None:
     keys = args.api_key or [os.environ.pop("VLLM_API_KEY", "")]
     if any(keys):
         # Ours guards every route, vLLM's only some, and with an answer of another shape: one guard is enough.
-        os.environ["SELFJUDGE_API_KEYS"] = ",".join(keys)
+        os.environ["SELFJUDGE_API_KEYS"] = json.dumps(keys)
         args.api_key = None
     settings = Settings()
     # Read again once the model is loaded, which may take minutes: what is wrong with the files is told before.

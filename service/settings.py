@@ -4,6 +4,7 @@ Values come from the environment (``SELFJUDGE_...``), so that the same settings 
 inside anybody's stock vLLM server; `selfjudge-serve` turns its flags into these variables.
 """
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -60,7 +61,9 @@ class Settings(BaseSettings):
         default=256, ge=1, le=4096, description="Longest rationale generated for a `/judge` request."
     )
     api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="Keys that callers must bear one of, separated by commas; none means an open server."
+        default=(),
+        description="Keys that callers must bear one of, separated by commas or as a JSON list; none means an open "
+        "server.",
     )
     adapters_dir: Path | None = Field(
         default=None, description="Store of adapters (`selfjudge-train publish`); without it none are served from one."
@@ -112,7 +115,9 @@ class Settings(BaseSettings):
     )
 
     admin_keys: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="Keys for the routes that change what is served, separated by commas; none closes them."
+        default=(),
+        description="Keys for the routes that change what is served, separated by commas or as a JSON list; none "
+        "closes them.",
     )
 
     max_candidates: int | None = Field(
@@ -213,4 +218,11 @@ class Settings(BaseSettings):
     @field_validator("api_keys", "admin_keys", mode="before")
     @classmethod
     def _split_keys(cls, value: object) -> object:
-        return tuple(key.strip() for key in value.split(",") if key.strip()) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        if not value.lstrip().startswith("["):
+            return tuple(key.strip() for key in value.split(",") if key.strip())
+        try:
+            return tuple(json.loads(value))
+        except ValueError as error:
+            raise ValueError("what begins with [ must be a JSON list of keys") from error

@@ -129,13 +129,16 @@ def answering() -> Iterator[HTTPServer]:
         thread.join()
 
 
-@pytest.mark.parametrize(("finished", "status"), [(4, 0), (3, 1)])
+@pytest.mark.parametrize(
+    ("finished", "status", "keys", "first"),
+    [(4, 0, "first, second", "first"), (3, 1, "first", "first"), (4, 0, '["a,b", "c"]', "a,b")],
+)
 def test_the_test_pod_sends_one_tournament_with_the_first_key(
-    answering: HTTPServer, monkeypatch: pytest.MonkeyPatch, finished: int, status: int
+    answering: HTTPServer, monkeypatch: pytest.MonkeyPatch, finished: int, status: int, keys: str, first: str
 ) -> None:
     monkeypatch.setattr(Answering, "finished", finished)
-    environment = {"URL": f"http://127.0.0.1:{answering.server_port}/", "SELFJUDGE_API_KEYS": "first, second"}
+    environment = {"URL": f"http://127.0.0.1:{answering.server_port}/", "SELFJUDGE_API_KEYS": keys}
     program = CHART / "files" / "best_of_n.py"
     done = subprocess.run([sys.executable, program], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == status, done.stderr
-    assert (Answering.asked["best_of_n"], Answering.asked["key"]) == (4, "Bearer first")
+    assert (Answering.asked["best_of_n"], Answering.asked["key"]) == (4, f"Bearer {first}")

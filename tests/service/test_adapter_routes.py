@@ -112,6 +112,20 @@ async def test_what_is_wrong_is_told(client: httpx.AsyncClient, adapted: Adapted
     assert (await client.post("/v1/adapters/chat/canary", json=canary)).json()["error"]["param"] == "weight"
 
 
+@pytest.mark.parametrize("policy", ["a%00b", "%00", "chat%0A", "A", "%2e%2e", "x" * 300])
+@pytest.mark.parametrize("change", ["activate", "rollback", "canary", "delete"])
+async def test_what_is_no_name_of_a_policy_is_refused_before_it_is_a_path(
+    client: httpx.AsyncClient, adapted: Adapted, policy: str, change: str
+) -> None:
+    version = adapted.versions[0]
+    if change == "delete":
+        answer = await client.delete(f"/v1/adapters/{policy}/{version}")
+    else:
+        body = {"version": version} | ({"weight": 0.5} if change == "canary" else {})
+        answer = await client.post(f"/v1/adapters/{policy}/{change}", json=body)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "policy")
+
+
 async def test_refused_versions_are_listed_with_the_reason(client: httpx.AsyncClient, adapted: Adapted) -> None:
     first = adapted.versions[0]
     adapted.replica.engine.unfit.add(f"chat@{first}")

@@ -103,9 +103,9 @@ def test_a_bad_flag_ends_the_command_and_is_named(
 
 
 def test_keys_move_to_the_guard_of_all_routes() -> None:
-    args = parse("--api-key", "one", "two")
+    args = parse("--api-key", "one", "two,three", "[four")
     assert args.api_key is None
-    assert Settings().api_keys == ("one", "two")
+    assert Settings().api_keys == ("one", "two,three", "[four")
 
 
 def test_vllms_variable_for_a_key_moves_too(monkeypatch: pytest.MonkeyPatch) -> None:

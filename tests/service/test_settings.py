@@ -19,6 +19,11 @@ def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     assert (settings.max_best_of_n, settings.api_keys) == (16, ("one", "two"))
 
 
+def test_keys_may_hold_commas_in_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SELFJUDGE_API_KEYS", '["a,b", " c"]')
+    assert Settings().api_keys == ("a,b", " c")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -31,6 +36,8 @@ def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("RATIONALE_MAX_TOKENS", "0"),
         ("BRACKET_LOG_SHARE", "1.5"),
         ("BRACKET_LOG_MAX_MIB", "0"),
+        ("API_KEYS", "[one, two"),
+        ("ADMIN_KEYS", "[1]"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
