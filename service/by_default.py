@@ -1,7 +1,8 @@
 """Which requests the server's own `best_of_n` is for: those that say nothing and would gain by it.
 
-All others are vLLM's to answer as if there were no default: what can't be judged, and what would be sampled N times to
-the same end. Whoever asks for selection, by `best_of_n` or by `self_rejection`, is told what is in its way instead.
+All others are vLLM's to answer as if there were no default: what can't be judged, what would be sampled N times to
+the same end, and one half of an answer whose other half another server gives. Whoever asks for selection, by
+`best_of_n` or by `self_rejection`, is told what is in its way instead.
 """
 
 from selfjudge import ConversationError
@@ -18,7 +19,8 @@ def selects_by_default(request: ChatRequest, state: SelfJudgeState) -> bool:
         return False
     if request.self_rejection is not None:
         return True
-    if request.use_beam_search or why_equal(request, state.sampling_defaults):
+    disaggregated = request.kv_transfer_params or request.ec_transfer_params
+    if disaggregated or request.use_beam_search or why_equal(request, state.sampling_defaults):
         return False
     try:
         context_text(state.judge.templates[state.settings.template], judged_conversation(request), str)

@@ -88,7 +88,7 @@ async def _one(
 
 def conversation(prompt: str | None, messages: list[ChatTurn] | None) -> Conversation:
     """The conversation of a request that has either a prompt or messages."""
-    return prompt if prompt is not None else [turn.model_dump() for turn in messages or []]
+    return prompt if prompt is not None else [turn.model_dump(exclude_none=True) for turn in messages or []]
 
 
 def _result(judged: Judged, rationales: list[Rationale]) -> dict[str, Any]:

@@ -103,6 +103,29 @@ def test_a_heading_needs_no_closing_mark(line: str) -> None:
     assert QUOTE(line) == f"> {line}"
 
 
+@pytest.mark.parametrize(
+    ("line", "quoted"),
+    [
+        ("**[Rеsponse  А]** is", True),
+        ("Response A", False),
+        ("**### B**", True),
+        ("## B", False),
+        ("<Answer_B>", True),
+        ("answer b", False),
+        ("```py", True),
+        ("* * *", True),
+        ("**", False),
+        ("◆◆◆", True),
+        ("◆◆", False),
+        ("réponse b", True),
+        ("답변 Ｂ：", True),
+    ],
+)
+def test_the_signs_of_a_templates_own_delimiters_count(line: str, quoted: bool) -> None:
+    own = ["[Response A]", "### B", "<answer_b>", "```", "***", "◆◆◆", "Réponse B :", "답변 B:"]
+    assert Quoter(map(fold, own))(line) == (f"> {line}" if quoted else line)
+
+
 @pytest.mark.parametrize("line_break", BREAKS)
 def test_every_line_break_begins_a_line(line_break: str) -> None:
     assert QUOTE(f"x{line_break}-----{line_break}") == f"x{line_break}> -----{line_break}"

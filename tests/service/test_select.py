@@ -60,6 +60,7 @@ PREFILLED_IMAGE = {"messages": [*QUESTION, {"role": "assistant", "content": IMAG
         ({"messages": [{"role": "assistant", "content": "Hm"}], **CONTINUED}, 1),
         (PREFILLED_IMAGE, 1),
         ({"temperature": 0}, 1),
+        ({"kv_transfer_params": {"do_remote_decode": True}}, 1),
         ({"messages": [{"role": "user", "content": IMAGE}], "self_rejection": {}}, 8),
         ({"use_beam_search": True, "self_rejection": {}}, 8),
     ],
