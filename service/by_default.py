@@ -6,10 +6,10 @@ the same end, and one half of an answer whose other half another server gives. W
 """
 
 from selfjudge import ConversationError
-from selfjudge.conversation import context_text
 from service.equal_candidates import why_equal
+from service.errors import ApiError
 from service.prefill import judged_conversation
-from service.protocol import ChatRequest
+from service.protocol import ChatRequest, JudgingOptions
 from service.state import SelfJudgeState
 
 
@@ -23,7 +23,8 @@ def selects_by_default(request: ChatRequest, state: SelfJudgeState) -> bool:
     if disaggregated or request.use_beam_search or why_equal(request, state.sampling_defaults):
         return False
     try:
-        context_text(state.judge.templates[state.settings.template], judged_conversation(request), str)
-    except ConversationError:
+        panel = state.judge.panel(JudgingOptions(), None, chat_template_kwargs=request.chat_template_kwargs)
+        panel.encoders[0].check(judged_conversation(request))
+    except (ApiError, ConversationError):
         return False
     return True

@@ -7,13 +7,24 @@ from typing import Any
 import pytest
 from vllm.exceptions import VLLMValidationError
 
-from selfjudge import SafeTokenizer, Tournament
+from selfjudge import DIALOGUE_TEMPLATE, SafeTokenizer, Tournament
 from service.errors import ApiError, DeadlineError
+from service.judge import Judge
 from service.protocol import ChatRequest
 from service.sampling import SampleError
 from service.select import Plan, plan, select, wanted_best_of_n
 from tests.service.conftest import Counter
-from tests.service.fakes import ADAPTER, QUESTION, ScriptedChat, World, completion, decode, make_world
+from tests.service.fakes import (
+    ADAPTER,
+    CONTEXT_TOKENS,
+    QUESTION,
+    ScriptedChat,
+    World,
+    completion,
+    decode,
+    make_world,
+    tokenizer,
+)
 
 CONTINUED = {"add_generation_prompt": False, "continue_final_message": True}
 IMAGE = [{"type": "image_url", "image_url": {"url": "x"}}]
@@ -67,6 +78,15 @@ PREFILLED_IMAGE = {"messages": [*QUESTION, {"role": "assistant", "content": IMAG
 )
 def test_the_servers_default_is_for_requests_that_say_nothing(body: dict[str, Any], expected: int) -> None:
     assert wanted_best_of_n(request(**body), None, make_world(default_best_of_n=8).state) == expected
+
+
+def test_the_servers_default_is_not_for_options_that_the_judges_prompt_refuses() -> None:
+    world = make_world(default_best_of_n=8)
+    template = "{{- '' + (style or '') -}}" + DIALOGUE_TEMPLATE
+    judge = Judge(tokenizer(), world.reader, world.state.settings, CONTEXT_TOKENS, template)
+    for style, expected in (("calm", 8), (7, 1)):
+        options = request(chat_template_kwargs={"style": style})
+        assert wanted_best_of_n(options, None, world.state._replace(judge=judge)) == expected
 
 
 @pytest.mark.parametrize(
