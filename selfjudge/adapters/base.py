@@ -16,6 +16,9 @@ from selfjudge.errors import AdapterError
 Shapes = Mapping[str, tuple[int, ...]]
 """Shapes of a model's weights by their names in its files."""
 
+Weights = Mapping[str, tuple[Path, Tensor]]
+"""Where a model's weights are, by their names in its files."""
+
 _INDEX: Final = "model.safetensors.index.json"
 _SINGLE: Final = "model.safetensors"
 _SAMPLES: Final = 4
@@ -28,6 +31,7 @@ class Base(NamedTuple):
     fingerprint: str
     """SHA-256 over names, types and shapes of its tensors and a few thousand bytes of each."""
     shapes: Shapes
+    weights: Weights
 
 
 def read_base(model: Path) -> Base:
@@ -36,16 +40,15 @@ def read_base(model: Path) -> Base:
     The fingerprint does not depend on how the weights are spread over files. It tells models apart whose weights
     differ throughout, as those of different training runs do; it is no proof against somebody who means to deceive.
     """
-    digest, shapes = hashlib.sha256(), {}
-    for name, (path, tensor) in sorted(_tensors(model).items()):
-        shapes[name] = tensor.shape
+    digest, weights = hashlib.sha256(), _tensors(model)
+    for name, (path, tensor) in sorted(weights.items()):
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
         with path.open("rb") as file:
             digest.update(_sample(file, tensor))
-    return Base(digest.hexdigest(), shapes)
+    return Base(digest.hexdigest(), {name: tensor.shape for name, (_, tensor) in sorted(weights.items())}, weights)
 
 
-def _tensors(model: Path) -> dict[str, tuple[Path, Tensor]]:
+def _tensors(model: Path) -> Weights:
     found: dict[str, tuple[Path, Tensor]] = {}
     for path in _files(model):
         found |= {name: (path, tensor) for name, tensor in read_header(path).items()}

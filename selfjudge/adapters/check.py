@@ -7,8 +7,9 @@ a word. Asks what files alone can answer: what the adapter makes the model say, 
 from pathlib import Path
 from typing import Final
 
-from selfjudge.adapters.base import Shapes
+from selfjudge.adapters.base import Shapes, Weights
 from selfjudge.adapters.config import CONFIG, ENGINE_RANKS, AdapterConfig, read_config
+from selfjudge.adapters.embeddings import require_copies, without_copies
 from selfjudge.adapters.modules import LoraModule, pair_up, require_all
 from selfjudge.adapters.tensors import read_header
 from selfjudge.adapters.values import require_values
@@ -17,12 +18,15 @@ from selfjudge.errors import AdapterError
 WEIGHTS: Final = "adapter_model.safetensors"
 
 
-def check_adapter(folder: Path, shapes: Shapes, max_rank: int | None = None) -> AdapterConfig:
+def check_adapter(
+    folder: Path, shapes: Shapes, max_rank: int | None = None, weights: Weights | None = None
+) -> AdapterConfig:
     """Read an adapter and hold it against the shapes of its base model's weights; returns its configuration.
 
-    `max_rank` is what the engine was started for; None: whatever vLLM can be started for. Raises AdapterError:
-    `files`, `config` and `unsupported` as `read_config` does; `rank`; `keys` where tensors are strange or missing;
-    `shapes`; `dtype` and `values` as `require_values` does.
+    `max_rank` is what the engine was started for; None: whatever vLLM can be started for. `weights` are the base
+    model's, for adapters that bring its embeddings along. Raises AdapterError: `files`, `config` and `unsupported` as
+    `read_config` does; `rank`; `keys` where tensors are strange or missing; `base` as `require_copies` does; `shapes`;
+    `dtype` and `values` as `require_values` does.
     """
     config = read_config(folder)
     _require_rank(folder, config, ENGINE_RANKS[-1] if max_rank is None else max_rank)
@@ -32,11 +36,12 @@ def check_adapter(folder: Path, shapes: Shapes, max_rank: int | None = None) -> 
             "files", f"{folder} holds no adapter: it has no {WEIGHTS}, which PEFT's save_pretrained writes"
         )
     tensors = read_header(path)
-    modules = pair_up(path, tensors, shapes)
+    modules = pair_up(path, without_copies(tensors), shapes)
     require_all(path, modules, config, shapes)
     for module in modules:
         _require_shapes(path, module, config, shapes[module.weight])
         require_values(path, module, config)
+    require_copies(path, tensors, shapes, weights)
     return config
 
 

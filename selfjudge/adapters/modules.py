@@ -126,6 +126,11 @@ def _by_ending(shapes: Shapes) -> dict[str, list[str]]:
     return found
 
 
+def find_weight(module: str, shapes: Shapes) -> str | None:
+    """The weight of the base model that belongs to a module; None where there is none, or more than one may."""
+    return _weight_of(module, _by_ending(shapes))
+
+
 def _weight_of(module: str, weights: Mapping[str, list[str]]) -> str | None:
     """The weight whose name ends as the module's does; None where there is none, or more than one.
 

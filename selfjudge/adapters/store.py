@@ -23,6 +23,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from selfjudge.adapters.base import Base
 from selfjudge.adapters.check import WEIGHTS, check_adapter
 from selfjudge.adapters.config import CONFIG, copy_config
+from selfjudge.adapters.copied import told_of
 from selfjudge.adapters.manifest import MANIFEST, Manifest, PolicyName, VersionName, version_of
 from selfjudge.errors import AdapterError
 
@@ -103,7 +104,7 @@ class Store:
                 f"{manifest.name} was trained on a base model with fingerprint {manifest.base[:16]}..., but this one's "
                 f"is {base.fingerprint[:16]}...",
             )
-        check_adapter(self.folder(policy, version), base.shapes, max_rank)
+        check_adapter(self.folder(policy, version), base.shapes, max_rank, base.weights)
         return manifest
 
     def publish(
@@ -130,7 +131,8 @@ class Store:
         with _partial_folder(folder) as partial:
             # What is checked is the copy: whatever happens to the source meanwhile, this is what gets published.
             files = _copy_files(adapter, partial)
-            config = check_adapter(partial, base.shapes, max_rank)
+            with told_of(adapter, partial):
+                config = check_adapter(partial, base.shapes, max_rank, base.weights)
             manifest = Manifest(
                 version=version_of(base.fingerprint, files),
                 policy=policy,

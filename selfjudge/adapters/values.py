@@ -11,14 +11,11 @@ import numpy as np
 
 from selfjudge.adapters.config import AdapterConfig
 from selfjudge.adapters.modules import LoraModule
-from selfjudge.adapters.tensors import Tensor
+from selfjudge.adapters.tensors import DTYPES, Tensor, as_float32
 from selfjudge.errors import AdapterError
 
 LARGEST: Final = 65504.0
 """Largest magnitude of a weight, and of what a module may add to an output: beyond it, float16 has only infinity."""
-
-_DTYPES: Final = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-"""Types of weights, and what NumPy reads them as."""
 
 Matrix = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
@@ -42,15 +39,14 @@ def require_values(path: Path, module: LoraModule, config: AdapterConfig) -> Non
 
 
 def _read(path: Path, module: LoraModule, tensor: Tensor) -> Matrix:
-    if tensor.dtype not in _DTYPES:
-        accepted = ", ".join(sorted(_DTYPES))
+    if tensor.dtype not in DTYPES:
+        accepted = ", ".join(sorted(DTYPES))
         raise AdapterError(
             "dtype", f"{path}: a tensor of {module.name} is of type {tensor.dtype}; accepted are {accepted}"
         )
-    kind = np.dtype(_DTYPES[tensor.dtype])
-    values = np.fromfile(path, kind, (tensor.end - tensor.start) // kind.itemsize, offset=tensor.start)
-    if tensor.dtype == "BF16":  # the upper half of a float32
-        values = (values.astype(np.uint32) << 16).view(np.float32)
+    kind = np.dtype(DTYPES[tensor.dtype])
+    stored = np.fromfile(path, kind, (tensor.end - tensor.start) // kind.itemsize, offset=tensor.start)
+    values = as_float32(stored, tensor.dtype)
     if not bool((np.abs(values) <= LARGEST).all()):  # false for NaN too
         raise AdapterError(
             "values",

@@ -11,6 +11,7 @@ from tempfile import mkdtemp
 
 from selfjudge.adapters.base import Base
 from selfjudge.adapters.check import check_adapter
+from selfjudge.adapters.copied import told_of
 from selfjudge.adapters.manifest import Manifest
 from selfjudge.adapters.store import Store
 from selfjudge.errors import AdapterError
@@ -48,7 +49,8 @@ class Copies:
         source = self._store.folder(policy, version)
         try:
             shutil.copytree(source, copy, symlinks=True)
-            self._validate(self._copies.verify(policy, version), copy)
+            with told_of(source, copy):
+                self._validate(self._copies.verify(policy, version), copy)
         except BaseException:
             shutil.rmtree(copy, ignore_errors=True)
             raise
@@ -65,7 +67,7 @@ class Copies:
         served = self._base.fingerprint
         if manifest.base != served:
             raise AdapterError("base", f"it is for the base model {manifest.base[:16]}…, but {served[:16]}… is served")
-        check_adapter(copy, self._base.shapes, self._max_rank)
+        check_adapter(copy, self._base.shapes, self._max_rank, self._base.weights)
 
     def discard(self, policy: str, version: str) -> None:
         """Deletes the copy of a version that the engine doesn't use any more, or has not kept."""

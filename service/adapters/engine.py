@@ -94,7 +94,9 @@ class VllmAdapterEngine:
         except EngineDeadError:
             raise
         except Exception as error:
-            raise AdapterError("engine", f"the engine can't load it: {error}") from error
+            # The path is that of a private copy.
+            told = str(error).replace(lora.lora_path, lora.lora_name)
+            raise AdapterError("engine", f"the engine can't load it: {told}") from error
 
     async def probe(self, lora: LoRARequest) -> None:
         """Generates a few tokens and reads one judgment; see `AdapterEngine`."""

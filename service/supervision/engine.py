@@ -25,6 +25,7 @@ from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 from vllm.v1.engine.utils import CoreEngineProcManager
 from vllm.v1.executor import Executor
 
+from service.adapters.capable import require_lora
 from service.supervision.standby import kill_engines, start_standby
 
 # How long the remains of a killed engine may take to vanish before they are left behind.
@@ -124,10 +125,13 @@ async def start_engine(args: Namespace) -> ReplaceableEngine:
     """Starts an engine by vLLM's options, as vLLM's own server does. Blocks until it is up.
 
     Raises:
+        AdapterError: if adapters are wanted and the model takes none.
         Exception: whatever keeps vLLM's engine from starting.
     """
     engine_args = AsyncEngineArgs.from_cli_args(args)
     config = engine_args.create_engine_config(usage_context=UsageContext.OPENAI_API_SERVER)
+    if config.lora_config is not None:
+        require_lora(config.model_config)
     # After vLLM has looked at the options, because it puts into the environment what its processes must find there.
     start_standby()
     engine = ReplaceableEngine.from_vllm_config(

@@ -77,7 +77,8 @@ class EngineRollOuts:
     def _loaded(self, path: Path) -> "LoRARequest":
         from vllm.lora.request import LoRARequest  # noqa: PLC0415
 
-        check_adapter(path, read_base(self._model).shapes, self._max_rank)
+        base = read_base(self._model)
+        check_adapter(path, base.shapes, self._max_rank, base.weights)
         # The engine's prefix cache goes by the name, its weights by the id: both are new, even if the folder is not.
         number = next(self._adapter_ids)
         request = LoRARequest(f"{path}#{number}", number, str(path.resolve()))

@@ -1,5 +1,6 @@
 """What PEFT writes for models of many builds passes, against what Transformers writes of their base models."""
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,29 @@ def base_and_adapter(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Pa
     assert isinstance(policy, PeftModel)
     policy.save_pretrained(str(tmp_path / "adapter"))
     return tmp_path / "base", tmp_path / "adapter"
+
+
+EMBEDDING = "base_model.model.model.embed_tokens.base_layer.weight"
+
+
+def test_embeddings_that_peft_brings_along_pass_where_they_are_the_bases(tmp_path: Path) -> None:
+    """As Transformers stores them in half precision and PEFT in full."""
+    model = make_model("llama")
+    model.half().save_pretrained(tmp_path / "base")
+    policy = get_peft_model(model.float(), LoraConfig(r=4, target_modules=["q_proj", "embed_tokens"]))
+    assert isinstance(policy, PeftModel)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # PEFT's, that it brings them along
+        policy.save_pretrained(str(tmp_path / "adapter"))
+    base, arrays = read_base(tmp_path / "base"), read_tensors(tmp_path / "adapter" / WEIGHTS)
+    assert check_adapter(tmp_path / "adapter", base.shapes, 8, base.weights).r == 4
+    with pytest.raises(AdapterError, match="base model, which are not at hand; save the adapter with save_embedding"):
+        check_adapter(tmp_path / "adapter", base.shapes, 8)
+    arrays[EMBEDDING][-1, -1] += 1
+    write_tensors(tmp_path / "adapter" / WEIGHTS, arrays)
+    with pytest.raises(AdapterError, match=r"embed_tokens.weight of the base model, and what differs") as caught:
+        check_adapter(tmp_path / "adapter", base.shapes, 8, base.weights)
+    assert caught.value.reason == "base"
 
 
 def test_what_peft_writes_passes(base_and_adapter: tuple[Path, Path]) -> None:

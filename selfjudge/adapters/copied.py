@@ -1,0 +1,16 @@
+"""Errors about a copy, told of what it is a copy of: nobody knows the folders that copies are made in."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from selfjudge.errors import AdapterError
+
+
+@contextmanager
+def told_of(source: Path, copy: Path) -> Iterator[None]:
+    """Has an AdapterError name files in the source where it names files in the copy."""
+    try:
+        yield
+    except AdapterError as error:
+        raise AdapterError(error.reason, str(error).replace(str(copy), str(source))) from error

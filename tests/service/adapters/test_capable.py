@@ -1,0 +1,22 @@
+"""Models that take no adapters are found before an engine is started."""
+
+from pathlib import Path
+
+import pytest
+from transformers import AutoConfig
+from vllm.config import ModelConfig
+
+from selfjudge.errors import AdapterError
+from service.adapters.capable import require_lora
+from service.launcher import SHIPPED_MODEL
+
+
+def test_a_model_that_takes_no_adapters_is_named(tmp_path: Path) -> None:
+    AutoConfig.for_model("gpt2", architectures=["GPT2LMHeadModel"], n_layer=1).save_pretrained(tmp_path)
+    model = ModelConfig(model=str(tmp_path), tokenizer=str(SHIPPED_MODEL), dtype="float32")
+    with pytest.raises(AdapterError, match=r"GPT2LMHeadModel takes no LoRA adapters: leave --adapters-dir and"):
+        require_lora(model)
+
+
+def test_one_that_takes_them_passes() -> None:
+    require_lora(ModelConfig(model=str(SHIPPED_MODEL), dtype="float32"))
