@@ -5,6 +5,7 @@ vLLM is imported in here only when an engine is made, so that training works wit
 
 import os
 import random
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
+from transformers import AutoConfig, PreTrainedConfig
 
 from selfjudge.adapters import ENGINE_RANKS, EngineRank
 from training.rollouts.base import EngineMissingError
-from training.run.config import Section
+from training.rollouts.engine_cache import cache_bytes, memory_for
+from training.run.config import ConfigError, Section
 
 if TYPE_CHECKING:
     from vllm.v1.engine.llm_engine import LLMEngine
@@ -36,10 +39,11 @@ class EngineSettings(Section):
 
     lora_rank: PositiveInt = Field(default=16, le=max(ENGINE_RANKS))
     """Highest rank of an adapter that is to come."""
-    cache_gib: PositiveFloat = 1.0
-    """Memory for keys and values; has to hold at least one sequence of `max_tokens`."""
+    cache_gib: PositiveFloat | None = None
+    """Memory for keys and values; has to hold at least one sequence of `max_tokens`. None: room for 64 of these, but
+    no more than a quarter of what is free beside two copies of the weights, or for one."""
     max_tokens: PositiveInt | None = None
-    """Longest sequence, prompt and response together; none: the model's context."""
+    """Longest sequence, prompt and response together; none: the `max_tokens` of the run."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] | None = None
     """Of the weights; none: float32 on a CPU, as they are stored (`auto`) on a GPU."""
 
@@ -52,7 +56,8 @@ class EngineSettings(Section):
 def start_engine(model: Path, settings: EngineSettings) -> "LLMEngine":
     """An engine in this process. Raises EngineMissingError where vLLM is not installed.
 
-    The process's random numbers and PyTorch's threads stay as they were.
+    Raises ConfigError where its cache of keys and values can't hold one of the longest sequences. The process's random
+    numbers and PyTorch's threads stay as they were.
     """
     # The plugin that comes with this package mends vLLM's LoRA on CPUs; where plugins are named, so must it be.
     if (named := os.environ.get("VLLM_PLUGINS")) is not None:
@@ -74,11 +79,12 @@ def start_engine(model: Path, settings: EngineSettings) -> "LLMEngine":
     options: dict[str, Any] = dict(_ON_CPU if on_cpu else _ON_GPU)
     if settings.dtype is not None:
         options["dtype"] = settings.dtype
-    if settings.max_tokens is not None:
-        options["max_model_len"] = settings.max_tokens
+    config = AutoConfig.from_pretrained(model)
+    longest = settings.max_tokens or int(config.get_text_config().max_position_embeddings)
     arguments = EngineArgs(
         model=str(model),
-        kv_cache_memory_bytes=int(settings.cache_gib * 2**30),
+        max_model_len=longest,
+        kv_cache_memory_bytes=_cache_bytes(model, config, settings, longest, on_cpu=on_cpu),
         enable_lora=True,
         max_lora_rank=settings.max_rank,
         max_loras=1,
@@ -87,8 +93,32 @@ def start_engine(model: Path, settings: EngineSettings) -> "LLMEngine":
         disable_log_stats=True,
         **options,
     )
-    with _process_state_kept():
+    with _process_state_kept(), _cache_errors(settings):
         return LLMEngine.from_engine_args(arguments, enable_multiprocessing=False)
+
+
+def _cache_bytes(model: Path, config: PreTrainedConfig, settings: EngineSettings, longest: int, *, on_cpu: bool) -> int:
+    if settings.cache_gib is not None:
+        return int(settings.cache_gib * 2**30)
+    stored = config.dtype if isinstance(config.dtype, torch.dtype) else torch.float32
+    default = "float32" if on_cpu else "auto"
+    named = settings.dtype or default
+    dtype = stored if named == "auto" else getattr(torch, named)
+    return cache_bytes(memory_for(model, config, dtype, on_cpu=on_cpu), longest)
+
+
+@contextmanager
+def _cache_errors(settings: EngineSettings) -> Iterator[None]:
+    """An error of vLLM's about its cache names the keys of ours that decide; its own can't be set here."""
+    try:
+        yield
+    except ValueError as error:
+        if not re.search(r"KV\s+cache|memory for kv", str(error)):
+            raise
+        size = "sized by what is free" if settings.cache_gib is None else f"of {settings.cache_gib:g} GiB"
+        raise ConfigError(
+            f"rollouts.engine.cache_gib: a cache {size} won't do; set another, or lower max_tokens. vLLM says: {error}"
+        ) from error
 
 
 @contextmanager

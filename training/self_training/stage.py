@@ -11,6 +11,7 @@ from pathlib import Path
 
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
 from peft import PeftModel
+from transformers import AutoConfig
 
 from selfjudge import Chat, JudgmentEncoder, load_templates
 from training.rollouts.base import RollOuts
@@ -21,7 +22,7 @@ from training.rollouts.server import ServerRollOuts
 from training.run.config import ConfigError
 from training.run.endpoint import Endpoint
 from training.run.folder import RunFolder
-from training.run.named_model import require_folder
+from training.run.named_model import require_context, require_folder
 from training.run.processes import make_accelerator
 from training.self_training.config import SelfTrainingConfig
 from training.self_training.exchange import AdapterExchange, Taker
@@ -177,7 +178,9 @@ def _make_rollouts(config: SelfTrainingConfig, policy: PeftModel, output: Path) 
 def _start_engine(config: SelfTrainingConfig, accelerator: Accelerator) -> EngineRollOuts:
     if accelerator.num_processes > 1:
         raise ConfigError("rollouts.backend: vllm runs in a single process; under accelerate launch take huggingface")
-    settings = config.rollouts.engine.model_copy(update={"lora_rank": config.lora.rank})
+    require_context(AutoConfig.from_pretrained(config.model), config.max_tokens, "max_tokens")
+    longest = config.rollouts.engine.max_tokens or config.max_tokens
+    settings = config.rollouts.engine.model_copy(update={"lora_rank": config.lora.rank, "max_tokens": longest})
     return EngineRollOuts(config.model, settings)
 
 
