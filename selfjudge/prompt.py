@@ -127,7 +127,8 @@ class JudgmentEncoder:
 
     def _contexts(self, conversations: Sequence[Conversation]) -> list[Context]:
         texts = [context_text(self.template, conversation, self._quote) for conversation in conversations]
-        return [Context(head, self._tokens) for head in self._frame.heads(texts)]
+        made = {head.field: Context(head, self._tokens) for head in self._frame.heads(dict.fromkeys(texts))}
+        return [made[text] for text in texts]
 
     def encode(self, conversation: Conversation, first: str, second: str) -> JudgmentPrompts:
         """Both orders of one comparison. Raises ConversationError, never an error about length."""

@@ -69,6 +69,19 @@ def test_batches_are_encoded_like_single_comparisons(encoder: JudgmentEncoder) -
     assert encoder.encode_batch([]) == []
 
 
+def test_a_context_is_encoded_once_in_a_batch(byte_level: JudgmentEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode, texts = SafeTokenizer.encode_batch, list[str]()
+
+    def watched(self: SafeTokenizer, batch: list[str]) -> list[list[int]]:
+        texts.extend(batch)
+        return encode(self, batch)
+
+    monkeypatch.setattr(SafeTokenizer, "encode_batch", watched)
+    byte_level.encode_batch([Comparison("What is it?", "a", str(number)) for number in range(4)])
+    assert sum("What is it?" in text for text in texts) == 1
+    assert len(texts) == 1 + 2 * 4
+
+
 def test_the_encoder_of_a_principle_needs_it(chat: Chat) -> None:
     with pytest.raises(PrincipleError):
         JudgmentEncoder(chat, load_templates()["ultrafeedback-principle"], max_tokens=4000)
