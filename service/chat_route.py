@@ -125,8 +125,9 @@ async def _events(planned: Plan, state: SelfJudgeState, counting: Counting, usag
         while (update := await updates.get()) is not None:
             if "progress" in planned.options.include:
                 yield _event(progress_chunk(planned.head, {**update, "best_of_n": planned.best_of_n}))
-        for chunk in stream_chunks(await selecting, usage):
-            yield _event(chunk)
+        # All of it first: what can't be sent is told before anything of the answer is.
+        for event in [_event(chunk) for chunk in stream_chunks(await selecting, usage)]:
+            yield event
     except ApiError as error:
         counting.outcome = outcome_of(error.status)
         yield _event(error.body())
