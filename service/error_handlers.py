@@ -6,13 +6,13 @@ vLLM's own handlers keep what they say well: unknown models, prompts beyond the 
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from types import CodeType, TracebackType
+from types import TracebackType
 from typing import Final, TypeAlias
 
 from fastapi import FastAPI, Request, Response
 from fastapi.dependencies.utils import solve_dependencies
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 from vllm.entrypoints.serve import create_error_response
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
@@ -24,7 +24,8 @@ from service.validation import first_problem, problem_with
 
 _LOG = logging.getLogger(__name__)
 _Handler: TypeAlias = Callable[[Request, Exception], Awaitable[Response]]
-_READING_A_BODY: Final[CodeType] = solve_dependencies.__code__
+# FastAPI's reading of a body, and that of /invocations, which tries one kind of request after the other.
+_READING_A_BODY: Final = frozenset({solve_dependencies.__code__, TypeAdapter.validate_python.__code__})
 
 
 def answer_errors(app: FastAPI) -> None:
@@ -114,7 +115,7 @@ async def _handle_type_error(request: Request, error: Exception) -> Response:
 
 def _raised_while_reading(traceback: TracebackType | None) -> bool:
     while traceback:
-        if traceback.tb_frame.f_code is _READING_A_BODY:
+        if traceback.tb_frame.f_code in _READING_A_BODY:
             return True
         traceback = traceback.tb_next
     return False

@@ -163,6 +163,7 @@ def test_content_that_is_not_text_cannot_be_judged(server: Server) -> None:
         ("/v1/chat/completions/batch", {"messages": [5]}, "messages.0"),
         ("/tokenize", {"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages.0.content.0.text"),
         ("/detokenize", {"tokens": ["x"]}, "tokens.0"),
+        ("/invocations", {"messages": MESSAGES, "structured_outputs": 5}, "body"),
         (CHAT, {"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages.0.content.0"),
         (CHAT, {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]}, None),
     ],

@@ -49,6 +49,11 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     async def read(body: Body, top: int = 1) -> int:
         return top
 
+    @app.post("/invoke")
+    async def invoke(request: Request) -> str:
+        """Reads a body as vLLM's /invocations does."""
+        return TypeAdapter(Body).validate_python(await request.json()).model_dump_json()
+
     @app.post("/late")
     async def late(request: Request) -> int:
         """Reads parts when it uses them, as vLLM does messages."""
@@ -103,6 +108,12 @@ async def test_a_wrong_field_is_named_as_it_was_written(
     status, field, said = told(await client.post("/read", json=body))
     assert (status, field) == (400, param)
     assert said.startswith(message)
+
+
+async def test_a_route_may_read_its_body_itself(client: httpx.AsyncClient) -> None:
+    status, field, said = told(await client.post("/invoke", json={"options": 5}))
+    assert (status, field) == (400, "body")
+    assert said.startswith("body: a field holds a value of a type that can't be read")
 
 
 async def test_a_wrong_query_is_named(client: httpx.AsyncClient) -> None:
