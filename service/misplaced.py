@@ -41,7 +41,7 @@ def refuse_without_selection(path: str, fields: Mapping[str, Any], headers: Head
     if BEST_OF_N_HEADER in headers:
         raise ApiError(f"{BEST_OF_N_HEADER}: {where}", BEST_OF_N_HEADER)
     refuse_misspelt_header(headers)
-    refuse_misspelt(fields, fields.keys() - {_OPENAIS})
+    refuse_misspelt(fields, (name for name in fields if name != _OPENAIS))
 
 
 def refuse_misspelt(fields: Mapping[str, Any], unknown: Iterable[str]) -> None:

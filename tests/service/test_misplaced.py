@@ -51,12 +51,11 @@ def test_what_is_not_ours_passes(fields: dict[str, Any]) -> None:
     refuse_without_selection("/v1/completions", fields, Headers({"x-best": "1", "x-vllm-priority": "3"}))
 
 
-def test_a_million_fields_take_no_time() -> None:
-    fields = dict.fromkeys((f"x{number}" for number in range(10**6)), 1) | {"best_of_n": 1}
+def test_a_great_many_fields_take_no_time() -> None:
+    fields = {f"best{number}": 1 for number in range(300_000)}
     started = time.process_time()
-    with pytest.raises(ApiError):
-        refuse_without_selection("/v1/completions", fields, Headers())
-    assert time.process_time() - started < 1
+    refuse_without_selection("/v1/completions", fields, Headers())
+    assert time.process_time() - started < 0.2
 
 
 @pytest.mark.parametrize(
