@@ -23,9 +23,9 @@ def as_shown(chat: Chat, conversation: Messages, system: str | None) -> Messages
 
 def require_dialogue(chat: Chat, conversation: Messages, system: str | None) -> None:
     """Raises MalformedRowError where no response to a conversation can be learned by this chat template."""
-    roles = tuple(message["role"] for message in as_shown(chat, conversation, system))
-    if roles[0] == "assistant":
+    if [message["role"] for message in conversation if message["role"] != "system"][:1] == ["assistant"]:
         raise MalformedRowError("the conversation begins with the assistant: there is nothing that this turn answers")
+    roles = tuple(message["role"] for message in as_shown(chat, conversation, system))
     if refusal := _refusal_to_show(chat, roles):
         raise MalformedRowError(refusal)
 

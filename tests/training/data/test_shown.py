@@ -66,10 +66,11 @@ def test_refused_rows_are_counted_with_line_and_reason(strict: Chat, source: Sou
         load_demonstrations([source], fit=fit, strict=True)
 
 
+@pytest.mark.parametrize("system", [None, "Be brief."])
 def test_a_conversation_that_the_assistant_begins_is_no_dialogue_whatever_the_template(
-    chat: Chat, source: Source
+    chat: Chat, source: Source, system: str | None
 ) -> None:
-    loaded = load_demonstrations([source], fit=partial(require_dialogue, chat, system=None))
+    loaded = load_demonstrations([source], fit=partial(require_dialogue, chat, system=system))
     assert [row.line for row in loaded.malformed] == [4]
     assert "begins with the assistant" in loaded.malformed[0].reason
 
