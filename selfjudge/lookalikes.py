@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001
 """What a character looks like, for comparing texts as a reader does: letters of other scripts, dashes, blanks.
 
 `fold` makes texts that look alike equal. Case, blanks, accents and invisible characters are gone; compatibility forms
@@ -8,6 +7,8 @@ underscores, quotation marks, and the marks that end a sentence or a heading. Li
 
 Ways to spell a word alike with other letters (`vv` for w, `3` for e) are not its business.
 """
+
+# ruff: noqa: RUF001
 
 import re
 import unicodedata

@@ -1,5 +1,6 @@
-# ruff: noqa: RUF001
 """Texts that look alike are equal once folded, and no others of those that matter."""
+
+# ruff: noqa: RUF001
 
 import string
 

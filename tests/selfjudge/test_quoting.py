@@ -1,5 +1,6 @@
-# ruff: noqa: RUF001
 """Data cannot write the template's lines."""
+
+# ruff: noqa: RUF001
 
 import pytest
 from hypothesis import given
