@@ -3,14 +3,22 @@
 vLLM 0.32's CPU path copies an adapter's matrices once for every token of a batch, and gives tokens that ask for no
 adapter those of its last slot whenever a token beside them asks for one: a judge that is to read without an adapter
 would read with that of the samples beside it. Here rows that share an adapter are multiplied at once, and rows without
-one are left alone. Loaded by way of engine_plugin.py; GPUs have kernels of their own and need none of this.
+one are left alone.
+
+Logits of a prompt (`prompt_logprobs`, or `echo` in a chat) end vLLM's engine: it takes their rows for those that tokens
+are sampled from, which are others in number. Here each row has the adapter of its own token.
+
+Loaded by way of engine_plugin.py; GPUs have kernels of their own and need none of this.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor
 from vllm.lora.punica_wrapper.punica_base import PunicaWrapperBase
 from vllm.lora.punica_wrapper.punica_cpu import PunicaWrapperCPU
+from vllm.v1.worker.gpu_model_runner import GPUModelRunner
 
 
 def multiply_by_runs() -> None:
@@ -24,6 +32,29 @@ def multiply_by_runs() -> None:
     PunicaWrapperCPU._shrink_prefill = _shrink  # type: ignore[method-assign]
     PunicaWrapperCPU._expand_prefill = _expand  # type: ignore[method-assign]
     PunicaWrapperCPU._expand_slice_prefill = _expand_slice  # type: ignore[method-assign]
+    PunicaWrapperCPU.add_lora_logits = _add_logits  # type: ignore[method-assign]
+    read_prompts = GPUModelRunner._get_prompt_logprobs_dict
+
+    def read_prompts_by_token(self: Any, *args: Any) -> Any:  # noqa: ANN401
+        with _Reading.prompts():
+            return read_prompts(self, *args)
+
+    GPUModelRunner._get_prompt_logprobs_dict = read_prompts_by_token  # type: ignore[method-assign, assignment]
+
+
+class _Reading:
+    """Whether logits are being made of prompts' tokens; an engine's process has one worker, and that one thread."""
+
+    of_prompts = False
+
+    @classmethod
+    @contextmanager
+    def prompts(cls) -> Iterator[None]:
+        cls.of_prompts = True
+        try:
+            yield
+        finally:
+            cls.of_prompts = False
 
 
 def _runs(slots: Tensor) -> list[tuple[slice, int]]:
@@ -62,3 +93,24 @@ def _expand_slice(
             target += added
         else:
             target.copy_(added)
+
+
+def _add_logits(
+    self: Any,  # noqa: ANN401
+    y: Tensor,
+    x: Tensor,
+    lora_a_stacked: Tensor,
+    lora_b_stacked: Tensor,
+    scale: float,
+    **_: Any,  # noqa: ANN401
+) -> None:
+    """`y[row] += scale * x[row] A.T B.T`, for each row whose token has an adapter that adapts the head."""
+    slots = self.sampler_indices
+    if _Reading.of_prompts:
+        # The rows are a part of the batch's hidden states, and begin where it begins in them.
+        first = x.storage_offset() // x.shape[-1]
+        slots = self.token_lora_indices[first : first + len(x)]
+    columns = min(y.shape[-1], lora_b_stacked.shape[-2])
+    for rows, slot in _runs(slots):
+        inner = (x[rows] @ lora_a_stacked[slot, 0].T).float().mul_(scale)
+        y[rows, :columns] += inner.to(y.dtype) @ lora_b_stacked[slot, 0, :columns].T.to(y.dtype)

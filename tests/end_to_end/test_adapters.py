@@ -114,6 +114,25 @@ def test_prefix_caches_of_versions_never_mix(first_is_active: Adapted) -> None:
     assert all(first_is_active.text(name) == alone[name] for name in islice(cycle(names), 12))
 
 
+def test_a_prompts_log_probabilities_are_those_of_its_own_adapter(first_is_active: Adapted) -> None:
+    names = [*(f"chat@{version}" for version in first_is_active.versions), "selfjudge-tiny"]
+
+    def of_prompt(name: str) -> list[float]:
+        body = {"model": name, "prompt": "Sort these letters: QDBA", "max_tokens": 1, "prompt_logprobs": 0}
+        with first_is_active.server.http() as client:
+            answer = client.post("/v1/completions", json=body)
+        assert answer.status_code == 200, answer.text
+        first, *others = answer.json()["choices"][0]["prompt_logprobs"]
+        assert first is None
+        return [one["logprob"] for each in others for one in each.values()]
+
+    alone = [of_prompt(name) for name in names]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(of_prompt, names * 4))
+    assert together == [pytest.approx(each, abs=1e-3) for each in alone * 4]
+    assert all(each != pytest.approx(alone[-1], abs=1e-2) for each in alone[:-1])
+
+
 def test_swaps_under_load_fail_nobody_and_mix_nothing(first_is_active: Adapted) -> None:
     adapted = first_is_active
     texts = {f"chat@{version}": adapted.text(f"chat@{version}") for version in adapted.versions}

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from service.lora_fix import _expand_slice, _runs, _shrink
+from service.lora_fix import _add_logits, _expand_slice, _Reading, _runs, _shrink
 
 SLOTS = torch.tensor([-1, 0, 0, -1, 1, 0])
 
@@ -28,3 +28,24 @@ def test_each_row_is_multiplied_by_its_own_adapter_row_by_row(*, add: bool) -> N
         if slot >= 0:
             expected[2:6] = up[slot, 0] @ (0.5 * down[slot, 0] @ inputs[row]) + add
         torch.testing.assert_close(output[row], expected)
+
+
+@pytest.mark.parametrize("of_prompt", [False, True])
+def test_logits_have_the_adapter_of_their_own_token(*, of_prompt: bool) -> None:
+    """Tokens are sampled from some of a batch's rows; of a prompt, all of its rows have logits."""
+    torch.manual_seed(0)
+    hidden, down, up = torch.randn(6, 5), torch.randn(2, 1, 3, 5), torch.randn(2, 1, 10, 3)
+    sampled = torch.tensor([0, 2, 4])
+    wrapper = SimpleNamespace(token_lora_indices=SLOTS, sampler_indices=SLOTS[sampled])
+    rows, slots = (hidden[1:5], SLOTS[1:5]) if of_prompt else (hidden[sampled], SLOTS[sampled])
+    logits = torch.ones(len(rows), 8)
+    if of_prompt:
+        with _Reading.prompts():
+            _add_logits(wrapper, logits, rows, down, up, 0.5)
+    else:
+        _add_logits(wrapper, logits, rows, down, up, 0.5)
+    for row, slot in enumerate(slots.tolist()):
+        expected = torch.ones(8)
+        if slot >= 0:
+            expected += up[slot, 0, :8] @ (0.5 * down[slot, 0] @ rows[row])
+        torch.testing.assert_close(logits[row], expected)
