@@ -109,7 +109,7 @@ class ServerTournament:
                 "best_of_n": best_of_n,
                 "seed": job.seed,
                 "top_k": 0,
-                "self_rejection": {"seed": job.seed},
+                **({"self_rejection": {"seed": job.seed}} if best_of_n > 1 else {}),
                 **self._sampling._asdict(),
             },
         )

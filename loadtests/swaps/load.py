@@ -56,7 +56,7 @@ class Request(NamedTuple):
             **({"model": self.model} if self.model else {}),
             "messages": job.messages,
             "best_of_n": self.best_of_n,
-            "self_rejection": {"include": ["candidates", "bracket"]},
+            **({"self_rejection": {"include": ["candidates", "bracket"]}} if self.best_of_n > 1 else {}),
             "max_tokens": _TOKENS,
             "ignore_eos": True,
             "temperature": 1,
