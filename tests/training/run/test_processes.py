@@ -6,8 +6,8 @@ import sys
 
 from training.run.processes import PATIENCE
 
-# A group of one, as `accelerate launch` tells of it, in a process of its own: a group is the whole process's, and engines
-# of other tests have theirs.
+# A group of one, as `accelerate launch` tells of it. A group is the whole process's, and engines of other tests have
+# theirs: hence a process of its own.
 _RANKS = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
 _LAUNCHED = {**_RANKS, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0", "OMP_NUM_THREADS": "1"}
 _BEGIN = """
