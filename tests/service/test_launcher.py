@@ -1,5 +1,6 @@
 """From command-line flags to vLLM's options and our settings, without starting an engine."""
 
+import logging
 import os
 import re
 from argparse import Namespace
@@ -9,6 +10,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
 import pytest
 import vllm
+from vllm.entrypoints.serve.utils.request_logger import logger as request_logger
 
 from service.launcher import SHIPPED_MODEL, _parse, read_options
 from service.settings import Settings
@@ -152,6 +154,14 @@ def test_flags_of_vllm_are_defaults_of_ours_that_do_the_same() -> None:
 def test_ours_go_before_those_of_vllm() -> None:
     parse("--sse-keep-alive-interval", "2", "--heartbeat-seconds", "7", "--shutdown-timeout", "5000")
     assert (Settings().heartbeat_seconds, Settings().drain_seconds) == (7, 3600)
+
+
+def test_lines_of_vllm_that_are_asked_for_are_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_logger, "level", logging.NOTSET)
+    parse()
+    assert request_logger.level == logging.NOTSET
+    parse("--enable-log-requests")
+    assert request_logger.level == logging.INFO
 
 
 # Read by vLLM's `serve` command and its server, whose place is taken here: these are minded, or the engine minds them.

@@ -3,13 +3,15 @@
 from http import HTTPStatus
 
 import pytest
+from pydantic import ValidationError
 from vllm.entrypoints.generate.base.protocol import FunctionCall, ToolCall
 from vllm.entrypoints.serve import create_error_response
 from vllm.exceptions import GenerationError, RetryableRequestError, VLLMNotFoundError, VLLMValidationError
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from service.protocol import ChatRequest
+from service.protocol import ChatRequest, ChatTurn
 from service.sampling import ChatSampler, SampleError
+from service.seeds import candidate_seed
 from tests.service.fakes import QUESTION, ScriptedChat, completion
 
 
@@ -36,12 +38,26 @@ async def test_each_candidate_is_a_request_of_its_own() -> None:
     for index in range(3):
         await ChatSampler(chat).sample(original, index, "id")
     assert [one.request_id for one in chat.requests] == ["id-0", "id-1", "id-2"]
-    assert len({one.seed for one in chat.requests}) == 3
+    assert [one.seed for one in chat.requests] == [candidate_seed(7, index) for index in range(3)]
     for one in chat.requests:
         assert (one.n, one.stream, one.stream_options, one.temperature) == (1, False, None, 0.5)
         assert one.messages == original.messages
         assert one.messages is not original.messages
     assert (original.n, original.stream, original.seed) == (3, True, 7)
+
+
+async def test_what_pydantic_finds_later_is_told_without_its_words() -> None:
+    with pytest.raises(ValidationError) as found:
+        ChatTurn.model_validate({"role": "king", "content": "p"})
+    with pytest.raises(SampleError) as sampling:
+        await ChatSampler(ScriptedChat([found.value])).sample(request(), 0, "id")
+    with pytest.raises(SampleError) as checking:
+        await ChatSampler(ScriptedChat(refusal=found.value)).check(request())
+    for refused in (sampling.value, checking.value):
+        assert refused.status == HTTPStatus.BAD_REQUEST
+        assert "Input should be 'system'" in str(refused)
+        assert "pydantic" not in str(refused)
+        assert "ChatTurn" not in str(refused)
 
 
 @pytest.mark.parametrize("seed", [None, -1])

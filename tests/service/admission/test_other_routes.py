@@ -88,6 +88,17 @@ async def test_others_pass_a_full_server(client: httpx.AsyncClient, admission: A
     waiting.cancel()
 
 
+@pytest.mark.parametrize(
+    ("fields", "headers", "param"), [({"best_of_n": 999}, {}, "best_of_n"), ({}, {"X-Best-Of-N": "2"}, "X-Best-Of-N")]
+)
+async def test_a_wish_for_selection_is_refused_before_a_place_is_taken(
+    fields: dict[str, Any], headers: dict[str, str], param: str, client: httpx.AsyncClient, admission: Admission
+) -> None:
+    answer = await client.post(PATH, json={"prompt": "p", **fields}, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+    assert admission.requests == 0
+
+
 async def test_a_refusal_has_openais_shape(client: httpx.AsyncClient, admission: Admission) -> None:
     await admission.enter(8)
     waiting = asyncio.create_task(admission.enter(8))
