@@ -181,6 +181,21 @@ async def test_a_rationale_follows_the_choice_it_explains(judge: Judge, reader: 
         assert f"Decision: Response {letter}\n\nEvaluation of Response A:" in reader.continued[-1]
 
 
+async def test_a_rationale_of_long_texts_is_encoded_aside(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = panel(judge, rationale=True, principles=["honesty"])
+    judged = await judge.compare(chosen, compared("3", "7"))
+    encode, threads = SafeTokenizer.encode_batch, set[threading.Thread]()
+
+    def watched(self: SafeTokenizer, texts: list[str]) -> list[list[int]]:
+        threads.add(threading.current_thread())
+        return encode(self, texts)
+
+    monkeypatch.setattr(SafeTokenizer, "encode_batch", watched)
+    await judge.rationale(chosen, compared("3 " * 10_000, "7"), judged.verdict.principles[0])
+    assert threads
+    assert threading.main_thread() not in threads
+
+
 async def test_a_rationale_has_room_behind_its_prompt(reader: QualityReader) -> None:
     judge = make_world(reader=reader, context=1500, rationale_max_tokens=200).state.judge
     chosen = panel(judge, rationale=True, principles=["honesty"])

@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from vllm.lora.punica_wrapper.punica_cpu import PunicaWrapperCPU
+from vllm.v1.worker.gpu_model_runner import GPUModelRunner
 
-from service.lora_fix import _add_logits, _expand_slice, _Reading, _runs, _shrink
+from service.lora_fix import _add_logits, _expand_slice, _Reading, _runs, _shrink, multiply_by_runs
 
 SLOTS = torch.tensor([-1, 0, 0, -1, 1, 0])
 
@@ -49,3 +51,14 @@ def test_logits_have_the_adapter_of_their_own_token(*, of_prompt: bool) -> None:
         if slot >= 0:
             expected += up[slot, 0, :8] @ (0.5 * down[slot, 0] @ rows[row])
         torch.testing.assert_close(logits[row], expected)
+
+
+def test_vllm_multiplies_so_and_says_when_it_reads_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = {"_shrink_prefill": "_shrink", "_expand_slice_prefill": "_expand_slice", "add_lora_logits": "_add_logits"}
+    for name in (*ours, "_expand_prefill", "_update_prefill_metadata"):  # as they are, to be put back
+        monkeypatch.setattr(PunicaWrapperCPU, name, getattr(PunicaWrapperCPU, name))
+    monkeypatch.setattr(GPUModelRunner, "_get_prompt_logprobs_dict", lambda _: _Reading.of_prompts)
+    multiply_by_runs()
+    assert {name: getattr(PunicaWrapperCPU, name).__name__ for name in ours} == ours
+    assert GPUModelRunner._get_prompt_logprobs_dict(None)  # type: ignore[arg-type, call-arg]
+    assert not _Reading.of_prompts

@@ -1,5 +1,6 @@
 """Models that take no adapters are found before an engine is started."""
 
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,17 @@ from vllm.config import ModelConfig
 from selfjudge.errors import AdapterError
 from service.adapters.capable import require_lora
 from service.launcher import SHIPPED_MODEL
+from service.supervision.engine import start_engine
 
 
-def test_a_model_that_takes_no_adapters_is_named(tmp_path: Path) -> None:
+async def test_a_model_that_takes_no_adapters_is_named_before_anything_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     AutoConfig.for_model("gpt2", architectures=["GPT2LMHeadModel"], n_layer=1).save_pretrained(tmp_path)
-    model = ModelConfig(model=str(tmp_path), tokenizer=str(SHIPPED_MODEL), dtype="float32")
+    monkeypatch.setattr("service.supervision.engine.start_standby", lambda: pytest.fail("an engine is started"))
+    args = Namespace(model=str(tmp_path), tokenizer=str(SHIPPED_MODEL), dtype="float32", enable_lora=True)
     with pytest.raises(AdapterError, match=r"GPT2LMHeadModel takes no LoRA adapters: leave --adapters-dir and"):
-        require_lora(model)
+        await start_engine(args)
 
 
 def test_one_that_takes_them_passes() -> None:

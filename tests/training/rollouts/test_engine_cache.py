@@ -8,7 +8,7 @@ from transformers import AutoConfig, LlamaConfig
 
 from tests.training.rollouts.conftest import SHIPPED
 from training.rollouts.engine_cache import SEQUENCES, Memory, cache_bytes, memory_for
-from training.rollouts.engine_start import EngineSettings, _cache_errors
+from training.rollouts.engine_start import EngineSettings, _cache_bytes, _cache_errors
 from training.run.config import ConfigError
 
 GIB = 2**30
@@ -43,6 +43,21 @@ def test_no_room_for_one_sequence_is_said_with_the_keys_that_help() -> None:
         ConfigError, match=r"rollouts.backend: vllm needs 1.03 GiB .* 0.00 GiB of 24.00 GiB.*max_tokens"
     ):
         cache_bytes(LLAMA_7B._replace(free=24 * GIB), 2048)
+
+
+def test_an_engine_has_a_cache_of_that_size_unless_another_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_7b, dtypes = LLAMA_7B._replace(free=79 * GIB), list[torch.dtype]()
+
+    def measured(_: Path, __: LlamaConfig, dtype: torch.dtype, *, on_cpu: bool) -> Memory:
+        dtypes.append(dtype)
+        return of_7b if not on_cpu else of_7b._replace(token=2 * of_7b.token)
+
+    monkeypatch.setattr("training.rollouts.engine_start.memory_for", measured)
+    config = LlamaConfig(dtype=torch.bfloat16)
+    sizes = [_cache_bytes(SHIPPED, config, EngineSettings(), 4096, on_cpu=on_cpu) for on_cpu in (False, True)]
+    assert sizes[0] == cache_bytes(of_7b, 4096)
+    assert dtypes == [torch.bfloat16, torch.float32]
+    assert _cache_bytes(SHIPPED, config, EngineSettings(cache_gib=0.5), 4096, on_cpu=False) == GIB // 2
 
 
 @pytest.mark.slow

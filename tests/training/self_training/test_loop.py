@@ -6,10 +6,12 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
 import yaml
+from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
 from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
@@ -20,7 +22,11 @@ from training.cli import main
 from training.run.config import ConfigError, load_config
 from training.run.metrics import read_metrics
 from training.self_training.config import SelfTrainingConfig
+from training.self_training.learner import Learned
+from training.self_training.loop import Loop
 from training.self_training.policy import parameters_in_memory
+from training.self_training.preferences import Judged, Preference
+from training.self_training.sources import Buffer
 from training.self_training.stage import self_train
 
 TOY = Path(__file__).with_name("toy.yaml")
@@ -54,9 +60,20 @@ def test_a_run_leaves_metrics_of_every_step(finished: Path) -> None:
         "seconds/rollouts", "seconds/learning",
     }  # fmt: skip
     assert all(always <= line.keys() for line in lines)
-    assert lines[0]["kl"] == pytest.approx(0, abs=1)
+    assert lines[0]["kl"] == pytest.approx(0, abs=1e-4)
     assert lines[0]["memory/parameters"] > 0
     assert lines[0]["memory/bytes"] == 4 * lines[0]["memory/parameters"]
+
+
+def test_a_step_tells_the_learner_of_the_pairs_that_it_skips(tmp_path: Path) -> None:
+    pair = Preference([3], [4], [5])
+    judged = [Judged(pair, 1.0, None, **{why: True}) for why in ("equal", "tie", "close", "consistent")]
+    learner = Mock()
+    learner.learn.return_value = Learned(0.7, 0.1, 1.0, 0.5, 1.0)
+    config = toy(tmp_path, "optimisation.batch=4")
+    Loop(config, Accelerator(), Mock(), learner, Buffer(judged), prompts=4, exchange=Mock())._step(0)
+    pairs, skipped, _ = learner.learn.call_args.args
+    assert (len(pairs), len(skipped)) == (1, 3)
 
 
 def test_the_merged_model_is_the_policy(finished: Path, toy_folder: Path) -> None:
