@@ -71,7 +71,8 @@ def _asked_or_default(request: ChatRequest, header: str | None, state: SelfJudge
     if wanted is None and header is not None:
         field, wanted = BEST_OF_N_HEADER, int(header) if _INTEGER.fullmatch(header) else 0
     if wanted is None:
-        return state.settings.default_best_of_n if selects_by_default(request, state) else 1
+        default = state.settings.default_best_of_n
+        return default if default > 1 and selects_by_default(request, state) else 1
     if not 1 <= wanted <= limit:
         raise InvalidFieldError(
             field, f"must be an integer from 1 to {limit}", header if field == BEST_OF_N_HEADER else wanted
