@@ -18,7 +18,14 @@ from vllm.entrypoints.serve import create_error_response
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.entrypoints.serve.exception_handling.handlers.exception import exception_handler
 
-from service.errors import ApiError, UnknownRouteError, WrongMethodError, api_error_response, handle_api_error
+from service.errors import (
+    ApiError,
+    UnknownRouteError,
+    WrongMethodError,
+    api_error_response,
+    handle_api_error,
+    unreadable_value,
+)
 from service.finite import handle_value_error
 from service.validation import first_problem, problem_with
 
@@ -38,6 +45,7 @@ def answer_errors(app: FastAPI) -> None:
         ValueError: handle_value_error,
         AttributeError: _handle_type_error,
         LookupError: _handle_type_error,
+        RecursionError: _handle_type_error,
         TypeError: _handle_type_error,
     }
     for kind, handler in handlers.items():
@@ -102,11 +110,9 @@ async def _handle_invalid_part(request: Request, error: Exception) -> Response:
 
 
 async def _handle_type_error(request: Request, error: Exception) -> Response:
-    """VLLM's validators walk into some fields before their types are known."""
+    """VLLM's validators walk into some fields before their types are known, and into all of them however deep."""
     if _raised_while_reading(error.__traceback__):
-        return api_error_response(
-            ApiError(f"body: a field holds a value of a type that can't be read ({error})", "body")
-        )
+        return api_error_response(unreadable_value(error))
     if isinstance(error, TypeError):
         answer: Response = await exception_handler(request, error)
         return answer

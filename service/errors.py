@@ -256,6 +256,13 @@ async def handle_api_error(_request: Request, error: Exception) -> Response:
     return api_error_response(error)
 
 
+def unreadable_value(error: Exception) -> ApiError:
+    """The error to answer with where Python fails on a body's value that pydantic has not seen, or walks too deep."""
+    if isinstance(error, RecursionError):
+        return ApiError("body: a field holds a value that is nested too deep", "body")
+    return ApiError(f"body: a field holds a value of a type that can't be read ({error})", "body")
+
+
 def _echo(value: object) -> str:
     return _shortened(repr(value))
 

@@ -19,7 +19,7 @@ from pydantic import (
 )
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 
-from service.errors import ApiError, InvalidFieldError
+from service.errors import InvalidFieldError, unreadable_value
 from service.misplaced import refuse_misspelt, refuse_outside
 from service.sendable import unsendable
 
@@ -121,8 +121,8 @@ class ChatRequest(ChatCompletionRequest):
     def _validators_refuse_and_never_fail(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
         try:
             return handler(data)
-        except (AttributeError, IndexError, KeyError, TypeError) as error:
-            raise ApiError(f"body: a field holds a value of a type that can't be read ({error})", "body") from error
+        except (AttributeError, IndexError, KeyError, RecursionError, TypeError) as error:
+            raise unreadable_value(error) from error
 
 
 class ChatTurn(BaseModel):

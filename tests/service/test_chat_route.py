@@ -59,6 +59,20 @@ async def test_the_winner_is_answered() -> None:
     assert len(world.chat.requests) == 4
 
 
+async def test_a_body_may_be_as_deep_as_it_likes() -> None:
+    """JSON is read a little deeper than what is made of it can be walked."""
+    world, told = make_world(), set()
+    for depth in range(700, 1000, 3):
+        schema = '{"in":' * depth + "{}" + "}" * depth
+        asked = '"response_format": {"type": "json_schema", "json_schema": {"name": "deep", "schema": ' + schema + "}}"
+        async with world.client() as client:
+            content = json.dumps(BODY)[:-1] + ", " + asked + "}"
+            answer = await client.post(PATH, content=content, headers={"content-type": "application/json"})
+        assert answer.status_code in (200, 400), answer.text
+        told.add(answer.json().get("error", {}).get("message"))
+    assert "body: a field holds a value that is nested too deep" in told
+
+
 @pytest.mark.parametrize(
     "content", [[], [{"type": "refusal", "refusal": "no"}], [{"type": "thinking", "thinking": "hm"}], None]
 )

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import AsyncIterator, Iterable
+from copy import deepcopy
 from typing import Any
 
 import httpx
@@ -15,6 +16,10 @@ from vllm.exceptions import VLLMValidationError
 
 from service.error_handlers import answer_errors
 from service.telemetry.request_log import RequestLogMiddleware
+
+_DEEP: dict[str, Any] = {}
+for _ in range(700):
+    _DEEP = {"in": _DEEP}
 
 
 class Part(TypedDict):
@@ -33,7 +38,7 @@ class Body(BaseModel):
     @classmethod
     def _walks_into_options(cls, data: Any) -> Any:  # noqa: ANN401  any JSON
         if isinstance(data, dict) and data.get("options") is not None:
-            data["options"].get("a")
+            deepcopy(data["options"].get("a"))
         return data
 
 
@@ -99,6 +104,7 @@ async def test_an_unknown_path_or_method_is_told_in_openais_shape(client: httpx.
         ({"prompt": [{}]}, "prompt.0.text", "prompt.0.text: Field required"),
         ({"prompt": [1, "x"]}, "prompt.1", "prompt.1: Input should be a valid integer, unable to parse"),
         ({"options": 5}, "body", "body: a field holds a value of a type that can't be read"),
+        ({"options": {"a": _DEEP}}, "body", "body: a field holds a value that is nested too deep"),
         ([1], "body", "body: must be an object"),
     ],
 )
