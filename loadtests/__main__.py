@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from loadtests.workload import Sampling, make_cells
+from selfjudge.shipped import SHIPPED_MODEL
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -14,7 +15,7 @@ def main() -> None:
     """Runs the benchmark by the command line's options."""
     args = _parse()
     # vLLM reads its environment while it is imported; reading the launcher's options sets it.
-    from service.launcher import read_options  # noqa: PLC0415
+    from selfjudge_service.launcher import read_options  # noqa: PLC0415
 
     read_options([str(args.model)])
 
@@ -45,7 +46,7 @@ def _parse() -> argparse.Namespace:
         "server. About 15 minutes on two idle cores.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--model", type=Path, default=_ROOT / "models" / "selfjudge-tiny", help="folder of the model")
+    parser.add_argument("--model", type=Path, default=SHIPPED_MODEL, help="folder of the model")
     parser.add_argument("--best-of-n", type=int, nargs="+", default=[1, 4, 8, 16], help="candidates", metavar="N")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32], help="clients at once", metavar="K")
     parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured, for the spread")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from selfjudge_service.launcher import read_options
 from tqdm import tqdm
 
 from loadtests.bound import Bound, Recorder, judgment_encoder, running_engine
@@ -16,7 +17,6 @@ from loadtests.clients import run_cell
 from loadtests.outcome import Contender, Measured
 from loadtests.server import ServerTournament, running_server
 from loadtests.workload import Cell, Job, Sampling, draw_jobs
-from service.launcher import read_options
 
 # Room for all prompts of a cell; without it vLLM claims nearly all memory, twice.
 _CACHE_BYTES = 2**30

@@ -21,8 +21,8 @@ import psutil  # type: ignore[import-untyped]  # stubs are a package of their ow
 
 from loadtests.machine import describe, load_average
 from loadtests.server import Connection, running_server
+from selfjudge.shipped import SHIPPED_MODEL
 
-_MODEL = Path(__file__).resolve().parents[1] / "models" / "selfjudge-tiny"
 _BODY = {"messages": [{"role": "user", "content": "Sort these letters: QDBA"}], "best_of_n": 4}
 _HARMS = {"killed": signal.SIGKILL, "hung": signal.SIGSTOP}
 _MIB = 2**20
@@ -93,7 +93,7 @@ def _parse() -> tuple[argparse.Namespace, list[str]]:
         "minutes. Options not listed here go to selfjudge-serve.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--model", type=Path, default=_MODEL, help="folder of the model to serve")
+    parser.add_argument("--model", type=Path, default=SHIPPED_MODEL, help="folder of the model to serve")
     parser.add_argument("--times", type=int, default=5, help="how often the engine is killed, and how often stopped")
     parser.add_argument(
         "--pause", type=float, default=61, help="seconds between failures; after 60 they don't count as in a row"

@@ -21,6 +21,7 @@ from loadtests.machine import describe, load_average
 from loadtests.results import write_results
 from loadtests.server import Connection, running_server
 from loadtests.workload import draw_jobs
+from selfjudge.shipped import SHIPPED_MODEL
 
 _ROOT = Path(__file__).resolve().parent.parent
 _SAMPLING = {"temperature": 1.0, "max_tokens": 32, "top_k": 0}
@@ -136,7 +137,7 @@ def main() -> None:
         "and differences of probabilities.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--model", type=Path, default=_ROOT / "models" / "selfjudge-tiny", help="folder of the model")
+    parser.add_argument("--model", type=Path, default=SHIPPED_MODEL, help="folder of the model")
     parser.add_argument("--comparisons", type=int, default=1000, help="pairs to judge")
     parser.add_argument("--clients", type=int, default=64, help="clients at once in the last run")
     parser.add_argument("--output", type=Path, default=_ROOT / "docs" / "results", help="folder for the page")

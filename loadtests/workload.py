@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from training.tasks.split import Split, draw_problems
+from selfjudge_training.tasks.split import Split, draw_problems
 
 _PROMPTS_SEED = 0
 

@@ -1,6 +1,6 @@
 """What a command says where the extra of this package that it needs has not been installed."""
 
-OWN = frozenset({"selfjudge", "service", "training"})
+OWN = frozenset({"selfjudge", "selfjudge_service", "selfjudge_training"})
 
 
 def missing_extra(command: str, extras: str, error: ModuleNotFoundError) -> str:

@@ -4,8 +4,7 @@ import logging
 
 import pytest
 from hypothesis import settings
-
-from service.garbage import imports_are_done
+from selfjudge_service.garbage import imports_are_done
 
 # A busy machine is slow, not wrong.
 settings.register_profile("no-deadline", deadline=None)

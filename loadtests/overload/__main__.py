@@ -15,6 +15,7 @@ from loadtests.overload import figures, report
 from loadtests.overload.phases import Asker, Workload, closed_loops, crowd, open_loop, until_forgotten
 from loadtests.server import running_server
 from loadtests.workload import Sampling, draw_jobs
+from selfjudge.shipped import SHIPPED_MODEL
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SEED = 0
@@ -79,7 +80,7 @@ def _parse() -> tuple[argparse.Namespace, list[str]]:
         "told; with a queue and with next to none. About 12 minutes. Options not listed here go to selfjudge-serve.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--model", type=Path, default=_ROOT / "models" / "selfjudge-tiny", help="folder of the model")
+    parser.add_argument("--model", type=Path, default=SHIPPED_MODEL, help="folder of the model")
     parser.add_argument("--best-of-n", type=int, default=8, help="candidates", metavar="N")
     parser.add_argument("--times", type=float, default=10.0, help="what is offered, over capacity")
     parser.add_argument("--seconds", type=float, default=30.0, help="length of overload, and of each closed loop")

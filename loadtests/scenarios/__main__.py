@@ -9,6 +9,7 @@ from pathlib import Path
 
 from loadtests.machine import describe, load_average
 from loadtests.scenarios import aiperf, settings
+from selfjudge.shipped import SHIPPED_MODEL
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ALL = "all"
@@ -59,7 +60,7 @@ def _parse() -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument("names", nargs="+", metavar="NAME", help="scenarios of the file, or all")
     parser.add_argument("--scenarios", type=Path, default=settings.SHIPPED, help="file of scenarios and objectives")
-    parser.add_argument("--model", type=Path, default=_ROOT / "models" / "selfjudge-tiny", help="folder of the model")
+    parser.add_argument("--model", type=Path, default=SHIPPED_MODEL, help="folder of the model")
     parser.add_argument("--seconds", type=float, help="length of each cell, instead of the scenario's own")
     parser.add_argument("--output", type=Path, default=_ROOT / "docs" / "results", help="folder to write to")
     return parser.parse_known_args()

@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selfjudge.shipped import SHIPPED_MODEL
+
 if TYPE_CHECKING:
     from loadtests.swaps.costs import Round
     from loadtests.swaps.scenario import Measured, Settings
@@ -62,7 +64,7 @@ def _parse() -> argparse.Namespace:
         "request fails, none mixes versions, latency stays within bounds and memory comes back.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--model", type=Path, default=_ROOT / "models" / "selfjudge-tiny", help="folder of the model")
+    parser.add_argument("--model", type=Path, default=SHIPPED_MODEL, help="folder of the model")
     parser.add_argument("--swaps", type=int, default=100, help="switches in a row, each to a version of its own")
     parser.add_argument("--clients", type=int, default=32, help="clients at once", metavar="K")
     parser.add_argument("--best-of-n", type=int, default=8, help="candidates of each request", metavar="N")

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
 from tqdm import tqdm
 
+from selfjudge.shipped import SHIPPED_MODEL
+
 if TYPE_CHECKING:
     from loadtests.server import Connection
     from loadtests.swaps.load import Load, Request
@@ -161,7 +163,7 @@ def _parse() -> argparse.Namespace:
         description="Compares servers without LoRA, with it, and with a store of adapters, on requests that use none.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--model", type=Path, default=_ROOT / "models" / "selfjudge-tiny", help="folder of the model")
+    parser.add_argument("--model", type=Path, default=SHIPPED_MODEL, help="folder of the model")
     parser.add_argument("--rounds", type=int, default=12, help="turns of each server")
     parser.add_argument("--requests", type=int, default=100, help="tournaments of one turn")
     parser.add_argument("--clients", type=int, default=16, help="clients at once", metavar="K")

@@ -13,8 +13,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
-
-from service.settings import Settings
+from selfjudge_service.settings import Settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CHART: Final = ROOT / "deploy" / "helm" / "selfjudge"

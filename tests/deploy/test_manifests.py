@@ -10,8 +10,8 @@ import jsonschema  # type: ignore[import-untyped]  # stubs are a package of thei
 import kubernetes_validate  # type: ignore[import-untyped]  # has no types
 import pytest
 import yaml
+from selfjudge_service.settings import Settings
 
-from service.settings import Settings
 from tests.deploy.chart import CHART, KUBERNETES, PROFILES, VARIANTS, manifests, render
 
 Manifest = dict[str, Any]

@@ -12,11 +12,11 @@ import httpx
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from selfjudge_training.tasks.split import Split, draw_problems
 
 from selfjudge.adapters.store import Store
 from tests.end_to_end.serving import Server, serving
 from tests.service.adapters.files import publish, write_adapter
-from training.tasks.split import Split, draw_problems
 
 ADMIN = {"Authorization": "Bearer admin"}
 ENVIRONMENT = {"SELFJUDGE_ADMIN_KEYS": "admin", "SELFJUDGE_ADAPTERS_POLL_SECONDS": "0.5"}

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selfjudge_training.cli import main
 
 from tests.end_to_end.serving import Server
-from training.cli import main
 
 OPTIONS = ("held_out.questions=12", "held_out.samples=3")
 

@@ -6,13 +6,13 @@ import shlex
 from pathlib import Path
 
 import pytest
+from selfjudge_training.cli import main
+from selfjudge_training.data.load import load_pairs
+from selfjudge_training.data.source import Source
 
 from selfjudge import load_templates
 from tests.end_to_end.serving import Server, serving
 from tests.end_to_end.test_metrics import values
-from training.cli import main
-from training.data.load import load_pairs
-from training.data.source import Source
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "flywheel.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from service.launcher import SHIPPED_MODEL
+from selfjudge.shipped import SHIPPED_MODEL
 from tests.end_to_end.serving import free_port, wait_until_ready
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
+from selfjudge_training.cli import main
 
 from selfjudge.adapters.store import Store
 from tests.end_to_end.serving import Server, serving
-from training.cli import main
 
 KEY = "SELFJUDGE_ADMIN_KEY"
 ADMIN = {"Authorization": "Bearer admin"}

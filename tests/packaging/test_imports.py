@@ -9,7 +9,7 @@ import pytest
 from scripts.lock import normalised
 from tests.packaging.project import BASE, EXTRAS, ROOT, requirements
 
-OWN = {"loadtests", "selfjudge", "service", "training"}
+OWN = {"loadtests", "selfjudge", "selfjudge_service", "selfjudge_training"}
 PYDANTIC_BRINGS = {"pydantic-core"}
 # The benchmark is run from a checkout, whose set-up has vLLM.
 VLLM_BRINGS = {"aiohttp"}

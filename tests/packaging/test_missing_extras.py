@@ -18,11 +18,11 @@ def run_without(module: str, command: str, *arguments: str) -> subprocess.Comple
 @pytest.mark.parametrize(
     ("command", "arguments", "module", "extra"),
     [
-        ("service.command", "--help", "psutil", "selfjudge[cuda]"),
-        ("service.command", "--help", "vllm", "selfjudge[cuda]"),
-        ("service.command", "--help", "pydantic_settings", "requirements/cpu.txt"),
-        ("training.command", "jsft --config jsft-tiny --dry-run", "torch", "selfjudge[train]"),
-        ("training.command", "evaluate judge", "httpx", "selfjudge[train]"),
+        ("selfjudge_service.command", "--help", "psutil", "selfjudge[cuda]"),
+        ("selfjudge_service.command", "--help", "vllm", "selfjudge[cuda]"),
+        ("selfjudge_service.command", "--help", "pydantic_settings", "requirements/cpu.txt"),
+        ("selfjudge_training.command", "jsft --config jsft-tiny --dry-run", "torch", "selfjudge[train]"),
+        ("selfjudge_training.command", "evaluate judge", "httpx", "selfjudge[train]"),
     ],
 )
 def test_a_missing_package_is_told_in_a_line(command: str, arguments: str, module: str, extra: str) -> None:
@@ -34,4 +34,4 @@ def test_a_missing_package_is_told_in_a_line(command: str, arguments: str, modul
 
 
 def test_a_broken_module_of_ours_is_not_taken_for_a_missing_package() -> None:
-    assert "Traceback" in run_without("service.settings", "service.command", "--help").stderr
+    assert "Traceback" in run_without("selfjudge_service.settings", "selfjudge_service.command", "--help").stderr

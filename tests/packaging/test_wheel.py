@@ -1,8 +1,8 @@
-"""What somebody gets who installs the wheel instead of cloning: packages, their data, and the model beside them."""
+"""What the wheel installs outside a checkout: packages of our own names, their data, both commands, the plugins."""
 
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from zipfile import ZipFile
 
 import pytest
@@ -10,7 +10,8 @@ import pytest
 from tests.packaging.project import ROOT
 
 PIP = (sys.executable, "-m", "pip", "-qq", "--disable-pip-version-check")
-PACKAGES = ("models", "selfjudge", "service", "training")
+# Where each package is in the repository, and in the wheel by its last name.
+PACKAGES = ("selfjudge", "service/selfjudge_service", "training/selfjudge_training")
 
 
 @pytest.fixture(scope="module")
@@ -23,35 +24,67 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_it_holds_the_packages_and_nothing_else(wheel: Path) -> None:
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the wheel is installed into."""
+    folder = tmp_path_factory.mktemp("installed")
+    subprocess.run([*PIP, "install", "--no-deps", f"--target={folder}", str(wheel)], check=True)
+    return folder
+
+
+def run(installed: Path, elsewhere: Path, *command: str) -> str:
+    """Run a command of the installed copy in a folder that has a `service` and a `training` of its user's."""
+    for name in ("service", "training", "models"):
+        (elsewhere / name).mkdir(exist_ok=True)
+        (elsewhere / name / "__init__.py").write_text("raise ImportError('the user\\'s own')\n")
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=elsewhere,
+        env={"PYTHONPATH": f"{installed}:{elsewhere}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_it_holds_packages_of_our_own_names_and_nothing_else(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         folders = {name.partition("/")[0] for name in archive.namelist()}
-    assert folders == {*PACKAGES, f"{wheel.name.removesuffix('-py3-none-any.whl')}.dist-info"}
+    ours = {PurePosixPath(package).name for package in PACKAGES}
+    assert folders == {*ours, f"{wheel.name.removesuffix('-py3-none-any.whl')}.dist-info"}
 
 
 def test_no_data_file_is_left_behind(wheel: Path) -> None:
-    listed = subprocess.run(
-        ["git", "-c", "safe.directory=*", "ls-files", "-z", *PACKAGES],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    with ZipFile(wheel) as archive:
-        assert {name for name in listed.stdout.split("\0") if name} <= set(archive.namelist())
+    held = set(ZipFile(wheel).namelist())
+    for package in PACKAGES:
+        listed = subprocess.run(
+            ["git", "-c", "safe.directory=*", "ls-files", "-z", "."],
+            cwd=ROOT / package,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert {f"{PurePosixPath(package).name}/{name}" for name in listed.stdout.split("\0") if name} <= held
 
 
-def test_the_installed_server_finds_the_model_that_ships(wheel: Path, tmp_path: Path) -> None:
-    subprocess.run([*PIP, "install", "--no-deps", f"--target={tmp_path}", str(wheel)], check=True)
-    program = "from service.launcher import SHIPPED_MODEL; print(SHIPPED_MODEL)"
-    # -P keeps the current folder off the path: the installed copy must answer, not the checkout.
-    found = subprocess.run(
-        [sys.executable, "-P", "-c", program],
-        env={"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    model = Path(found.stdout.strip())
-    assert model == tmp_path / "models" / "selfjudge-tiny"
-    assert (model / "config.json").is_file()
+@pytest.mark.parametrize("program", ["selfjudge-serve", "selfjudge-train"])
+def test_its_commands_answer_outside_a_checkout(installed: Path, tmp_path: Path, program: str) -> None:
+    assert f"usage: {program}" in run(installed, tmp_path, str(installed / "bin" / program), "--help")
+
+
+def test_its_model_and_plugins_are_the_installed_ones(installed: Path, tmp_path: Path) -> None:
+    program = """
+from importlib.metadata import distribution
+from selfjudge.shipped import SHIPPED_MODEL
+print(SHIPPED_MODEL)
+for point in distribution("selfjudge").entry_points:
+    if point.group.startswith("vllm."):
+        print(__import__("sys").modules[point.load().__module__].__file__)
+"""
+    model, *plugins = run(installed, tmp_path, "-P", "-c", program).splitlines()
+    assert Path(model).is_relative_to(installed)
+    assert {name.name for name in Path(model).iterdir()} >= {"config.json", "model.safetensors", "tokenizer.json"}
+    assert len(plugins) == 2
+    assert all(Path(plugin).is_relative_to(installed) for plugin in plugins)

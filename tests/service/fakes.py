@@ -18,6 +18,15 @@ from typing import Any, NamedTuple
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from selfjudge_service.admission.admission import Admission
+from selfjudge_service.admission.limits import Limits
+from selfjudge_service.error_handlers import answer_errors
+from selfjudge_service.judge import Judge
+from selfjudge_service.plugin import SelfJudgePlugin
+from selfjudge_service.reader import ChoicePrompt, Continuation, Read
+from selfjudge_service.sampling import ChatSampler
+from selfjudge_service.settings import Settings
+from selfjudge_service.state import SelfJudgeState
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 from vllm.engine.protocol import EngineClient
@@ -36,15 +45,6 @@ from vllm.entrypoints.serve.utils.api_utils import get_max_tokens
 from vllm.lora.request import LoRARequest
 
 from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, Comparison, Reading
-from service.admission.admission import Admission
-from service.admission.limits import Limits
-from service.error_handlers import answer_errors
-from service.judge import Judge
-from service.plugin import SelfJudgePlugin
-from service.reader import ChoicePrompt, Continuation, Read
-from service.sampling import ChatSampler
-from service.settings import Settings
-from service.state import SelfJudgeState
 
 MODEL = "tiny"
 ADAPTER = LoRARequest("tuned", 1, "adapters/tuned")

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from selfjudge_service.adapters.registry import Key
+from selfjudge_service.adapters.replicas import Answering, Replicas
+from selfjudge_service.adapters.start import Adapting
 
 from selfjudge.adapters.store import Store
-from service.adapters.registry import Key
-from service.adapters.replicas import Answering, Replicas
-from service.adapters.start import Adapting
 from tests.service.adapters.fakes import Replica, make_replica
 from tests.service.adapters.files import publish
 from tests.service.fakes import QUESTION, ScriptedChat, World, hang_up, make_world, settle

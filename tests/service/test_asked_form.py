@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
+from selfjudge_service.asked_form import asked_form
+from selfjudge_service.protocol import ChatRequest
 from vllm.entrypoints.generate.base.protocol import FunctionCall, ToolCall
 
-from service.asked_form import asked_form
-from service.protocol import ChatRequest
 from tests.service.fakes import QUESTION, completion
 
 SCHEMA = {"type": "object", "properties": {"x": {"enum": ["A", "B"]}}, "required": ["x"]}

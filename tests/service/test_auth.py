@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from selfjudge_service.auth import OPEN_PATHS, ApiKeyMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
-
-from service.auth import OPEN_PATHS, ApiKeyMiddleware
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:

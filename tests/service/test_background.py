@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 from prometheus_client import REGISTRY
+from selfjudge_service import background as module
+from selfjudge_service.background import Background
 
-from service import background as module
-from service.background import Background
 from tests.service.conftest import Counter
 from tests.service.supervision.fakes import until
 

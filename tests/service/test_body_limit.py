@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from selfjudge_service.body_limit import BodyLimitMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
-
-from service.body_limit import BodyLimitMiddleware
 
 LIMIT = 1000
 

@@ -9,13 +9,13 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from selfjudge_service.reader import JUDGE_PRIORITY
 from vllm.entrypoints.openai.chat_completion.protocol import (
     ChatCompletionResponse,
 )
 from vllm.exceptions import GenerationError, VLLMValidationError
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from service.reader import JUDGE_PRIORITY
 from tests.service.conftest import Counter
 from tests.service.fakes import (
     ADAPTER,

@@ -3,16 +3,7 @@
 from typing import Any
 
 import pytest
-from vllm.entrypoints.generate.base.protocol import FunctionCall, ToolCall
-from vllm.entrypoints.openai.chat_completion.protocol import (
-    ChatCompletionLogProbs,
-    ChatCompletionLogProbsContent,
-    ChatCompletionResponse,
-)
-from vllm.entrypoints.serve import create_error_response
-
-from selfjudge import Cut, Kept, PrincipleVerdict, Reading, Record, Verdict
-from service.completion import (
+from selfjudge_service.completion import (
     Head,
     Selection,
     Usage,
@@ -22,11 +13,20 @@ from service.completion import (
     stream_chunks,
     verdict_json,
 )
-from service.contexts import Contexts
-from service.hold import Held
-from service.judge import Judged, Panel
-from service.protocol import SelfRejection
-from service.sampling import Sampled, SampleError
+from selfjudge_service.contexts import Contexts
+from selfjudge_service.hold import Held
+from selfjudge_service.judge import Judged, Panel
+from selfjudge_service.protocol import SelfRejection
+from selfjudge_service.sampling import Sampled, SampleError
+from vllm.entrypoints.generate.base.protocol import FunctionCall, ToolCall
+from vllm.entrypoints.openai.chat_completion.protocol import (
+    ChatCompletionLogProbs,
+    ChatCompletionLogProbsContent,
+    ChatCompletionResponse,
+)
+from vllm.entrypoints.serve import create_error_response
+
+from selfjudge import Cut, Kept, PrincipleVerdict, Reading, Record, Verdict
 from tests.service.fakes import PROMPT_TOKENS, completion
 
 VERDICT = Verdict.of([PrincipleVerdict("honesty", Reading(-0.1, -2.4), Reading(-2.4, -0.1))])

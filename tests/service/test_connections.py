@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import pytest
 import uvicorn
+from selfjudge_service.connections import _ALIVE, MAX_HEAD_BYTES, connections
 from starlette.types import Receive, Scope, Send
-
-from service.connections import _ALIVE, MAX_HEAD_BYTES, connections
 
 SECONDS = 0.4
 REQUEST = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbody"

@@ -13,9 +13,9 @@ zeroes = lambda: KVCacheConfig(num_blocks=1, kv_cache_tensors=[], kv_cache_group
 before = zeroes()
 load_general_plugins()
 print(before, zeroes(), gc.isenabled(), gc.get_freeze_count(), speaks())
-import service.early
+import selfjudge_service.early
 print(gc.isenabled(), speaks())
-from service.engine_plugin import prepare_process
+from selfjudge_service.engine_plugin import prepare_process
 prepare_process()
 print(gc.isenabled())
 """
@@ -32,7 +32,7 @@ def test_vllm_is_mended_whatever_our_settings_and_quiet_and_without_collection_f
 
 
 def test_vllms_level_is_the_users_where_one_is_set() -> None:
-    program = "import logging, service.early; print(logging.getLogger('vllm').level)"
+    program = "import logging, selfjudge_service.early; print(logging.getLogger('vllm').level)"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"VLLM_LOGGING_LEVEL": "INFO"}
     )

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from selfjudge_service.equal_candidates import why_equal
+from selfjudge_service.protocol import ChatRequest
 
-from service.equal_candidates import why_equal
-from service.protocol import ChatRequest
 from tests.service.fakes import QUESTION
 
 

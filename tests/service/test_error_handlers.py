@@ -10,12 +10,11 @@ import pytest
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, TypeAdapter, model_validator
+from selfjudge_service.error_handlers import answer_errors
+from selfjudge_service.telemetry.request_log import RequestLogMiddleware
 from typing_extensions import TypedDict
 from vllm.entrypoints.serve.exception_handling.register import init_exception_handler
 from vllm.exceptions import VLLMValidationError
-
-from service.error_handlers import answer_errors
-from service.telemetry.request_log import RequestLogMiddleware
 
 _DEEP: dict[str, Any] = {}
 for _ in range(700):

@@ -4,8 +4,7 @@ import json
 
 import pytest
 from fastapi import Request
-
-from service.errors import (
+from selfjudge_service.errors import (
     ApiError,
     BodyTooLargeError,
     DeadlineError,

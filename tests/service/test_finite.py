@@ -8,9 +8,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
-
-from service.errors import NotFiniteError
-from service.finite import dumps, handle_value_error
+from selfjudge_service.errors import NotFiniteError
+from selfjudge_service.finite import dumps, handle_value_error
 
 
 @pytest.fixture

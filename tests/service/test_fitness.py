@@ -1,10 +1,10 @@
 """What a tournament tells of its judge."""
 
 import pytest
+from selfjudge_service.fitness import WARNING_HEADER, fitness, fitness_warnings, header_of
+from selfjudge_service.judge import Judged
 
 from selfjudge import PrincipleVerdict, Reading, Verdict
-from service.fitness import WARNING_HEADER, fitness, fitness_warnings, header_of
-from service.judge import Judged
 
 
 def judged(consistent: int, inconsistent: int, logprob: float = -0.05) -> list[Judged]:

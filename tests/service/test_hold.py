@@ -8,13 +8,13 @@ from collections import defaultdict
 from typing import TypeVar
 
 import pytest
+from selfjudge_service.errors import ApiError, NotFiniteError
+from selfjudge_service.hold import hold
+from selfjudge_service.judge import Judged
+from selfjudge_service.sampling import SampleError
 from vllm.entrypoints.serve import create_error_response
 
 from selfjudge import PrincipleVerdict, Reading, Tournament, Verdict
-from service.errors import ApiError, NotFiniteError
-from service.hold import hold
-from service.judge import Judged
-from service.sampling import SampleError
 from tests.service.conftest import Counter
 from tests.service.fakes import quality, settle
 

@@ -4,8 +4,7 @@ import time
 from typing import Any
 
 import pytest
-
-from service.json_schema import SECONDS, Schema
+from selfjudge_service.json_schema import SECONDS, Schema
 
 PERSON = {
     "type": "object",

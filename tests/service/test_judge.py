@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selfjudge_service.errors import ApiError
+from selfjudge_service.judge import Judge, Panel
+from selfjudge_service.protocol import JudgingOptions
+from selfjudge_service.settings import Settings
+from selfjudge_service.tasks import run_together
 from vllm.lora.request import LoRARequest
 
 from selfjudge import DIALOGUE_TEMPLATE, Comparison, ConversationError, SafeTokenizer, TemplateError
-from service.errors import ApiError
-from service.judge import Judge, Panel
-from service.protocol import JudgingOptions
-from service.settings import Settings
-from service.tasks import run_together
 from tests.service.conftest import Counter
 from tests.service.fakes import ADAPTER, CONTEXT_TOKENS, QualityReader, compared, decode, make_world, tokenizer
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
 import pytest
 import vllm
+from selfjudge_service.launcher import _parse, read_options
+from selfjudge_service.settings import Settings
+from selfjudge_service.vllm_flags import REFUSED
 from vllm.entrypoints.serve.utils.request_logger import logger as request_logger
 
-from service.launcher import SHIPPED_MODEL, _parse, read_options
-from service.settings import Settings
-from service.vllm_flags import REFUSED
+from selfjudge.shipped import SHIPPED_MODEL
 
 
 @pytest.fixture(autouse=True)

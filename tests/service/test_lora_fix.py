@@ -4,10 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from selfjudge_service.lora_fix import _add_logits, _expand_slice, _Reading, _runs, _shrink, multiply_by_runs
 from vllm.lora.punica_wrapper.punica_cpu import PunicaWrapperCPU
 from vllm.v1.worker.gpu_model_runner import GPUModelRunner
-
-from service.lora_fix import _add_logits, _expand_slice, _Reading, _runs, _shrink, multiply_by_runs
 
 SLOTS = torch.tensor([-1, 0, 0, -1, 1, 0])
 

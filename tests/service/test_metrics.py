@@ -5,14 +5,14 @@ from http import HTTPStatus
 from math import log, log2
 
 import pytest
+from selfjudge_service import metrics
+from selfjudge_service.errors import ApiError, UnknownModelError
+from selfjudge_service.metrics import CLIENT_CLOSED_REQUEST, count_request, outcome_of
 from starlette.exceptions import HTTPException
 from vllm.exceptions import VLLMValidationError
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from selfjudge import Comparison, PrincipleVerdict, Reading
-from service import metrics
-from service.errors import ApiError, UnknownModelError
-from service.metrics import CLIENT_CLOSED_REQUEST, count_request, outcome_of
 from tests.service.conftest import Counter
 
 

@@ -4,14 +4,13 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import selfjudge_service.admission.metrics
+import selfjudge_service.background
+import selfjudge_service.brackets.metrics
+import selfjudge_service.metrics
+import selfjudge_service.supervision.metrics  # noqa: F401  registers
 from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
-
-import service.admission.metrics
-import service.background
-import service.brackets.metrics
-import service.metrics
-import service.supervision.metrics  # noqa: F401  registers
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 ROW = re.compile(r"^\| `(selfjudge_\w+)` \| (\w+) \|([^|]*)\| (.+) \|$", re.MULTILINE)

@@ -4,11 +4,11 @@ import time
 from typing import Any
 
 import pytest
+from selfjudge_service.errors import ApiError
+from selfjudge_service.misplaced import refuse_without_selection
+from selfjudge_service.vllm_routes import GENERATING
 from starlette.datastructures import Headers
 
-from service.errors import ApiError
-from service.misplaced import refuse_without_selection
-from service.vllm_routes import GENERATING
 from tests.service.fakes import MODEL, QUESTION, make_world
 
 CHAT = "/v1/chat/completions"

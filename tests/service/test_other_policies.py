@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import Depends, FastAPI, Request
+from selfjudge_service.adapters.registry import Key
+from selfjudge_service.other_policies import PoliciesMiddleware
 from vllm.entrypoints.serve.utils.api_utils import with_cancellation
 
-from service.adapters.registry import Key
-from service.other_policies import PoliciesMiddleware
 from tests.service.adapters.files import publish
 from tests.service.fakes import hang_up, settle
 from tests.service.test_adapter_routes import Adapted, make_adapted

@@ -9,6 +9,9 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from selfjudge_service import chat_route, judge_route, rank_route
+from selfjudge_service.auth import OPEN_PATHS
+from selfjudge_service.plugin import SelfJudgePlugin
 from starlette.datastructures import State
 from starlette.routing import Mount, Route, WebSocketRoute
 from vllm.entrypoints.launchers.app import build_app
@@ -17,9 +20,6 @@ from vllm.envs import disable_envs_cache
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 
 from selfjudge import SelfJudgeError
-from service import chat_route, judge_route, rank_route
-from service.auth import OPEN_PATHS
-from service.plugin import SelfJudgePlugin
 from tests.service.fakes import as_engine, make_world, settle
 
 

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-
-from service.errors import InvalidFieldError
-from service.protocol import ChatRequest, Comparison, JudgeRequest, JudgingOptions, RankRequest, SelfRejection
+from selfjudge_service.errors import InvalidFieldError
+from selfjudge_service.protocol import ChatRequest, Comparison, JudgeRequest, JudgingOptions, RankRequest, SelfRejection
 
 PAIR = {"prompt": "p", "response_a": "a", "response_b": "b"}
 TURNS = [{"role": "user", "content": "hi"}]

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from selfjudge_service.reader import JUDGE_PRIORITY, ChoicePrompt, Continuation, EngineReader
 from vllm import SamplingParams
 from vllm.logprobs import Logprob
 from vllm.lora.request import LoRARequest
 from vllm.outputs import CompletionOutput, RequestOutput
 from vllm.sampling_params import RequestOutputKind
 
-from service.reader import JUDGE_PRIORITY, ChoicePrompt, Continuation, EngineReader
 from tests.service.fakes import ADAPTER, as_engine
 
 A, B = 65, 66

@@ -9,12 +9,12 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+from selfjudge_service.errors import ApiError, UnknownModelError, handle_api_error
+from selfjudge_service.metrics import CLIENT_CLOSED_REQUEST, outcome_of
+from selfjudge_service.protocol import JudgeRequest
+from selfjudge_service.route import Route, counting_of
 from vllm.entrypoints.serve.exception_handling.register import init_exception_handler
 
-from service.errors import ApiError, UnknownModelError, handle_api_error
-from service.metrics import CLIENT_CLOSED_REQUEST, outcome_of
-from service.protocol import JudgeRequest
-from service.route import Route, counting_of
 from tests.service.conftest import Counter
 from tests.service.fakes import hang_up
 

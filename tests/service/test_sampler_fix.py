@@ -5,12 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from selfjudge_service.sampler_fix import keep_top_logprobs, name_top_tokens
 from vllm.v1.outputs import LogprobsTensors, SamplerOutput
 from vllm.v1.sample.logits_processor import LogitsProcessors
 from vllm.v1.sample.metadata import SamplingMetadata
 from vllm.v1.sample.sampler import Sampler
-
-from service.sampler_fix import keep_top_logprobs, name_top_tokens
 
 ROWS, VOCABULARY, TOP = 4, 50, 5
 JUDGED = 1

@@ -4,14 +4,14 @@ from http import HTTPStatus
 
 import pytest
 from pydantic import ValidationError
+from selfjudge_service.protocol import ChatRequest, ChatTurn
+from selfjudge_service.sampling import ChatSampler, SampleError
+from selfjudge_service.seeds import candidate_seed
 from vllm.entrypoints.generate.base.protocol import FunctionCall, ToolCall
 from vllm.entrypoints.serve import create_error_response
 from vllm.exceptions import GenerationError, RetryableRequestError, VLLMNotFoundError, VLLMValidationError
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from service.protocol import ChatRequest, ChatTurn
-from service.sampling import ChatSampler, SampleError
-from service.seeds import candidate_seed
 from tests.service.fakes import QUESTION, ScriptedChat, completion
 
 

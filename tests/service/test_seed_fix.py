@@ -7,9 +7,8 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
+from selfjudge_service.seed_fix import put_generators_aside
 from vllm.v1.worker.gpu_model_runner import GPUModelRunner
-
-from service.seed_fix import put_generators_aside
 
 
 class Stub:

@@ -1,8 +1,7 @@
 """Seeds of candidates and brackets."""
 
 import pytest
-
-from service.seeds import bracket_seed, candidate_seed
+from selfjudge_service.seeds import bracket_seed, candidate_seed
 
 SEEDS = [0, 1, 2, -2, 7, 8, 2**63 - 1, -(2**63)]
 

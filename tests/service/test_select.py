@@ -5,14 +5,14 @@ import time
 from typing import Any
 
 import pytest
+from selfjudge_service.errors import ApiError, DeadlineError
+from selfjudge_service.judge import Judge
+from selfjudge_service.protocol import ChatRequest
+from selfjudge_service.sampling import SampleError
+from selfjudge_service.select import Plan, plan, select, wanted_best_of_n
 from vllm.exceptions import VLLMValidationError
 
 from selfjudge import DIALOGUE_TEMPLATE, SafeTokenizer, Tournament
-from service.errors import ApiError, DeadlineError
-from service.judge import Judge
-from service.protocol import ChatRequest
-from service.sampling import SampleError
-from service.select import Plan, plan, select, wanted_best_of_n
 from tests.service.conftest import Counter
 from tests.service.fakes import (
     ADAPTER,

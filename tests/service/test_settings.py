@@ -2,8 +2,7 @@
 
 import pytest
 from pydantic import ValidationError
-
-from service.settings import Settings
+from selfjudge_service.settings import Settings
 
 
 def test_nothing_needs_to_be_set() -> None:

@@ -1,8 +1,8 @@
 """The models that a name can stand for."""
 
 import pytest
+from selfjudge_service.errors import UnknownModelError
 
-from service.errors import UnknownModelError
 from tests.service.fakes import ADAPTER, MODEL, make_world
 
 

@@ -4,8 +4,7 @@ import asyncio
 from contextlib import suppress
 
 import pytest
-
-from service.tasks import cancellable, run_together, task_group
+from selfjudge_service.tasks import cancellable, run_together, task_group
 
 
 async def later(value: int, turns: int) -> int:

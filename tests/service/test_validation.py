@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
-
-from service.protocol import ChatRequest, JudgeRequest
-from service.validation import first_problem
+from selfjudge_service.protocol import ChatRequest, JudgeRequest
+from selfjudge_service.validation import first_problem
 
 
 def told(model: type[BaseModel], body: Any) -> tuple[str | None, str]:  # noqa: ANN401  any JSON

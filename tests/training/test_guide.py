@@ -9,13 +9,13 @@ from itertools import dropwhile
 from pathlib import Path
 
 import pytest
+from selfjudge_training.cli import main
+from selfjudge_training.jsft.config import JsftConfig
+from selfjudge_training.run.config import Section, load_config, recipe_path
+from selfjudge_training.self_training.config import SelfTrainingConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from selfjudge import Chat, JudgmentEncoder, SafeTokenizer, load_templates
-from training.cli import main
-from training.jsft.config import JsftConfig
-from training.run.config import Section, load_config, recipe_path
-from training.self_training.config import SelfTrainingConfig
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
@@ -110,7 +110,7 @@ def test_recipes_and_links_named_exist() -> None:
 def test_metrics_named_are_logged() -> None:
     named = set(re.findall(r"`((?:judgment|text|skipped|judge|sampled|reward|seconds)/\w+)`", GUIDE))
     sources = ("jsft/tally.py", "self_training/metrics.py", "self_training/loop.py")
-    logged = "".join((ROOT / "training" / name).read_text(encoding="utf-8") for name in sources)
+    logged = "".join((ROOT / "training" / "selfjudge_training" / name).read_text(encoding="utf-8") for name in sources)
     groups = {"judgment/loss", "judgment/right", "text/loss", "text/right"}
     assert named
     for name in named:

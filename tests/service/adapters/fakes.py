@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
 
+from selfjudge_service.adapters.changes import Changes
+from selfjudge_service.adapters.copies import Copies
+from selfjudge_service.adapters.gate import Gate
+from selfjudge_service.adapters.record import Records
+from selfjudge_service.adapters.registry import Adapters
 from vllm.lora.request import LoRARequest
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from selfjudge.adapters.store import Store
 from selfjudge.errors import AdapterError
-from service.adapters.changes import Changes
-from service.adapters.copies import Copies
-from service.adapters.gate import Gate
-from service.adapters.record import Records
-from service.adapters.registry import Adapters
 from tests.service.adapters.files import BASE, RANK
 
 BASE_NAME = "tiny"

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 from selfjudge.adapters.base import read_base
 from selfjudge.adapters.manifest import Manifest
 from selfjudge.adapters.store import Store
-from service.launcher import SHIPPED_MODEL
+from selfjudge.shipped import SHIPPED_MODEL
 
 RANK = 8
 BASE = read_base(SHIPPED_MODEL)

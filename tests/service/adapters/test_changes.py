@@ -6,13 +6,13 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from selfjudge_service.adapters.registry import Key
+from selfjudge_service.background import Background
+from selfjudge_service.errors import ApiError, ConflictError, RefusedVersionError, UnknownVersionError
 from vllm.exceptions import GracefulHTTPError
 from vllm.lora.request import LoRARequest
 
 from selfjudge.adapters.store import Store
-from service.adapters.registry import Key
-from service.background import Background
-from service.errors import ApiError, ConflictError, RefusedVersionError, UnknownVersionError
 from tests.service.adapters.fakes import Replica, make_replica
 from tests.service.adapters.files import BASE, publish, write_adapter
 from tests.service.supervision.fakes import until

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from safetensors.numpy import load_file, save_file
+from selfjudge_service.adapters.copies import Copies
 
 from selfjudge.adapters.store import Store
 from selfjudge.errors import AdapterError
-from service.adapters.copies import Copies
-from service.launcher import SHIPPED_MODEL
+from selfjudge.shipped import SHIPPED_MODEL
 from tests.service.adapters.files import BASE, RANK, publish, write_adapter
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selfjudge_service.adapters.criteria import Criteria, GateError, read_criteria
+from selfjudge_service.launcher import _parse
+from selfjudge_service.settings import Settings
 
 from selfjudge import Comparison
-from service.adapters.criteria import Criteria, GateError, read_criteria
-from service.launcher import _parse
-from service.settings import Settings
 
 PAIR = {"prompt": "Name a number.", "chosen": "7", "rejected": "x"}
 

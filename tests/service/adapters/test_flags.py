@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from service.launcher import _parse
-from service.settings import Settings
+from selfjudge_service.launcher import _parse
+from selfjudge_service.settings import Settings
 
 
 @pytest.fixture(autouse=True)

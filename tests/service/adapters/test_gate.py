@@ -6,6 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from selfjudge_service.adapters.criteria import Criteria, GateError
+from selfjudge_service.adapters.gate import Gate
+from selfjudge_service.adapters.gate_results import GateResults
+from selfjudge_service.adapters.registry import Key
+from selfjudge_service.adapters.replicas import Replicas
+from selfjudge_service.adapters.report import report
+from selfjudge_service.errors import ConflictError, RefusedVersionError
+from selfjudge_service.judge import Judge
+from selfjudge_service.sampling import ChatSampler, SampleError
+from selfjudge_service.seeds import candidate_seed
+from selfjudge_service.settings import Settings
 from typing_extensions import override
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest, ChatCompletionResponse
 from vllm.entrypoints.serve import create_error_response
@@ -14,17 +25,6 @@ from vllm.v1.engine.exceptions import EngineDeadError
 
 from selfjudge import Comparison, Message, ReadingError
 from selfjudge.adapters.store import Store
-from service.adapters.criteria import Criteria, GateError
-from service.adapters.gate import Gate
-from service.adapters.gate_results import GateResults
-from service.adapters.registry import Key
-from service.adapters.replicas import Replicas
-from service.adapters.report import report
-from service.errors import ConflictError, RefusedVersionError
-from service.judge import Judge
-from service.sampling import ChatSampler, SampleError
-from service.seeds import candidate_seed
-from service.settings import Settings
 from tests.service.adapters.fakes import make_replica
 from tests.service.adapters.files import publish
 from tests.service.conftest import Counter

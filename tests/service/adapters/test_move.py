@@ -6,11 +6,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from selfjudge_service.adapters.registry import Key
+from selfjudge_service.errors import UnknownModelError
 from vllm.lora.request import LoRARequest
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from service.adapters.registry import Key
-from service.errors import UnknownModelError
 from tests.service.adapters.fakes import RememberingEngine, Replica
 from tests.service.adapters.files import publish
 

@@ -4,11 +4,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from selfjudge_service.adapters.registry import Key
+from selfjudge_service.errors import RefusedVersionError, UnknownModelError
 from vllm.lora.request import LoRARequest
 
 from selfjudge.adapters.store import Store
-from service.adapters.registry import Key
-from service.errors import RefusedVersionError, UnknownModelError
 from tests.service.adapters.fakes import Replica
 from tests.service.adapters.files import publish
 from tests.service.conftest import Counter

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-
-from service.adapters.replicas import FOLDER, Answering, Replicas
+from selfjudge_service.adapters.replicas import FOLDER, Answering, Replicas
 
 CHAT = {"chat": Answering(active="0" * 16, canaries={}, loaded=["0" * 16])}
 

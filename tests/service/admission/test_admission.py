@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from selfjudge_service.admission.admission import Admission
+from selfjudge_service.admission.gate import Ticket
+from selfjudge_service.admission.limits import Limits
+from selfjudge_service.errors import DeadlineError, OverloadedError
 
-from service.admission.admission import Admission
-from service.admission.gate import Ticket
-from service.admission.limits import Limits
-from service.errors import DeadlineError, OverloadedError
 from tests.service.conftest import Counter
 from tests.service.fakes import settle
 

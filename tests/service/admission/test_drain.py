@@ -5,8 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from service.admission.drain import LONGEST_SECONDS, Drain
+from selfjudge_service.admission.drain import LONGEST_SECONDS, Drain
 
 
 def measured(rate: float, seconds: int = 20) -> Drain:

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from selfjudge_service.admission.admission import Admission
+from selfjudge_service.admission.full import FullMiddleware
+from selfjudge_service.admission.limits import Limits
+from selfjudge_service.vllm_routes import GENERATING
 from starlette.types import Message, Scope
 
-from service.admission.admission import Admission
-from service.admission.full import FullMiddleware
-from service.admission.limits import Limits
-from service.vllm_routes import GENERATING
 from tests.service.conftest import Counter
 
 OURS = "/v1/rank"

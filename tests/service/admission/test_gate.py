@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-
-from service.admission.gate import Gate, Load, Ticket
-from service.admission.limits import Limits
+from selfjudge_service.admission.gate import Gate, Load, Ticket
+from selfjudge_service.admission.limits import Limits
 
 
 def join_all(gate: Gate, *weights: int, tournament: bool = False, caller: str = "") -> list[Ticket]:

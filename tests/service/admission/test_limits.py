@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 from pydantic import ValidationError
-
-from service.admission.limits import Limits, limits_for
-from service.settings import Settings
+from selfjudge_service.admission.limits import Limits, limits_for
+from selfjudge_service.settings import Settings
 
 if TYPE_CHECKING:
     from vllm.config import VllmConfig

@@ -11,11 +11,11 @@ import pytest
 from fastapi import FastAPI, Request
 from hypothesis import given
 from hypothesis import strategies as st
+from selfjudge_service.admission.admission import Admission
+from selfjudge_service.admission.limits import Limits
+from selfjudge_service.admission.other_routes import OtherRoutesMiddleware, weight_of
+from selfjudge_service.vllm_routes import GENERATING
 
-from service.admission.admission import Admission
-from service.admission.limits import Limits
-from service.admission.other_routes import OtherRoutesMiddleware, weight_of
-from service.vllm_routes import GENERATING
 from tests.service.fakes import hang_up, settle
 
 PATH = "/v1/completions"

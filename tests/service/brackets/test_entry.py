@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selfjudge_service.brackets.log import BracketLog
+from selfjudge_service.brackets.parts import Parts
 from vllm.entrypoints.generate.base.protocol import FunctionCall, ToolCall
 from vllm.entrypoints.serve import create_error_response
 
-from service.brackets.log import BracketLog
-from service.brackets.parts import Parts
 from tests.service.conftest import Counter
 from tests.service.fakes import MODEL, QUESTION, Outcome, QualityReader, ScriptedChat, World, completion, make_world
 

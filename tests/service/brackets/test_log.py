@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selfjudge_service.brackets.log import BracketLog, open_log
+from selfjudge_service.brackets.parts import Parts
+from selfjudge_service.settings import Settings
 from typing_extensions import override
 
-from service.brackets.log import BracketLog, open_log
-from service.brackets.parts import Parts
-from service.settings import Settings
 from tests.service.conftest import Counter
 
 

@@ -10,8 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-
-from service.supervision.certificates import Certificates, Files
+from selfjudge_service.supervision.certificates import Certificates, Files
 
 
 def replace(path: Path, content: bytes) -> None:

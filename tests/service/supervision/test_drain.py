@@ -4,7 +4,8 @@ import asyncio
 import os
 import signal
 
-from service.supervision.drain import Signals, drain
+from selfjudge_service.supervision.drain import Signals, drain
+
 from tests.service.supervision.fakes import until
 from tests.service.supervision.world import World
 

@@ -4,10 +4,10 @@ import asyncio
 import json
 
 import pytest
+from selfjudge_service.errors import UnavailableError
+from selfjudge_service.supervision.gate import Gate, UnderWay
+from selfjudge_service.supervision.status import Status
 
-from service.errors import UnavailableError
-from service.supervision.gate import Gate, UnderWay
-from service.supervision.status import Status
 from tests.service.supervision.fakes import until
 from tests.service.supervision.world import World
 

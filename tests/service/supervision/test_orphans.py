@@ -12,8 +12,8 @@ import pytest
 
 PARENT = """
 import multiprocessing, sys, time
-from service.supervision.deafness import be_deaf, supervise_children
-from service.supervision.orphans import end_with_parent
+from selfjudge_service.supervision.deafness import be_deaf, supervise_children
+from selfjudge_service.supervision.orphans import end_with_parent
 
 def child():
     be_deaf()

@@ -1,8 +1,7 @@
 """What new requests are told, and what Prometheus sees of it."""
 
 from prometheus_client import REGISTRY
-
-from service.supervision.status import Status
+from selfjudge_service.supervision.status import Status
 
 
 def told(status: Status) -> str | None:

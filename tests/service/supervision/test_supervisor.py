@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from selfjudge_service.supervision import supervisor
+from selfjudge_service.supervision.status import Status
+from selfjudge_service.supervision.supervisor import EngineLostError, Supervisor
 
-from service.supervision import supervisor
-from service.supervision.status import Status
-from service.supervision.supervisor import EngineLostError, Supervisor
 from tests.service.conftest import Counter
 from tests.service.supervision.fakes import FakeEngine, until
 

@@ -3,9 +3,9 @@
 import asyncio
 import time
 
+from selfjudge_service.supervision.watch import failure
 from typing_extensions import override
 
-from service.supervision.watch import failure
 from tests.service.supervision.fakes import FakeEngine, until
 
 

@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
+from selfjudge_service.supervision.gate import Gate, UnderWay
+from selfjudge_service.supervision.status import Status
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-
-from service.supervision.gate import Gate, UnderWay
-from service.supervision.status import Status
 
 
 class World:

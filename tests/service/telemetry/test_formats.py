@@ -8,9 +8,8 @@ from contextvars import copy_context
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from service.telemetry.formats import JsonLines, TextLines, formatter
-from service.telemetry.request import begin
+from selfjudge_service.telemetry.formats import JsonLines, TextLines, formatter
+from selfjudge_service.telemetry.request import begin
 
 # What some reader of logs or other takes for the end of a line.
 ENDS = st.sampled_from(
@@ -20,7 +19,7 @@ TEXTS = st.lists(st.text() | ENDS).map("".join)
 
 
 def record(
-    message: object, *args: object, name: str = "service.launcher", level: int = logging.INFO
+    message: object, *args: object, name: str = "selfjudge_service.launcher", level: int = logging.INFO
 ) -> logging.LogRecord:
     return logging.LogRecord(name, level, "file.py", 1, message, args, None)
 
@@ -62,7 +61,13 @@ def test_a_traceback_can_not_look_like_lines_of_their_own(text: str) -> None:
 def test_json_has_these_fields() -> None:
     told = json.loads(JsonLines().format(record({"message": "request", "status": 200, "seconds": 0.25})))
     assert told.pop("time").startswith("20")
-    assert told == {"level": "INFO", "logger": "service.launcher", "message": "request", "status": 200, "seconds": 0.25}
+    assert told == {
+        "level": "INFO",
+        "logger": "selfjudge_service.launcher",
+        "message": "request",
+        "status": 200,
+        "seconds": 0.25,
+    }
 
 
 def test_uvicorns_colours_are_left_out() -> None:
@@ -76,7 +81,7 @@ def test_uvicorns_colours_are_left_out() -> None:
     [
         (record("ready"), "selfjudge: ready"),
         (
-            record("%s is refused", "p@v", name="service.adapters", level=logging.WARNING),
+            record("%s is refused", "p@v", name="selfjudge_service.adapters", level=logging.WARNING),
             "selfjudge: WARNING p@v is refused",
         ),
         (record("dead", name="vllm.v1.engine", level=logging.ERROR), "vllm: ERROR dead"),

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 LINES = """
-logging.getLogger("service.adapters").info("adopted")
+logging.getLogger("selfjudge_service.adapters").info("adopted")
 logging.getLogger("selfjudge.adapters").warning("odd")
 logging.getLogger("vllm.engine").error("dead")
 logging.getLogger("uvicorn.error").warning("late")
@@ -17,7 +17,7 @@ logging.getLogger("somebody.else").info("chatter")
 
 def output(set_up: str, **environment: str) -> list[str]:
     """What a process prints that sets logging up and then logs as several programs do."""
-    code = f"import logging\nfrom service.telemetry import logs\n{set_up}\n{LINES}"
+    code = f"import logging\nfrom selfjudge_service.telemetry import logs\n{set_up}\n{LINES}"
     done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, text=True, stdout=subprocess.PIPE)
     return done.stdout.splitlines()
 
@@ -58,5 +58,5 @@ def test_in_anybodys_server_only_ours_are_set_up() -> None:
 
 def test_in_anybodys_server_what_is_set_up_stays() -> None:
     assert output("logging.basicConfig(level='INFO', stream=__import__('sys').stdout)\nlogs.for_plugin()")[:1] == [
-        "INFO:service.adapters:adopted"
+        "INFO:selfjudge_service.adapters:adopted"
     ]

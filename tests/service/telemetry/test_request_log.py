@@ -10,12 +10,12 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
+from selfjudge_service.errors import ApiError, UnknownModelError, handle_api_error
+from selfjudge_service.route import Route
+from selfjudge_service.telemetry.request import engine_id, note, note_text, request_id
+from selfjudge_service.telemetry.request_log import RequestLogMiddleware
 from typing_extensions import override
 
-from service.errors import ApiError, UnknownModelError, handle_api_error
-from service.route import Route
-from service.telemetry.request import engine_id, note, note_text, request_id
-from service.telemetry.request_log import RequestLogMiddleware
 from tests.service.fakes import hang_up, make_world, served
 
 router = APIRouter(route_class=Route)
@@ -78,7 +78,7 @@ def told(caplog: pytest.LogCaptureFixture) -> Iterator[list[dict[str, Any]]]:
             if isinstance(record.msg, dict):
                 lines.append({**record.msg, "level": record.levelname})
 
-    logger, handler = logging.getLogger("service.telemetry.request_log"), Collect()
+    logger, handler = logging.getLogger("selfjudge_service.telemetry.request_log"), Collect()
     caplog.set_level(logging.DEBUG, logger.name)
     logger.addHandler(handler)
     yield lines

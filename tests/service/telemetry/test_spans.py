@@ -9,9 +9,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+from selfjudge_service.telemetry.spans import request_span, rounds, span, trace_id, trace_with
+from selfjudge_service.telemetry.tracing import process_with, start_tracing, traces_url
 
-from service.telemetry.spans import request_span, rounds, span, trace_id, trace_with
-from service.telemetry.tracing import process_with, start_tracing, traces_url
 from tests.service.fakes import QUESTION, ScriptedChat, make_world
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -147,8 +147,8 @@ def test_without_an_endpoint_nothing_is_recorded_or_imported() -> None:
     assert trace_id() is None
     code = """
 import sys
-from service.telemetry.spans import request_span, span, trace_id
-from service.telemetry.tracing import start_tracing
+from selfjudge_service.telemetry.spans import request_span, span, trace_id
+from selfjudge_service.telemetry.tracing import start_tracing
 start_tracing(None, vllm_traces=False)
 with request_span({"traceparent": "x"}) as one, span("sample") as two:
     two.set(tokens=1)

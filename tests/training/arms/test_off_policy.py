@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
-
-from training.arms.off_policy import train_off_policy
-from training.run.config import ConfigError, load_config
-from training.run.metrics import read_metrics
-from training.self_training.config import SelfTrainingConfig
-from training.self_training.stage import Parts
+from selfjudge_training.arms.off_policy import train_off_policy
+from selfjudge_training.run.config import ConfigError, load_config
+from selfjudge_training.run.metrics import read_metrics
+from selfjudge_training.self_training.config import SelfTrainingConfig
+from selfjudge_training.self_training.stage import Parts
 
 TOY = Path(__file__).parents[1] / "self_training" / "toy.yaml"
 

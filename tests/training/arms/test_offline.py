@@ -6,25 +6,25 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from selfjudge_training.arms.offline import order_of, train_offline
+from selfjudge_training.arms.offline_config import OfflineConfig
+from selfjudge_training.arms.pair_tokens import PAIRS, each_preference, kept_pairs
+from selfjudge_training.data.load import load_overall_pairs
+from selfjudge_training.data.records import PreferencePair
+from selfjudge_training.data.source import DataError, Source
+from selfjudge_training.jsft.config import Lora
+from selfjudge_training.rollouts.prompts import encode_prompts
+from selfjudge_training.run.config import ConfigError
+from selfjudge_training.run.folder import RunFolder
+from selfjudge_training.run.metrics import read_metrics
+from selfjudge_training.self_training.config import Machine, Objective, Optimisation
+from selfjudge_training.self_training.preferences import Preference
+from selfjudge_training.self_training.prompts import batch_of_step
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from selfjudge import Chat, SafeTokenizer
 from tests.training.run.interruption import interrupted_at
 from tests.training.self_training.processes import run_in_two
-from training.arms.offline import order_of, train_offline
-from training.arms.offline_config import OfflineConfig
-from training.arms.pair_tokens import PAIRS, each_preference, kept_pairs
-from training.data.load import load_overall_pairs
-from training.data.records import PreferencePair
-from training.data.source import DataError, Source
-from training.jsft.config import Lora
-from training.rollouts.prompts import encode_prompts
-from training.run.config import ConfigError
-from training.run.folder import RunFolder
-from training.run.metrics import read_metrics
-from training.self_training.config import Machine, Objective, Optimisation
-from training.self_training.preferences import Preference
-from training.self_training.prompts import batch_of_step
 
 TASK = [{"role": "user", "content": "Add 3 and 4."}]
 

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import pytest
-
-from training.cli import main
+from selfjudge_training.cli import main
 
 RECIPE = """
-start: {path: models/selfjudge-tiny, architecture: llama}
+start: {path: selfjudge/models/selfjudge-tiny, architecture: llama}
 data:
   template: ultrafeedback-principle-rationale
   demonstrations: [{format: ultrafeedback, path: %(file)s}]

@@ -9,12 +9,12 @@ import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
+from selfjudge_training.cli import main
 from transformers import AutoModelForCausalLM
 
 from selfjudge.adapters import Store, read_base
-from training.cli import main
 
-SHIPPED = "models/selfjudge-tiny"
+SHIPPED = "selfjudge/models/selfjudge-tiny"
 RUN = f"model: {SHIPPED}\njudge: {{template: ultrafeedback}}\nseed: 3\n"
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selfjudge_training.cli import main
+from selfjudge_training.data.brackets import Wanted, load_brackets
+from selfjudge_training.data.load import load_demonstrations, load_pairs
+from selfjudge_training.data.source import DataError, Source
 
 from selfjudge import load_templates
-from training.cli import main
-from training.data.brackets import Wanted, load_brackets
-from training.data.load import load_demonstrations, load_pairs
-from training.data.source import DataError, Source
 
 ASKED = [{"role": "user", "content": "Say a number."}]
 TOOL = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from selfjudge_training.data.load import load_demonstrations, load_pairs
+from selfjudge_training.data.source import Format, Source
 
 from selfjudge import load_templates
-from training.data.load import load_demonstrations, load_pairs
-from training.data.source import Format, Source
 
 SHOWN = dict(re.findall(r"```json (\w+)\n(.*?)```", Path("docs", "training-data.md").read_text("utf-8"), re.DOTALL))
 

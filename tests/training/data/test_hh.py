@@ -1,9 +1,8 @@
 """Transcripts of Anthropic HH."""
 
 import pytest
-
-from training.data.hh import HHRow, demonstration, pair
-from training.data.loaded import MalformedRowError
+from selfjudge_training.data.hh import HHRow, demonstration, pair
+from selfjudge_training.data.loaded import MalformedRowError
 
 
 def row(chosen: str, rejected: str = "\n\nHuman: Hi\n\nAssistant: No") -> HHRow:

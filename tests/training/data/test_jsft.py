@@ -1,14 +1,13 @@
 """The JSFT set in tokens: what is a target, both orders, cutting, and the three kinds of judgments."""
 
-from pathlib import Path
-
 import pytest
+from selfjudge_training.data.jsft import JsftExample, JsftSet, jsft_examples
+from selfjudge_training.data.records import Demonstration, PreferencePair, Rationale
+from selfjudge_training.data.source import DataError
 from transformers import AutoTokenizer
 
 from selfjudge import Chat, SafeTokenizer, load_templates
-from training.data.jsft import JsftExample, JsftSet, jsft_examples
-from training.data.records import Demonstration, PreferencePair, Rationale
-from training.data.source import DataError
+from selfjudge.shipped import SHIPPED_MODEL
 
 TEMPLATES = load_templates()
 ASKED = [{"role": "user", "content": "Sort these letters: DCBA"}]
@@ -19,7 +18,7 @@ EXPLAINED = PAIR._replace(principle="honesty", rationale=Rationale("In order.", 
 
 @pytest.fixture(scope="module")
 def chat() -> Chat:
-    return Chat(SafeTokenizer(AutoTokenizer.from_pretrained(Path("models", "selfjudge-tiny"))))
+    return Chat(SafeTokenizer(AutoTokenizer.from_pretrained(SHIPPED_MODEL)))
 
 
 def text(chat: Chat, ids: list[int]) -> str:

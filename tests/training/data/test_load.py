@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from selfjudge_training.data.load import load_demonstrations, load_pairs
+from selfjudge_training.data.source import DataError, Format, Part, Source
 
 from selfjudge import load_templates
-from training.data.load import load_demonstrations, load_pairs
-from training.data.source import DataError, Format, Part, Source
 
 TEMPLATES = load_templates()
 OVERALL, PRINCIPLED = TEMPLATES["ultrafeedback"], TEMPLATES["ultrafeedback-principle"]

@@ -1,19 +1,19 @@
 """Examples on a terminal, in a file, and with hostile texts in them."""
 
 import io
-from pathlib import Path
 
 import pytest
+from selfjudge_training.data.chat import load_chat
+from selfjudge_training.data.jsft import each_example
+from selfjudge_training.data.preview import rendered, wants_colours
+from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
 from typing_extensions import override
 
 from selfjudge import load_templates
-from training.data.chat import load_chat
-from training.data.jsft import each_example
-from training.data.preview import rendered, wants_colours
-from training.data.records import Demonstration, Messages, PreferencePair
+from selfjudge.shipped import SHIPPED_MODEL
 
 ASKED: Messages = [{"role": "user", "content": "Sort these letters: DCBA"}]
-CHAT = load_chat(str(Path("models", "selfjudge-tiny")))
+CHAT = load_chat(str(SHIPPED_MODEL))
 
 
 class Terminal(io.StringIO):

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from datasets import Dataset  # type: ignore[import-untyped]  # it carries no types
 from pydantic import ValidationError
-
-from training.data.rows import read_rows
-from training.data.source import DataError, Source
+from selfjudge_training.data.rows import read_rows
+from selfjudge_training.data.source import DataError, Source
 
 ROWS = [{"prompt": "Räuber?", "chosen": "yes", "rejected": "no"}, {"prompt": "b", "chosen": "c", "rejected": "d"}]
 

@@ -5,16 +5,16 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from selfjudge_training.arms.offline_config import OfflineConfig
+from selfjudge_training.arms.pair_tokens import kept_pairs
+from selfjudge_training.data.load import load_demonstrations
+from selfjudge_training.data.shown import as_shown, require_dialogue
+from selfjudge_training.data.source import DataError, Source
+from selfjudge_training.self_training.config import Prompts
+from selfjudge_training.self_training.prompts import gather_prompts
 from transformers import AutoTokenizer
 
 from selfjudge import Chat, SafeTokenizer, dialogue_example
-from training.arms.offline_config import OfflineConfig
-from training.arms.pair_tokens import kept_pairs
-from training.data.load import load_demonstrations
-from training.data.shown import as_shown, require_dialogue
-from training.data.source import DataError, Source
-from training.self_training.config import Prompts
-from training.self_training.prompts import gather_prompts
 
 # As Mistral's: user and assistant in turn, and no system message.
 STRICT = (
@@ -30,12 +30,12 @@ BLUE = {"role": "assistant", "content": "blue"}
 
 @pytest.fixture(scope="module")
 def chat() -> Chat:
-    return Chat(SafeTokenizer(AutoTokenizer.from_pretrained("models/selfjudge-tiny")))
+    return Chat(SafeTokenizer(AutoTokenizer.from_pretrained("selfjudge/models/selfjudge-tiny")))
 
 
 @pytest.fixture(scope="module")
 def strict() -> Chat:
-    return Chat(SafeTokenizer(AutoTokenizer.from_pretrained("models/selfjudge-tiny")), STRICT)
+    return Chat(SafeTokenizer(AutoTokenizer.from_pretrained("selfjudge/models/selfjudge-tiny")), STRICT)
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 from collections import Counter
 
 import pytest
+from selfjudge_training.data.comparative import is_comparative
+from selfjudge_training.data.loaded import MalformedRowError
+from selfjudge_training.data.records import Rationale
+from selfjudge_training.data.ultrafeedback import UltraFeedbackRow, Wanted, demonstration, pairs
 
 from selfjudge import load_templates
-from training.data.comparative import is_comparative
-from training.data.loaded import MalformedRowError
-from training.data.records import Rationale
-from training.data.ultrafeedback import UltraFeedbackRow, Wanted, demonstration, pairs
 
 PRINCIPLES = tuple(load_templates()["ultrafeedback-principle"].principles or ())
 KEYS = ("helpfulness", "honesty", "instruction_following", "truthfulness")

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 
 import httpx
+from selfjudge_training.data.records import Messages
+from selfjudge_training.evaluation.judges import Judgment
+from selfjudge_training.evaluation.policies import Answer
+from selfjudge_training.rollouts.base import Sampling
+from selfjudge_training.run.endpoint import Endpoint
 
 from selfjudge import Comparison, Orders, Winner
-from training.data.records import Messages
-from training.evaluation.judges import Judgment
-from training.evaluation.policies import Answer
-from training.rollouts.base import Sampling
-from training.run.endpoint import Endpoint
 
 
 def judgment(at_a: float, at_b: float) -> Judgment:

@@ -3,8 +3,7 @@
 import random
 
 import pytest
-
-from training.evaluation.calibration import brier_score, calibrate, expected_calibration_error
+from selfjudge_training.evaluation.calibration import brier_score, calibrate, expected_calibration_error
 
 
 def test_a_judge_as_good_as_its_word_is_calibrated() -> None:

@@ -5,11 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from selfjudge_training.evaluation.chat_judge import REQUEST, ChatPanel
+from selfjudge_training.run.endpoint import EndpointError
 
 from selfjudge import Comparison, load_templates
 from tests.training.evaluation.fakes import endpoint
-from training.evaluation.chat_judge import REQUEST, ChatPanel
-from training.run.endpoint import EndpointError
 
 
 class ChatServer:

@@ -1,8 +1,7 @@
 """How a judge's words are read: by the letter they begin with, behind any reasoning."""
 
 import pytest
-
-from training.evaluation.choice import read_choice
+from selfjudge_training.evaluation.choice import read_choice
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from training.evaluation.config import JudgeSource, PolicySource
+from selfjudge_training.evaluation.config import JudgeSource, PolicySource
 
 
 def test_a_folder_that_a_run_leaves_has_the_runs_name() -> None:
-    assert JudgeSource(kind="folder", at="models/selfjudge-tiny").name == "selfjudge-tiny"
+    assert JudgeSource(kind="folder", at="selfjudge/models/selfjudge-tiny").name == "selfjudge-tiny"
     assert JudgeSource(kind="folder", at="build/jsft-hh/model").name == "jsft-hh"
     assert JudgeSource(kind="folder", at="model").name == "model"
     assert PolicySource(kind="folder", at="build/self-train/iteration-2/model").name == "iteration-2"

@@ -5,10 +5,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-
-from training.evaluation.config import JudgeConfig, PolicyConfig
-from training.evaluation.judge_report import COLUMNS
-from training.run.config import load_config, recipe_path
+from selfjudge_training.evaluation.config import JudgeConfig, PolicyConfig
+from selfjudge_training.evaluation.judge_report import COLUMNS
+from selfjudge_training.run.config import load_config, recipe_path
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "evaluation.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(block.replace("\\\n", " ")) for block in re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)]

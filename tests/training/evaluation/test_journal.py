@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
+from selfjudge_training.data.records import Messages
+from selfjudge_training.evaluation.journal import JOURNAL, Journal
+from selfjudge_training.evaluation.judges import Judgment
+from selfjudge_training.evaluation.kept import KeptPanel, KeptPolicy
+from selfjudge_training.evaluation.policies import Answer
+from selfjudge_training.rollouts.base import Sampling
 
 from selfjudge import Comparison
 from tests.training.evaluation.fakes import Counting, Preferring, judgment
-from training.data.records import Messages
-from training.evaluation.journal import JOURNAL, Journal
-from training.evaluation.judges import Judgment
-from training.evaluation.kept import KeptPanel, KeptPolicy
-from training.evaluation.policies import Answer
-from training.rollouts.base import Sampling
 
 SAMPLING = Sampling(1.0, 0.9, 8)
 NUMBERS = TypeAdapter(list[float])

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 import pytest
+from selfjudge_training.data.records import PreferencePair
+from selfjudge_training.evaluation.judge_evaluation import evaluate_judge
+from selfjudge_training.evaluation.judges import Judgment
+from selfjudge_training.evaluation.statistics import Estimate
 
 from selfjudge import Comparison
 from tests.training.evaluation.fakes import Preferring, judgment
-from training.data.records import PreferencePair
-from training.evaluation.judge_evaluation import evaluate_judge
-from training.evaluation.judges import Judgment
-from training.evaluation.statistics import Estimate
 
 
 def pair(prompt: str, chosen: str, rejected: str, category: str = "", principle: str | None = None) -> PreferencePair:

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from selfjudge_training.data.records import Messages
+from selfjudge_training.data.source import DataError, Source
+from selfjudge_training.evaluation.judge_sets import held_out_pairs, llmbar_pairs, preference_pairs
+from selfjudge_training.evaluation.policies import UNASKED, Answer
+from selfjudge_training.rollouts.base import PromptError, Sampling
+from selfjudge_training.tasks import TASKS
 from typing_extensions import override
 
 from selfjudge import load_templates
 from tests.training.evaluation.fakes import Counting
-from training.data.records import Messages
-from training.data.source import DataError, Source
-from training.evaluation.judge_sets import held_out_pairs, llmbar_pairs, preference_pairs
-from training.evaluation.policies import UNASKED, Answer
-from training.rollouts.base import PromptError, Sampling
-from training.tasks import TASKS
 
 
 def write(path: Path, rows: object) -> Path:

@@ -1,16 +1,15 @@
 """The shipped model as a judge, in this process."""
 
-from pathlib import Path
-
 import pytest
+from selfjudge_training.evaluation.config import JudgeSource, PolicySource
+from selfjudge_training.evaluation.journal import JOURNAL, Journal
+from selfjudge_training.evaluation.sources import Sources
+from selfjudge_training.rollouts.base import Sampling
 
 from selfjudge import Comparison
-from training.evaluation.config import JudgeSource, PolicySource
-from training.evaluation.journal import JOURNAL, Journal
-from training.evaluation.sources import Sources
-from training.rollouts.base import Sampling
+from selfjudge.shipped import SHIPPED_MODEL
 
-MODEL = Path(__file__).parents[3] / "models" / "selfjudge-tiny"
+MODEL = SHIPPED_MODEL
 PROMPT = "Sort these letters: QDBA"
 
 
@@ -61,7 +60,7 @@ def test_a_policy_and_its_judge_are_one_copy_of_the_weights(sources: Sources, mo
     own = PolicySource(kind="folder", at=str(MODEL))
     policy = sources.policy(own)
     monkeypatch.setattr(
-        "training.evaluation.sources.AutoModelForCausalLM.from_pretrained",
+        "selfjudge_training.evaluation.sources.AutoModelForCausalLM.from_pretrained",
         lambda *_, **__: pytest.fail("the model is loaded a second time"),
     )
     [[answer]] = policy.sample(

@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-
-from training.evaluation.outputs import Outputs, dialogue_text, load_outputs, write_outputs
-from training.evaluation.questions import Question, QuestionError, load_questions
+from selfjudge_training.evaluation.outputs import Outputs, dialogue_text, load_outputs, write_outputs
+from selfjudge_training.evaluation.questions import Question, QuestionError, load_questions
 
 
 def lines(path: Path, *rows: object) -> Path:

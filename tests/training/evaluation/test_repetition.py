@@ -1,8 +1,7 @@
 """The share of 4-grams that come again."""
 
 import pytest
-
-from training.evaluation.repetition import repetition
+from selfjudge_training.evaluation.repetition import repetition
 
 
 @pytest.mark.parametrize(

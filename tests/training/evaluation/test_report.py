@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from selfjudge_training.data.records import PreferencePair
+from selfjudge_training.evaluation.judge_evaluation import evaluate_judge
+from selfjudge_training.evaluation.judge_report import judge_report
+from selfjudge_training.evaluation.plots import sweep_curves
+from selfjudge_training.evaluation.report import Plot, Report, Table, cell, plain, write_report
+from selfjudge_training.evaluation.statistics import Estimate
+from selfjudge_training.evaluation.sweep import Point
 from typing_extensions import override
 
 from tests.training.evaluation.fakes import Preferring
-from training.data.records import PreferencePair
-from training.evaluation.judge_evaluation import evaluate_judge
-from training.evaluation.judge_report import judge_report
-from training.evaluation.plots import sweep_curves
-from training.evaluation.report import Plot, Report, Table, cell, plain, write_report
-from training.evaluation.statistics import Estimate
-from training.evaluation.sweep import Point
 
 VOID = {"meta", "img", "br"}
 

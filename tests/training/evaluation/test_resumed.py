@@ -4,15 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from selfjudge_training.evaluation.config import JudgeConfig, PolicyConfig
+from selfjudge_training.evaluation.journal import JOURNAL
+from selfjudge_training.evaluation.judge_stage import run_judge_evaluation
+from selfjudge_training.evaluation.model_judge import ModelJudge
+from selfjudge_training.evaluation.policies import ModelPolicy
+from selfjudge_training.evaluation.policy_stage import run_policy_evaluation
 
-from training.evaluation.config import JudgeConfig, PolicyConfig
-from training.evaluation.journal import JOURNAL
-from training.evaluation.judge_stage import run_judge_evaluation
-from training.evaluation.model_judge import ModelJudge
-from training.evaluation.policies import ModelPolicy
-from training.evaluation.policy_stage import run_policy_evaluation
-
-SHIPPED = {"kind": "folder", "at": "models/selfjudge-tiny"}
+SHIPPED = {"kind": "folder", "at": "selfjudge/models/selfjudge-tiny"}
 
 
 class Killed(BaseException):
@@ -37,7 +36,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_a_killed_evaluation_of_a_policy_ends_with_the_same_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.evaluation.policies.CHUNK", 4)
+    monkeypatch.setattr("selfjudge_training.evaluation.policies.CHUNK", 4)
     config = PolicyConfig.model_validate(
         {
             "seed": 0,
@@ -64,7 +63,7 @@ def test_a_killed_evaluation_of_a_policy_ends_with_the_same_report(
 def test_a_killed_evaluation_of_a_judge_ends_with_the_same_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.evaluation.model_judge.CHUNK", 3)
+    monkeypatch.setattr("selfjudge_training.evaluation.model_judge.CHUNK", 3)
     held_out = {"questions": 8, "samples": 2, "policy": SHIPPED, "decoding": {"max_new_tokens": 8}}
     config = JudgeConfig.model_validate({"seed": 0, "judge": SHIPPED, "held_out": held_out})
     run_judge_evaluation(config, tmp_path / "whole")

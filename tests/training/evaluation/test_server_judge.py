@@ -5,11 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from selfjudge_training.evaluation.server_judge import BATCH, ServerPanel
+from selfjudge_training.run.endpoint import EndpointError
 
 from selfjudge import Comparison
 from tests.training.evaluation.fakes import endpoint
-from training.evaluation.server_judge import BATCH, ServerPanel
-from training.run.endpoint import EndpointError
 
 
 class Server:

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from selfjudge_training.cli import main
+from selfjudge_training.evaluation.outputs import load_outputs
+from selfjudge_training.evaluation.questions import load_questions
 
 from tests.training.evaluation.test_report import Page
-from training.cli import main
-from training.evaluation.outputs import load_outputs
-from training.evaluation.questions import load_questions
 
 # The sizes of the shipped model's own answers; the recipes that ship set the same.
 SMALL = ("held_out.questions=12", "held_out.samples=3")
@@ -68,7 +68,7 @@ def test_outputs_of_two_models_meet(tmp_path: Path) -> None:
         f"policy={{kind: outputs, at: {ours}}}",
         f"questions={ours}",
         f"baseline={theirs}",
-        "judge={kind: folder, at: models/selfjudge-tiny}",
+        "judge={kind: folder, at: selfjudge/models/selfjudge-tiny}",
         "sweep=null",
     )
     output = tmp_path / "out"

@@ -3,8 +3,7 @@
 from statistics import fmean
 
 import pytest
-
-from training.evaluation.statistics import bootstrap, bootstrap_statistic, rate, wilson
+from selfjudge_training.evaluation.statistics import bootstrap, bootstrap_statistic, rate, wilson
 
 
 def test_yes_and_no_on_prompts_of_one_row_get_wilsons_interval() -> None:

@@ -1,18 +1,18 @@
 """Tournaments of many prompts, and self-rejection over N with a judge whose taste is known."""
 
 import pytest
+from selfjudge_training.evaluation.contests import winners
+from selfjudge_training.evaluation.exact_match import exact_match, held_out_questions
+from selfjudge_training.evaluation.outputs import Outputs
+from selfjudge_training.evaluation.questions import Question
+from selfjudge_training.evaluation.sweep import Plan, Sweeper
+from selfjudge_training.evaluation.truth_judge import TruthJudge
+from selfjudge_training.rollouts.base import Sampling
+from selfjudge_training.tasks import Problem
+from selfjudge_training.tasks.split import Split, split_of
 
 from selfjudge import RoundRobin
 from tests.training.evaluation.fakes import Counting, Preferring
-from training.evaluation.contests import winners
-from training.evaluation.exact_match import exact_match, held_out_questions
-from training.evaluation.outputs import Outputs
-from training.evaluation.questions import Question
-from training.evaluation.sweep import Plan, Sweeper
-from training.evaluation.truth_judge import TruthJudge
-from training.rollouts.base import Sampling
-from training.tasks import Problem
-from training.tasks.split import Split, split_of
 
 SAMPLING = Sampling(1.0, 1.0, 8)
 QUESTIONS = [Question(("a",)), Question(("b",))]

@@ -4,15 +4,15 @@ import json
 
 import httpx
 import pytest
+from selfjudge_training.evaluation.outputs import Outputs
+from selfjudge_training.evaluation.policies import Answer, ServerPolicy, answer_questions
+from selfjudge_training.evaluation.policy_evaluation import answer_figures
+from selfjudge_training.evaluation.questions import Question
+from selfjudge_training.evaluation.win_rate import compare_outputs
+from selfjudge_training.rollouts.base import PromptError, Sampling
+from selfjudge_training.run.endpoint import EndpointError
 
 from tests.training.evaluation.fakes import Counting, Preferring, endpoint
-from training.evaluation.outputs import Outputs
-from training.evaluation.policies import Answer, ServerPolicy, answer_questions
-from training.evaluation.policy_evaluation import answer_figures
-from training.evaluation.questions import Question
-from training.evaluation.win_rate import compare_outputs
-from training.rollouts.base import PromptError, Sampling
-from training.run.endpoint import EndpointError
 
 SAMPLING = Sampling(1.0, 0.9, 8)
 QUESTIONS = [Question((name,), name.upper()) for name in "abcd"]

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from selfjudge_training.jsft.config import JsftConfig
+from selfjudge_training.jsft.dry_run import make_tiny_model
+from selfjudge_training.tasks.split import Split, draw_problems
 
-from training.jsft.config import JsftConfig
-from training.jsft.dry_run import make_tiny_model
-from training.tasks.split import Split, draw_problems
+from selfjudge.shipped import SHIPPED_MODEL
 
 # Toy models are so small that a second thread only waits for the first.
 torch.set_num_threads(1)
 
-TOKENIZER = Path("models/selfjudge-tiny")
+TOKENIZER = SHIPPED_MODEL
 
 
 @pytest.fixture(scope="session")

@@ -11,14 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import selfjudge_training.jsft.stage as stage
+import selfjudge_training.jsft.trainer as trainer
+import selfjudge_training.run.files as files
+import selfjudge_training.run.trainer as shared
 import torch
-
-import training.jsft.stage as stage
-import training.jsft.trainer as trainer
-import training.run.files as files
-import training.run.trainer as shared
-from training.jsft.config import JsftConfig
-from training.run.checkpoint import commit_checkpoint
+from selfjudge_training.jsft.config import JsftConfig
+from selfjudge_training.run.checkpoint import commit_checkpoint
 
 
 def dies_at(place: str) -> None:

@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-
-from training.data.jsft import JsftExample
-from training.jsft.batches import IGNORED, Collator, Schedule, StepSampler, Weighting
-from training.jsft.examples import as_row
+from selfjudge_training.data.jsft import JsftExample
+from selfjudge_training.jsft.batches import IGNORED, Collator, Schedule, StepSampler, Weighting
+from selfjudge_training.jsft.examples import as_row
 
 DIALOGUE = JsftExample([5, 6, 7, 8, 9], [False, True, True, True, True], "dialogue")
 JUDGMENT = JsftExample([5, 6, 7, 3], [False, False, True, True], "judgment")

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 from accelerate.commands.config import load_config_from_file  # type: ignore[import-untyped]  # it ships no py.typed
+from selfjudge_training.jsft.config import JsftConfig, Lora, Optimisation
+from selfjudge_training.run.config import ConfigError, load_config, recipe_path
 
 from selfjudge import load_templates
-from training.jsft.config import JsftConfig, Lora, Optimisation
-from training.run.config import ConfigError, load_config, recipe_path
 
 PAPERS = ("hh", "ultrafeedback", "ultrafeedback-p", "ultrafeedback-pr")
 
@@ -45,7 +45,7 @@ def test_a_mistake_in_an_override_is_named() -> None:
 
 
 def test_accelerate_accepts_the_configuration_of_several_gpus() -> None:
-    path = Path("training/recipes/accelerate/fsdp.yaml")
+    path = Path("training/selfjudge_training/recipes/accelerate/fsdp.yaml")
     loaded = load_config_from_file(str(path))
     assert loaded.fsdp_config == yaml.safe_load(path.read_text(encoding="utf-8"))["fsdp_config"]
     assert loaded.distributed_type == "FSDP"

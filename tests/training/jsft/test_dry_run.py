@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-
-from training.cli import main
+from selfjudge_training.cli import main
 
 
 @pytest.fixture(autouse=True)

@@ -3,19 +3,19 @@
 from pathlib import Path
 
 import pytest
+from selfjudge_training.data.chat import load_chat
+from selfjudge_training.data.jsft import jsft_examples, units
+from selfjudge_training.data.load import load_demonstrations, load_pairs
+from selfjudge_training.data.source import DataError, Source
+from selfjudge_training.jsft.config import Data, JsftConfig
+from selfjudge_training.jsft.examples import EXAMPLES, as_row, judged, kept_examples, lengths
 
 from selfjudge import Chat, load_templates
-from training.data.chat import load_chat
-from training.data.jsft import jsft_examples, units
-from training.data.load import load_demonstrations, load_pairs
-from training.data.source import DataError, Source
-from training.jsft.config import Data, JsftConfig
-from training.jsft.examples import EXAMPLES, as_row, judged, kept_examples, lengths
 
 
 @pytest.fixture(scope="module")
 def chat() -> Chat:
-    return load_chat("models/selfjudge-tiny")
+    return load_chat("selfjudge/models/selfjudge-tiny")
 
 
 def rows(data: Data, chat: Chat, folder: Path, *, begun: bool = False) -> list[dict[str, object]]:

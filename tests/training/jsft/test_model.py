@@ -5,19 +5,19 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from selfjudge_training.evaluation.model_judge import ModelPanel
+from selfjudge_training.jsft.config import JsftConfig, Lora, Start
+from selfjudge_training.jsft.model import load_start, write_model
+from selfjudge_training.jsft.stage import run_jsft
+from selfjudge_training.rollouts.base import Sampling
+from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
+from selfjudge_training.run.metrics import read_metrics
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from selfjudge import CONTROL_TOKENS, Chat, Comparison, SafeTokenizer, dialogue_example, load_templates
 from tests.training.run.interruption import interrupted_at
-from training.evaluation.model_judge import ModelPanel
-from training.jsft.config import JsftConfig, Lora, Start
-from training.jsft.model import load_start, write_model
-from training.jsft.stage import run_jsft
-from training.rollouts.base import Sampling
-from training.rollouts.hugging_face import HuggingFaceRollOuts
-from training.run.metrics import read_metrics
 
 ADAPTER = Lora(rank=2, dropout=0.0)
 

@@ -10,18 +10,18 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
+from selfjudge_training.data.source import DataError, Source
+from selfjudge_training.jsft.batches import Collator
+from selfjudge_training.jsft.config import JsftConfig, Lora
+from selfjudge_training.jsft.examples import EXAMPLES, kept_examples
+from selfjudge_training.jsft.stage import run_jsft
+from selfjudge_training.run.checkpoint import latest_checkpoint
+from selfjudge_training.run.config import ConfigError
+from selfjudge_training.run.metrics import read_metrics
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from selfjudge import Chat, SafeTokenizer
-from training.data.source import DataError, Source
-from training.jsft.batches import Collator
-from training.jsft.config import JsftConfig, Lora
-from training.jsft.examples import EXAMPLES, kept_examples
-from training.jsft.stage import run_jsft
-from training.run.checkpoint import latest_checkpoint
-from training.run.config import ConfigError
-from training.run.metrics import read_metrics
 
 SCRIPT = Path(__file__).with_name("interrupted.py")
 
@@ -186,7 +186,7 @@ def test_sources_that_give_nothing_are_said_to(config: JsftConfig, tmp_path: Pat
     ("changes", "said"),
     [
         ({"start": {"path": "no/such/model", "architecture": "llama"}}, r"start\.path 'no/such/model'"),
-        ({"start": {"path": "models/selfjudge-tiny", "architecture": "qwen2"}}, "is 'llama'"),
+        ({"start": {"path": "selfjudge/models/selfjudge-tiny", "architecture": "qwen2"}}, "is 'llama'"),
         ({"data": {"template": "pear"}}, r"data\.template is 'pear'; there are hh-helpful, ultrafeedback"),
         (
             {"optimisation": {"batch": 7}},

@@ -3,10 +3,9 @@
 from itertools import islice
 
 import pytest
+from selfjudge_training.paper.tokenizer import train_tokenizer
+from selfjudge_training.tasks.split import Split, draw_problems
 from transformers import PreTrainedTokenizerFast
-
-from training.paper.tokenizer import train_tokenizer
-from training.tasks.split import Split, draw_problems
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 import pytest
-
-from training.evaluation.statistics import Estimate
-from training.paper.claims import Claim, Part
-from training.paper.figures import (
+from selfjudge_training.evaluation.statistics import Estimate
+from selfjudge_training.paper.claims import Claim, Part
+from selfjudge_training.paper.figures import (
     combination,
     difference,
     estimate,
@@ -18,8 +17,8 @@ from training.paper.figures import (
     stacked,
     win_rate,
 )
-from training.paper.measure import Judged
-from training.tasks import Problem
+from selfjudge_training.paper.measure import Judged
+from selfjudge_training.tasks import Problem
 
 PROBLEM = Problem("sort", "KDAZ", "Sort these letters: KDAZ", "ADKZ")
 

@@ -4,14 +4,14 @@ from itertools import islice
 from typing import Literal
 
 import pytest
+from selfjudge_training.data.jsft import JsftExample
+from selfjudge_training.paper.base import TemplateRenderer
+from selfjudge_training.paper.jsft import _batches, _document, _units
+from selfjudge_training.paper.tokenizer import TEMPLATES
+from selfjudge_training.tiny.documents import Document
 from transformers import PreTrainedTokenizerFast
 
 from selfjudge import load_templates
-from training.data.jsft import JsftExample
-from training.paper.base import TemplateRenderer
-from training.paper.jsft import _batches, _document, _units
-from training.paper.tokenizer import TEMPLATES
-from training.tiny.documents import Document
 
 MASK = [False, False, True, True, True]
 

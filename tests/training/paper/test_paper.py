@@ -10,12 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from training.cli import main
-from training.paper.plan import plan_stages
-from training.paper.recipe import PaperRecipe
-from training.paper.stages import TIMES
-from training.run.config import ConfigError, load_config, recipe_path
+from selfjudge_training.cli import main
+from selfjudge_training.paper.plan import plan_stages
+from selfjudge_training.paper.recipe import PaperRecipe
+from selfjudge_training.paper.stages import TIMES
+from selfjudge_training.run.config import ConfigError, load_config, recipe_path
 
 TOY = Path(__file__).with_name("toy-recipe.yaml")
 COMMAND = (str(Path(sys.executable).with_name("selfjudge-train")), "paper", "--config", str(TOY))

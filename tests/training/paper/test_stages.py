@@ -6,8 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-
-from training.paper.stages import Stage, StageError, Times, busy_seconds, run_stages, times_of
+from selfjudge_training.paper.stages import Stage, StageError, Times, busy_seconds, run_stages, times_of
 
 PRELOAD = ["torch"]
 """Imported once for all stages of these tests."""

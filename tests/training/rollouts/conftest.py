@@ -5,29 +5,31 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from selfjudge.shipped import SHIPPED_MODEL
+
 # Threads of the engine would wait for each other; PyTorch reads this while it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from selfjudge_training.data.records import Messages
+from selfjudge_training.rollouts.engine import EngineRollOuts
+from selfjudge_training.rollouts.engine_start import EngineSettings
+from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
+from selfjudge_training.rollouts.server import ServerRollOuts
+from selfjudge_training.run.endpoint import Endpoint
+from selfjudge_training.run.publish import Trained, publish_adapter
+from selfjudge_training.tasks.split import Split, draw_problems
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from selfjudge import Chat, Comparison, JudgmentEncoder, SafeTokenizer, load_templates
 from selfjudge.adapters import Manifest
 from tests.end_to_end.serving import serving
-from training.data.records import Messages
-from training.rollouts.engine import EngineRollOuts
-from training.rollouts.engine_start import EngineSettings
-from training.rollouts.hugging_face import HuggingFaceRollOuts
-from training.rollouts.server import ServerRollOuts
-from training.run.endpoint import Endpoint
-from training.run.publish import Trained, publish_adapter
-from training.tasks.split import Split, draw_problems
 
 torch.set_num_threads(1)
 
-SHIPPED = Path("models", "selfjudge-tiny")
+SHIPPED = SHIPPED_MODEL
 
 MakePolicy = Callable[[int], PeftModel]
 MakeAdapter = Callable[[int], Path]

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
+from selfjudge_training.data.records import Messages
+from selfjudge_training.rollouts.base import RollOuts, Sampling
+from selfjudge_training.rollouts.engine import EngineRollOuts, _parameters
+from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
+from selfjudge_training.rollouts.prompts import encode_prompts
+from selfjudge_training.rollouts.server import ServerRollOuts
 
 from selfjudge import JudgmentEncoder
-from training.data.records import Messages
-from training.rollouts.base import RollOuts, Sampling
-from training.rollouts.engine import EngineRollOuts, _parameters
-from training.rollouts.hugging_face import HuggingFaceRollOuts
-from training.rollouts.prompts import encode_prompts
-from training.rollouts.server import ServerRollOuts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # an engine and a server start
 

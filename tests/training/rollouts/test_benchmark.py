@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from selfjudge_training.rollouts.benchmark.cells import CELLS, RandomModel, config_of, make_model
+from selfjudge_training.rollouts.benchmark.contenders import Seconds
+from selfjudge_training.rollouts.benchmark.profile import Place, Spent, _inclusive
+from selfjudge_training.rollouts.benchmark.report import figures_of, markdown, profile_table
 from transformers import AutoModelForCausalLM
-
-from training.rollouts.benchmark.cells import CELLS, RandomModel, config_of, make_model
-from training.rollouts.benchmark.contenders import Seconds
-from training.rollouts.benchmark.profile import Place, Spent, _inclusive
-from training.rollouts.benchmark.report import figures_of, markdown, profile_table
 
 
 def test_ratios_are_taken_within_a_step(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from selfjudge_training.data.records import Messages
+from selfjudge_training.rollouts.base import EngineMissingError, PromptError, RollOuts, Sampling
+from selfjudge_training.rollouts.engine import EngineRollOuts, _parameters, _reading
+from selfjudge_training.rollouts.engine_start import EngineSettings, _process_state_kept
 
 from selfjudge import AdapterError, JudgmentEncoder
 from tests.training.rollouts.conftest import SHIPPED, load_shipped, randomised
-from training.data.records import Messages
-from training.rollouts.base import EngineMissingError, PromptError, RollOuts, Sampling
-from training.rollouts.engine import EngineRollOuts, _parameters, _reading
-from training.rollouts.engine_start import EngineSettings, _process_state_kept
 
 needs_engine = pytest.mark.slow
 GREEDY = Sampling(temperature=0, max_new_tokens=12)

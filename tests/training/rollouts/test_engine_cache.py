@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from selfjudge_training.rollouts.engine_cache import SEQUENCES, Memory, cache_bytes, memory_for
+from selfjudge_training.rollouts.engine_start import EngineSettings, _cache_bytes, _cache_errors
+from selfjudge_training.run.config import ConfigError
 from transformers import AutoConfig, LlamaConfig
 
 from tests.training.rollouts.conftest import SHIPPED
-from training.rollouts.engine_cache import SEQUENCES, Memory, cache_bytes, memory_for
-from training.rollouts.engine_start import EngineSettings, _cache_bytes, _cache_errors
-from training.run.config import ConfigError
 
 GIB = 2**30
 LLAMA_7B = Memory(token=2**19, weights=int(12.6 * GIB), free=0)
@@ -52,7 +52,7 @@ def test_an_engine_has_a_cache_of_that_size_unless_another_is_set(monkeypatch: p
         dtypes.append(dtype)
         return of_7b if not on_cpu else of_7b._replace(token=2 * of_7b.token)
 
-    monkeypatch.setattr("training.rollouts.engine_start.memory_for", measured)
+    monkeypatch.setattr("selfjudge_training.rollouts.engine_start.memory_for", measured)
     config = LlamaConfig(dtype=torch.bfloat16)
     sizes = [_cache_bytes(SHIPPED, config, EngineSettings(), 4096, on_cpu=on_cpu) for on_cpu in (False, True)]
     assert sizes[0] == cache_bytes(of_7b, 4096)

@@ -7,14 +7,14 @@ from typing import cast
 import pytest
 import torch
 from peft import PeftModel
+from selfjudge_training.data.records import Messages
+from selfjudge_training.rollouts.base import PromptError, RollOuts, Sampling
+from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
+from selfjudge_training.rollouts.prompts import encode_prompts
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
 from selfjudge import AdapterError, JudgmentEncoder
 from tests.training.rollouts.conftest import load_shipped, randomised
-from training.data.records import Messages
-from training.rollouts.base import PromptError, RollOuts, Sampling
-from training.rollouts.hugging_face import HuggingFaceRollOuts
-from training.rollouts.prompts import encode_prompts
 
 GREEDY = Sampling(temperature=0, max_new_tokens=12)
 PLAIN = Sampling(temperature=1.0, top_p=0.9, max_new_tokens=12)

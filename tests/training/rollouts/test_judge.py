@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from selfjudge_training.data.records import Messages
+from selfjudge_training.rollouts.base import Sample, Sampling
+from selfjudge_training.rollouts.judge import Judge
 
 from selfjudge import Chat, ChoiceTokens, Comparison, JudgmentEncoder, Reading, load_templates
-from training.data.records import Messages
-from training.rollouts.base import Sample, Sampling
-from training.rollouts.judge import Judge
 
 
 class LikesZz:

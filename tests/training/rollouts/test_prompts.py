@@ -1,11 +1,11 @@
 """Prompts are those of JSFT, and samples end where a turn does."""
 
 import pytest
+from selfjudge_training.data.records import Messages
+from selfjudge_training.rollouts.base import PromptError
+from selfjudge_training.rollouts.prompts import encode_prompts, make_samples, require_room
 
 from selfjudge import Chat, dialogue_example
-from training.data.records import Messages
-from training.rollouts.base import PromptError
-from training.rollouts.prompts import encode_prompts, make_samples, require_room
 
 
 def test_a_prompt_is_what_jsft_puts_before_an_answer(chat: Chat, conversations: list[Messages]) -> None:

@@ -7,17 +7,17 @@ from typing import Any
 
 import httpx
 import pytest
+from selfjudge_training.data.records import Messages
+from selfjudge_training.rollouts.base import PromptError, Sampling, seed_of
+from selfjudge_training.rollouts.prompts import encode_prompts
+from selfjudge_training.rollouts.server import READS, ServerRollOuts
+from selfjudge_training.run.endpoint import Endpoint, EndpointError
+from selfjudge_training.run.publish import Trained, publish_adapter
 from transformers import PreTrainedTokenizerBase
 
 from selfjudge import ChoiceTokens, Reading, ReadingError
 from selfjudge.adapters import Manifest
 from tests.training.rollouts.conftest import SHIPPED
-from training.data.records import Messages
-from training.rollouts.base import PromptError, Sampling, seed_of
-from training.rollouts.prompts import encode_prompts
-from training.rollouts.server import READS, ServerRollOuts
-from training.run.endpoint import Endpoint, EndpointError
-from training.run.publish import Trained, publish_adapter
 
 PLAIN = Sampling(temperature=0.7, top_p=0.9, max_new_tokens=12)
 CHOICE = ChoiceTokens(40, 41)

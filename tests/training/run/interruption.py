@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-from training.run.checkpoint import commit_checkpoint
+from selfjudge_training.run.checkpoint import commit_checkpoint
 
 
 @contextmanager
@@ -19,6 +18,6 @@ def interrupted_at(monkeypatch: pytest.MonkeyPatch, fatal: int) -> Iterator[None
         return commit_checkpoint(folder, step)
 
     with monkeypatch.context() as patch:
-        patch.setattr("training.run.trainer.commit_checkpoint", die)
+        patch.setattr("selfjudge_training.run.trainer.commit_checkpoint", die)
         with pytest.raises(InterruptedError):
             yield

@@ -5,8 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from training.run.checkpoint import begin_checkpoint, commit_checkpoint, latest_checkpoint, save_checkpoint
+from selfjudge_training.run.checkpoint import begin_checkpoint, commit_checkpoint, latest_checkpoint, save_checkpoint
 
 
 def write(path: Path, text: str) -> None:

@@ -5,8 +5,7 @@ from typing import Self
 
 import pytest
 from pydantic import PositiveInt, model_validator
-
-from training.run.config import ConfigError, Section, load_config, recipe_path
+from selfjudge_training.run.config import ConfigError, Section, load_config, recipe_path
 
 
 class File(Section):

@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, PeftModel
+from selfjudge_training.self_training.config import Machine
+from selfjudge_training.self_training.log_ratios import add_head, log_ratios
+from selfjudge_training.self_training.policy import load_base
+from selfjudge_training.self_training.preferences import Preference
 from transformers import AutoConfig, AutoModelForCausalLM
-
-from training.self_training.config import Machine
-from training.self_training.log_ratios import add_head, log_ratios
-from training.self_training.policy import load_base
-from training.self_training.preferences import Preference
 
 SMALL = {
     "max_position_embeddings": 64,

@@ -4,16 +4,16 @@ import json
 
 import httpx
 import pytest
+from selfjudge_training.run.endpoint import TRIES, Endpoint, EndpointError, TooLongError
 
 from tests.training.evaluation.fakes import endpoint
-from training.run.endpoint import TRIES, Endpoint, EndpointError, TooLongError
 
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What was slept between tries, in no time."""
     slept: list[float] = []
-    monkeypatch.setattr("training.run.endpoint.time.sleep", slept.append)
+    monkeypatch.setattr("selfjudge_training.run.endpoint.time.sleep", slept.append)
     return slept
 
 

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from selfjudge_training.run.checkpoint import save_checkpoint
+from selfjudge_training.run.config import ConfigError, Section
+from selfjudge_training.run.folder import RunFolder
+from selfjudge_training.run.metrics import read_metrics
 from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]  # it has no annotations
     EventAccumulator,
 )
-
-from training.run.checkpoint import save_checkpoint
-from training.run.config import ConfigError, Section
-from training.run.folder import RunFolder
-from training.run.metrics import read_metrics
 
 
 class Inner(Section):

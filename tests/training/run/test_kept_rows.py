@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 from datasets import Features, Value  # type: ignore[import-untyped]  # it ships no py.typed
-
-from training.run.kept_rows import find_rows, make_rows, share
+from selfjudge_training.run.kept_rows import find_rows, make_rows, share
 
 FEATURES = Features({"number": Value("int32")})
 

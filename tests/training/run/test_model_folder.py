@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from selfjudge_training.arms.offline import train_offline
+from selfjudge_training.arms.offline_config import OfflineConfig
+from selfjudge_training.data.checkable.rows import checkable_rows, write_rows
+from selfjudge_training.jsft.config import JsftConfig
+from selfjudge_training.jsft.stage import run_jsft
+from selfjudge_training.run.model_folder import save_model_folder
+from selfjudge_training.self_training.config import SelfTrainingConfig
+from selfjudge_training.self_training.stage import self_train
+from selfjudge_training.tiny.model import Shape, new_model, save_model
 from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from selfjudge import DIALOGUE_TEMPLATE
-from training.arms.offline import train_offline
-from training.arms.offline_config import OfflineConfig
-from training.data.checkable.rows import checkable_rows, write_rows
-from training.jsft.config import JsftConfig
-from training.jsft.stage import run_jsft
-from training.run.model_folder import save_model_folder
-from training.self_training.config import SelfTrainingConfig
-from training.self_training.stage import self_train
-from training.tiny.model import Shape, new_model, save_model
 
 torch.set_num_threads(1)
 
@@ -28,7 +28,9 @@ QUICK = {"batch": 2, "learning_rate": 1e-3}
 @pytest.fixture
 def tokenizer() -> PreTrainedTokenizerBase:
     """As Qwen 2.5's base comes: the template ends a turn by another token than the tokenizer ends a sequence."""
-    loaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained("models/selfjudge-tiny", local_files_only=True)
+    loaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+        "selfjudge/models/selfjudge-tiny", local_files_only=True
+    )
     loaded.chat_template = DIALOGUE_TEMPLATE.replace("eos_token", "'<|eos|>'")
     loaded.eos_token = "<|pad|>"
     assert loaded.eos_token_id == END_OF_SEQUENCE

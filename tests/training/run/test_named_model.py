@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+from selfjudge_training.cli import main
+from selfjudge_training.run.config import ConfigError
+from selfjudge_training.run.named_model import require_folder, require_model
 
-from training.cli import main
-from training.run.config import ConfigError
-from training.run.named_model import require_folder, require_model
+from selfjudge.shipped import SHIPPED_MODEL
 
-SHIPPED = Path("models", "selfjudge-tiny")
+SHIPPED = SHIPPED_MODEL
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         assert timeout <= 10
         raise TimeoutError("no answer")
 
-    monkeypatch.setattr("training.run.named_model.get_hf_file_metadata", refuse)
+    monkeypatch.setattr("selfjudge_training.run.named_model.get_hf_file_metadata", refuse)
     return addresses
 
 
@@ -32,7 +33,7 @@ def test_a_folder_is_enough(asked: list[str]) -> None:
 
 
 def test_a_name_of_the_hub_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.run.named_model.get_hf_file_metadata", lambda _url, **_: None)
+    monkeypatch.setattr("selfjudge_training.run.named_model.get_hf_file_metadata", lambda _url, **_: None)
     require_model("someone/some-model", "start.path")
 
 
@@ -40,7 +41,7 @@ def test_what_is_in_the_hubs_cache_needs_no_hub(
     monkeypatch: pytest.MonkeyPatch, asked: list[str], tmp_path: Path
 ) -> None:
     cached = tmp_path / "config.json"
-    monkeypatch.setattr("training.run.named_model.try_to_load_from_cache", lambda *_: str(cached))
+    monkeypatch.setattr("selfjudge_training.run.named_model.try_to_load_from_cache", lambda *_: str(cached))
     require_model("someone/some-model", "start.path")
     assert asked == []
 

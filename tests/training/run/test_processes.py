@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from training.run.processes import PATIENCE
+from selfjudge_training.run.processes import PATIENCE
 
 # A group of one, as `accelerate launch` tells of it. A group is the whole process's, and engines of other tests have
 # theirs: hence a process of its own.
@@ -13,7 +13,7 @@ _LAUNCHED = {**_RANKS, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0", "OMP_NUM_
 _BEGIN = """
 import torch.distributed as dist
 from accelerate.state import AcceleratorState
-from training.run.processes import make_accelerator, processes
+from selfjudge_training.run.processes import make_accelerator, processes
 for begin in (processes, make_accelerator):
     begin()
     backend = dist.distributed_c10d._get_default_group()._get_backend(processes().device)

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import pytest
-
-from training.arms.offline_config import OfflineConfig
-from training.evaluation.config import JudgeConfig, PolicyConfig
-from training.jsft.config import JsftConfig
-from training.paper.recipe import PaperRecipe
-from training.run.config import Section, load_config, recipe_path
-from training.run.folder import RunFolder
-from training.self_training.config import SelfTrainingConfig
+from selfjudge_training.arms.offline_config import OfflineConfig
+from selfjudge_training.evaluation.config import JudgeConfig, PolicyConfig
+from selfjudge_training.jsft.config import JsftConfig
+from selfjudge_training.paper.recipe import PaperRecipe
+from selfjudge_training.run.config import Section, load_config, recipe_path
+from selfjudge_training.run.folder import RunFolder
+from selfjudge_training.self_training.config import SelfTrainingConfig
 
 KINDS: dict[str, type[Section]] = {
     "evaluate-judge": JudgeConfig,

@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from selfjudge_training.self_training.log_ratios import add_head
+from selfjudge_training.tiny.model import Shape, new_model, save_model
 from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBase
 
-from training.self_training.log_ratios import add_head
-from training.tiny.model import Shape, new_model, save_model
+from selfjudge.shipped import SHIPPED_MODEL
 
 torch.set_num_threads(1)
 
 TOY = Shape(width=32, layers=2, heads=2, inner_width=64, context=256)
-SHIPPED = Path("models/selfjudge-tiny")
+SHIPPED = SHIPPED_MODEL
 
 
 @pytest.fixture(scope="session")

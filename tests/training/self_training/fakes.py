@@ -5,11 +5,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from selfjudge_training.data.records import Messages
+from selfjudge_training.rollouts.base import RollOuts, Sample, Sampling
 from typing_extensions import override
 
 from selfjudge import Chat, ChoiceTokens, Reading
-from training.data.records import Messages
-from training.rollouts.base import RollOuts, Sample, Sampling
 
 RESPONSES = re.compile(r"Response A:\n-----\n(.*?)\n-----\n.*Response B:\n-----\n(.*?)\n-----", re.DOTALL)
 

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
 from peft import PeftModel
-
-from training.self_training.exchange import AdapterExchange, Taker
+from selfjudge_training.self_training.exchange import AdapterExchange, Taker
 
 
 def test_each_gets_what_is_due(make_policy: Callable[[], PeftModel], tmp_path: Path) -> None:

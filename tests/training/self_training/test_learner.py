@@ -7,11 +7,10 @@ import pytest
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
 from peft import PeftModel
-
-from training.self_training.config import Objective, Optimisation
-from training.self_training.learner import Learned, Learner
-from training.self_training.preferences import Preference
-from training.self_training.state import read_state, trained_parameters, write_state
+from selfjudge_training.self_training.config import Objective, Optimisation
+from selfjudge_training.self_training.learner import Learned, Learner
+from selfjudge_training.self_training.preferences import Preference
+from selfjudge_training.self_training.state import read_state, trained_parameters, write_state
 
 PAIRS = [
     Preference([3, 40, 41, 4], [50, 51, 52, 0], [60, 0]),

@@ -14,20 +14,20 @@ import yaml
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
 from peft import PeftModel
 from safetensors.torch import load_file
+from selfjudge_training.cli import main
+from selfjudge_training.run.config import ConfigError, load_config
+from selfjudge_training.run.metrics import read_metrics
+from selfjudge_training.self_training.config import SelfTrainingConfig
+from selfjudge_training.self_training.learner import Learned
+from selfjudge_training.self_training.loop import Loop
+from selfjudge_training.self_training.policy import parameters_in_memory
+from selfjudge_training.self_training.preferences import Judged, Preference
+from selfjudge_training.self_training.sources import Buffer
+from selfjudge_training.self_training.stage import self_train
 from transformers import AutoModelForCausalLM
 
 from tests.training.self_training.conftest import SHIPPED
 from tests.training.self_training.processes import ENVIRONMENT, program, run_alone, run_in_two
-from training.cli import main
-from training.run.config import ConfigError, load_config
-from training.run.metrics import read_metrics
-from training.self_training.config import SelfTrainingConfig
-from training.self_training.learner import Learned
-from training.self_training.loop import Loop
-from training.self_training.policy import parameters_in_memory
-from training.self_training.preferences import Judged, Preference
-from training.self_training.sources import Buffer
-from training.self_training.stage import self_train
 
 TOY = Path(__file__).with_name("toy.yaml")
 STEPS = 6

@@ -8,6 +8,10 @@ import pytest
 import torch
 from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
 from peft import LoraConfig, PeftModel
+from selfjudge_training.self_training.log_ratios import log_ratios
+from selfjudge_training.self_training.losses import LogRatios, Loss, preference_losses
+from selfjudge_training.self_training.preferences import Preference
+from selfjudge_training.self_training.state import trained_parameters
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
@@ -16,10 +20,6 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 from typing_extensions import override
 
 from tests.training.self_training.conftest import randomised
-from training.self_training.log_ratios import log_ratios
-from training.self_training.losses import LogRatios, Loss, preference_losses
-from training.self_training.preferences import Preference
-from training.self_training.state import trained_parameters
 
 PAIRS = [
     Preference([3, 40, 41, 4], [50, 51, 52, 0], [60, 0]),

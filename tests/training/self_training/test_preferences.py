@@ -3,19 +3,19 @@
 from collections.abc import Callable, Sequence
 
 import pytest
+from selfjudge_training.data.records import Messages
+from selfjudge_training.rollouts.base import Sample, Sampling
+from selfjudge_training.rollouts.judge import Judge
+from selfjudge_training.self_training.learner import Learned
+from selfjudge_training.self_training.metrics import figures_of
+from selfjudge_training.self_training.preferences import Judged
+from selfjudge_training.self_training.prompts import Prompt
+from selfjudge_training.self_training.sources import OnPolicy
 from transformers import PreTrainedTokenizerBase
 from typing_extensions import override
 
 from selfjudge import Chat, ChoiceTokens, JudgmentEncoder, Reading, SafeTokenizer, load_templates
 from tests.training.self_training.fakes import ScriptedRollOuts
-from training.data.records import Messages
-from training.rollouts.base import Sample, Sampling
-from training.rollouts.judge import Judge
-from training.self_training.learner import Learned
-from training.self_training.metrics import figures_of
-from training.self_training.preferences import Judged
-from training.self_training.prompts import Prompt
-from training.self_training.sources import OnPolicy
 
 QUALITY = {"good": 3.0, "fair": 1.1, "even": 1.0, "also": 1.0, "bad": -2.0}
 SCRIPT = {

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from selfjudge_training.data.source import DataError, Source
+from selfjudge_training.rollouts.prompts import encode_prompts
+from selfjudge_training.run.config import ConfigError
+from selfjudge_training.self_training.config import Prompts
+from selfjudge_training.self_training.prompts import batch_of_step, gather_prompts
+from selfjudge_training.tasks import TASKS
 from transformers import PreTrainedTokenizerBase
 
 from selfjudge import Chat, SafeTokenizer
-from training.data.source import DataError, Source
-from training.rollouts.prompts import encode_prompts
-from training.run.config import ConfigError
-from training.self_training.config import Prompts
-from training.self_training.prompts import batch_of_step, gather_prompts
-from training.tasks import TASKS
 
 
 def test_every_epoch_takes_each_prompt_once_in_another_order() -> None:
@@ -60,7 +60,7 @@ def test_sources_that_give_nothing_say_why(chat: Chat, tmp_path: Path) -> None:
 
 
 def test_more_prompts_than_there_are_is_an_error(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.self_training.prompts.ATTEMPTS", 1)
+    monkeypatch.setattr("selfjudge_training.self_training.prompts.ATTEMPTS", 1)
     with pytest.raises(ConfigError, match=r"prompts\.checkable: 2000 is more"):
         gather_prompts(chat, Prompts(checkable=2000, tasks=(next(iter(TASKS)),)), longest=200, seed=0)
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from selfjudge_training.run.config import ConfigError, load_config
+from selfjudge_training.self_training.config import SelfTrainingConfig
+from selfjudge_training.self_training.stage import self_train
 
 from selfjudge.adapters import Manifest, Store, read_base
-from training.run.config import ConfigError, load_config
-from training.self_training.config import SelfTrainingConfig
-from training.self_training.stage import self_train
 
 TOY = Path(__file__).with_name("toy.yaml")
 STEPS = 6

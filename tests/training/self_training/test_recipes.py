@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from training.arms.offline_config import OfflineConfig
-from training.cli import main
-from training.run.config import load_config, recipe_path
-from training.self_training.config import SelfTrainingConfig
+from selfjudge_training.arms.offline_config import OfflineConfig
+from selfjudge_training.cli import main
+from selfjudge_training.run.config import load_config, recipe_path
+from selfjudge_training.self_training.config import SelfTrainingConfig
 
 DATA = ("hh", "ultrafeedback", "ultrafeedback-p", "ultrafeedback-pr")
 SELF_TRAINING = tuple(f"self-train-{name}" for name in DATA)

@@ -5,10 +5,9 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from training.tasks import TASKS, Problem, grade
-from training.tasks.grading import BEST_WRONG_GRADE, edit_distance
-from training.tasks.split import Split, draw_problems, split_of
+from selfjudge_training.tasks import TASKS, Problem, grade
+from selfjudge_training.tasks.grading import BEST_WRONG_GRADE, edit_distance
+from selfjudge_training.tasks.split import Split, draw_problems, split_of
 
 names = st.sampled_from(sorted(TASKS))
 seeds = st.integers(0, 2**32)

@@ -4,13 +4,13 @@ from itertools import islice
 
 import pytest
 import torch
+from selfjudge_training.tasks.split import Split, draw_problems
+from selfjudge_training.tiny.documents import TEMPLATE, Renderer
+from selfjudge_training.tiny.model import Shape, new_model
+from selfjudge_training.tiny.tokenizer import train_tokenizer
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
 from selfjudge import load_templates
-from training.tasks.split import Split, draw_problems
-from training.tiny.documents import TEMPLATE, Renderer
-from training.tiny.model import Shape, new_model
-from training.tiny.tokenizer import train_tokenizer
 
 # Toy models are so small that a second thread only waits for the first.
 torch.set_num_threads(1)

@@ -2,11 +2,10 @@
 
 import pytest
 import torch
+from selfjudge_training.tiny.batches import MAX_TOKENS, micro_batches
+from selfjudge_training.tiny.documents import Document, Renderer, without_choice
+from selfjudge_training.tiny.loss import EarlyTargets, weighted_loss
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
-
-from training.tiny.batches import MAX_TOKENS, micro_batches
-from training.tiny.documents import Document, Renderer, without_choice
-from training.tiny.loss import EarlyTargets, weighted_loss
 
 
 def targets(renderer: Renderer, document: Document) -> str:

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from selfjudge_training.evaluation.statistics import bootstrap, wilson
+from selfjudge_training.tiny.documents import SYSTEM_MESSAGE, Renderer
+from selfjudge_training.tiny.evaluate import evaluate
+from selfjudge_training.tiny.evaluation_files import write_results
+from selfjudge_training.tiny.judge import Judge, read_judgments
+from selfjudge_training.tiny.model import save_model
+from selfjudge_training.tiny.sample import MAX_NEW_TOKENS, sample_answers
+from selfjudge_training.tiny.selection import contest_winners, different_pairs, majority_votes
 from transformers import LlamaForCausalLM
 from typing_extensions import override
 
 from selfjudge import Comparison, PrincipleVerdict, Reading, RoundRobin, Verdict
-from training.evaluation.statistics import bootstrap, wilson
-from training.tiny.documents import SYSTEM_MESSAGE, Renderer
-from training.tiny.evaluate import evaluate
-from training.tiny.evaluation_files import write_results
-from training.tiny.judge import Judge, read_judgments
-from training.tiny.model import save_model
-from training.tiny.sample import MAX_NEW_TOKENS, sample_answers
-from training.tiny.selection import contest_winners, different_pairs, majority_votes
 
 PROMPTS = ["Sort these letters: CAB", "Reverse ABCDE", "Reverse 123"]
 

@@ -6,17 +6,16 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from selfjudge_training.tasks import Problem
+from selfjudge_training.tiny.attacks import HELD_OUT, Attack, attack
+from selfjudge_training.tiny.documents import Renderer
+from selfjudge_training.tiny.edits import edited
+from selfjudge_training.tiny.jsft import TRAINED_ATTACKS, jsft_batches, judgments
+from selfjudge_training.tiny.judge import Judge, read_judgments
+from selfjudge_training.tiny.mine import weigh_up
+from selfjudge_training.tiny.pairs import Pair, draw_pair, make_pool, read_pools, write_pools
+from selfjudge_training.tiny.recipe import Finetuning
 from transformers import LlamaForCausalLM
-
-from training.tasks import Problem
-from training.tiny.attacks import HELD_OUT, Attack, attack
-from training.tiny.documents import Renderer
-from training.tiny.edits import edited
-from training.tiny.jsft import TRAINED_ATTACKS, jsft_batches, judgments
-from training.tiny.judge import Judge, read_judgments
-from training.tiny.mine import weigh_up
-from training.tiny.pairs import Pair, draw_pair, make_pool, read_pools, write_pools
-from training.tiny.recipe import Finetuning
 
 SORT = Problem("sort", "DBCA", "Sort these letters: DBCA", "ABCD")
 COUNT = Problem("count", "A in AB", "Count the letter A in AB", "1")

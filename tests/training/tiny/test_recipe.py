@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from selfjudge_training.cli import main
+from selfjudge_training.run.config import ConfigError, load_config
+from selfjudge_training.tiny.build import Build
+from selfjudge_training.tiny.model import load_model
+from selfjudge_training.tiny.recipe import Recipe
 
-from training.cli import main
-from training.run.config import ConfigError, load_config
-from training.tiny.build import Build
-from training.tiny.model import load_model
-from training.tiny.recipe import Recipe
-
-OWN = Path("training/recipes/selfjudge-tiny.yaml")
+OWN = Path("training/selfjudge_training/recipes/selfjudge-tiny.yaml")
 TOY = Path(__file__).with_name("toy-recipe.yaml")
 
 

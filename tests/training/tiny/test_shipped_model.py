@@ -8,17 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
+from selfjudge_training.tasks.split import Split, draw_problems
+from selfjudge_training.tiny.documents import Renderer
+from selfjudge_training.tiny.judge import Judge, read_judgments
+from selfjudge_training.tiny.model import load_model
+from selfjudge_training.tiny.sample import sample_answers
+from selfjudge_training.tiny.selection import contest_winners
 from transformers import LlamaForCausalLM
 
 from selfjudge import Comparison
-from training.tasks.split import Split, draw_problems
-from training.tiny.documents import Renderer
-from training.tiny.judge import Judge, read_judgments
-from training.tiny.model import load_model
-from training.tiny.sample import sample_answers
-from training.tiny.selection import contest_winners
+from selfjudge.shipped import SHIPPED_MODEL
 
-MODEL = Path("models/selfjudge-tiny")
+MODEL = SHIPPED_MODEL
 PROBLEMS = list(islice(draw_problems(Split.HELD_OUT, 77), 60))
 
 

@@ -6,12 +6,12 @@ from string import ascii_uppercase, digits
 
 from hypothesis import given
 from hypothesis import strategies as st
+from selfjudge_training.tasks.split import Split, draw_problems
+from selfjudge_training.tiny.documents import TEMPLATE, Renderer
+from selfjudge_training.tiny.tokenizer import EOS, PAD, fixed_pieces, train_tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, load_templates
-from training.tasks.split import Split, draw_problems
-from training.tiny.documents import TEMPLATE, Renderer
-from training.tiny.tokenizer import EOS, PAD, fixed_pieces, train_tokenizer
 
 
 @given(text=st.text())

@@ -4,15 +4,14 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 import torch
+from selfjudge_training.tiny.documents import Document, Renderer
+from selfjudge_training.tiny.loss import EarlyTargets
+from selfjudge_training.tiny.muon import orthogonalised
+from selfjudge_training.tiny.pretrain import pretraining_batches
+from selfjudge_training.tiny.recipe import Rates
+from selfjudge_training.tiny.schedule import cosine, warm_up_then_decay
+from selfjudge_training.tiny.trainer import Trainer
 from transformers import LlamaForCausalLM
-
-from training.tiny.documents import Document, Renderer
-from training.tiny.loss import EarlyTargets
-from training.tiny.muon import orthogonalised
-from training.tiny.pretrain import pretraining_batches
-from training.tiny.recipe import Rates
-from training.tiny.schedule import cosine, warm_up_then_decay
-from training.tiny.trainer import Trainer
 
 RATES = Rates(matrices=0.02, others=0.01)
 

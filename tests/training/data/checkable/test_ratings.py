@@ -5,11 +5,10 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from training.data.checkable.ratings import HEDGES, rate
-from training.data.comparative import is_comparative
-from training.tasks import TASKS, Problem
-from training.tiny.edits import edited
+from selfjudge_training.data.checkable.ratings import HEDGES, rate
+from selfjudge_training.data.comparative import is_comparative
+from selfjudge_training.tasks import TASKS, Problem
+from selfjudge_training.tiny.edits import edited
 
 SORT = Problem("sort", "DCBA", "Sort these letters: DCBA", "ABCD")
 names, seeds = st.sampled_from(sorted(TASKS)), st.integers(0, 2**32)

@@ -5,14 +5,15 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
+from selfjudge_training.data.checkable.responses import sampled_responses
+from selfjudge_training.data.checkable.rows import checkable_rows, write_rows
+from selfjudge_training.data.load import load_demonstrations, load_pairs
+from selfjudge_training.data.source import DataError, Format, Source
+from selfjudge_training.tasks import TASKS, Problem, grade
+from selfjudge_training.tasks.split import Split
 
 from selfjudge import load_templates
-from training.data.checkable.responses import sampled_responses
-from training.data.checkable.rows import checkable_rows, write_rows
-from training.data.load import load_demonstrations, load_pairs
-from training.data.source import DataError, Format, Source
-from training.tasks import TASKS, Problem, grade
-from training.tasks.split import Split
+from selfjudge.shipped import SHIPPED_MODEL
 
 TEMPLATES = load_templates()
 FORMATS: tuple[Format, ...] = ("hh", "preferences", "ultrafeedback")
@@ -70,7 +71,7 @@ def test_equal_seeds_write_equal_files(tmp_path: Path) -> None:
 
 
 def test_responses_of_a_model_are_its_own_mistakes_under_both_system_messages() -> None:
-    responder = sampled_responses(Path("models", "selfjudge-tiny"))
+    responder = sampled_responses(SHIPPED_MODEL)
     rows = list(checkable_rows("ultrafeedback", 40, responder=responder, hedged=0.0))
     completions = [completion for row in rows for completion in row["completions"]]
     assert len(completions) == 160

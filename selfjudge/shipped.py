@@ -1,0 +1,7 @@
+"""The model that comes with the package: what answers and judges where no other is named."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+SHIPPED_MODEL: Final = Path(str(files("selfjudge").joinpath("models", "selfjudge-tiny")))

@@ -1,0 +1,148 @@
+"""The gate that a version passes before it becomes active: how well it judges, and a bracket against the active one.
+
+It runs beside the requests, a few of its judgments and samples at a time, through the server's own judge and sampler.
+The candidate's weights judge the held-out pairs, since what is asked is how well they judge. The bracket is judged by
+the active version's weights, which passed the gate themselves, or by the base where so configured: never by the
+candidate's, which would prefer what they would say themselves. Leaves out what follows from a result (changes.py), and
+tournaments: a match for each prompt tells most about two versions for the samples that it costs.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from vllm.lora.request import LoRARequest
+
+from selfjudge import Comparison, Message, SelfJudgeError, Winner
+from selfjudge_service.adapters.criteria import Criteria, GateError
+from selfjudge_service.adapters.gate_results import GateResult
+from selfjudge_service.errors import ApiError
+from selfjudge_service.judge import Judge, Panel
+from selfjudge_service.protocol import ChatRequest, JudgingOptions
+from selfjudge_service.sampling import Sampler
+from selfjudge_service.tasks import run_together
+from selfjudge_service.telemetry.request import engine_id
+
+_AT_ONCE = 4
+_POINTS = {"A": 1.0, "tie": 0.5, "B": 0.0}
+
+
+class _Judging(NamedTuple):
+    accuracy: float
+    consistency: float
+
+
+class Gate:
+    """Holds versions against what they must reach.
+
+    Args:
+        criteria: what that is.
+        judge: the server's; its default template is what versions judge by.
+        sampler: the server's.
+    """
+
+    def __init__(self, criteria: Criteria, judge: Judge, sampler: Sampler) -> None:
+        self._criteria = criteria
+        self._judge = judge
+        self._sampler = sampler
+        self._room = asyncio.Semaphore(_AT_ONCE)
+
+    async def check(self) -> None:
+        """Finds what is wrong with pairs and prompts for this model, before any version meets them.
+
+        Raises:
+            GateError: naming setting and line: a conversation that can't be judged, a prompt beyond the context.
+        """
+        encoder = self._judge.panel(JudgingOptions(), None).encoders[0]
+        for number, pair in enumerate(self._criteria.pairs, start=1):
+            try:
+                encoder.check(pair.conversation)
+            except SelfJudgeError as error:
+                raise GateError(f"gate_pairs: line {number} can't be judged: {error}") from error
+        for number, prompt in enumerate(self._criteria.prompts):
+            try:
+                encoder.check(prompt)
+                await self._sampler.check(self._request(number, prompt, None))
+            except (SelfJudgeError, ApiError) as error:
+                raise GateError(f"gate_prompts: line {number + 1} can't be answered or judged: {error}") from error
+
+    async def hold(self, candidate: LoRARequest, active: LoRARequest | None) -> GateResult:
+        """How a version does; the bracket is held if it judges well enough, and there is an active version to meet.
+
+        Args:
+            candidate: loaded, and named in vLLM's registry of models.
+            active: likewise; None where nothing answers for the policy.
+
+        Raises:
+            ApiError, EngineDeadError: if the engine could not do its part; nothing is known of the version then.
+        """
+        wanted = self._criteria
+        result = GateResult(held=datetime.now(UTC), passed=False, missed=[], wanted=wanted.wanted)
+        try:
+            if wanted.pairs:
+                judging = await self._judging(candidate)
+                found: dict[str, Any] = {"pairs": len(wanted.pairs), **judging._asdict()}
+                result = result.model_copy(update=found | {"missed": self._missed(judging)})
+            if wanted.prompts and active and not result.missed:
+                share = await self._win_share(candidate, active)
+                found = {"against": active.lora_name, "judge": wanted.judge, "prompts": len(wanted.prompts)}
+                result = result.model_copy(update=found | {"win_share": share, "missed": self._missed_share(share)})
+        except SelfJudgeError as error:
+            result = result.model_copy(update={"missed": [f"a judgment failed: {error}"]})
+        return result.model_copy(update={"passed": not result.missed})
+
+    async def _judging(self, candidate: LoRARequest) -> _Judging:
+        panel = self._judge.panel(JudgingOptions(), candidate)
+
+        async def judge(pair: Comparison) -> tuple[Winner, bool]:
+            async with self._room:
+                return await self._compare(panel, pair)
+
+        judged = await run_together(judge(pair) for pair in self._criteria.pairs)
+        return _Judging(
+            sum(_POINTS[winner] for winner, _ in judged) / len(judged),
+            sum(consistent for _, consistent in judged) / len(judged),
+        )
+
+    async def _win_share(self, candidate: LoRARequest, active: LoRARequest) -> float:
+        panel = self._judge.panel(JudgingOptions(judge=self._criteria.judge), active)
+
+        async def match(number: int, prompt: list[Message]) -> float:
+            async with self._room:
+                first, second = await run_together(
+                    self._sample(self._request(number, prompt, one.lora_name)) for one in (candidate, active)
+                )
+                if first == second:
+                    return _POINTS["tie"]
+                return _POINTS[(await self._compare(panel, Comparison(prompt, first, second)))[0]]
+
+        points = await run_together(match(number, prompt) for number, prompt in enumerate(self._criteria.prompts))
+        return sum(points) / len(points)
+
+    async def _compare(self, panel: Panel, pair: Comparison) -> tuple[Winner, bool]:
+        # Not counted: the metrics of the judge's health are about judgments that somebody is served by.
+        verdict = (await self._judge.compare(panel, pair, counted=False)).verdict
+        return verdict.winner, verdict.consistent
+
+    async def _sample(self, request: ChatRequest) -> str:
+        return (await self._sampler.sample(request, 0, f"gate-{engine_id()}")).text
+
+    def _request(self, number: int, prompt: list[Message], model: str | None) -> ChatRequest:
+        """As a user's with no options; both sides have one seed, so that repeating the gate repeats its answers."""
+        return ChatRequest.model_validate(
+            {"model": model, "messages": prompt, "seed": number, "max_completion_tokens": self._criteria.max_tokens}
+        )
+
+    def _missed(self, found: _Judging) -> list[str]:
+        pairs = len(self._criteria.pairs)
+        return [
+            f"{name} is {figure:.4f} on {pairs} pairs, and gate_{name} is {least:g}"
+            for name, figure in found._asdict().items()
+            if (least := self._criteria.wanted.get(name)) is not None and figure < least
+        ]
+
+    def _missed_share(self, share: float) -> list[str]:
+        if share > self._criteria.win_share:
+            return []
+        matches = f"{len(self._criteria.prompts)} matches against the active version"
+        return [f"win_share is {share:.4f} of {matches}, and must exceed gate_win_share, {self._criteria.win_share:g}"]

@@ -1,0 +1,176 @@
+"""The rules of admission: what runs, what waits, and what is refused. Pure: no clock, no event loop, no HTTP.
+
+First come, first served: nobody runs while somebody who came earlier waits. A large tournament at the head of the queue
+therefore holds up smaller ones until there is room for it, and is never overtaken.
+
+Whether a request may join the queue depends on those ahead of it alone, not on its own size: so a tournament of 64 is
+turned away no more often than a plain answer. It may while those ahead are expected to be admitted in time. How fast
+that goes is the caller's to say; as long as nobody knows, it may.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from selfjudge_service.admission.limits import Limits
+
+Reason = Literal["queue_full", "queue_seconds", "key_requests", "key_candidates"]
+
+# Nobody is to wait in vain: the estimate is not exact, and the crowd that it lets in slows the server down.
+_BELIEVED = 2 / 3
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """One request from its arrival to its end.
+
+    Args:
+        weight: in candidates, at least 1.
+        tournament: whether it counts as one.
+        caller: whose it is; any name that is the same for the same key.
+        size: of its body, in bytes.
+    """
+
+    weight: int
+    tournament: bool = False
+    caller: str = ""
+    size: int = 0
+
+
+class Load(NamedTuple):
+    """How much there is of something."""
+
+    requests: int
+    candidates: int
+
+
+class _Line:
+    """Tickets in order, and what they come to."""
+
+    def __init__(self) -> None:
+        self.tickets: dict[Ticket, None] = {}
+        self.candidates = 0
+        self.tournaments = 0
+        self.size = 0
+
+    def __contains__(self, ticket: Ticket) -> bool:
+        return ticket in self.tickets
+
+    def add(self, ticket: Ticket) -> None:
+        self.tickets[ticket] = None
+        self.candidates += ticket.weight
+        self.tournaments += ticket.tournament
+        self.size += ticket.size
+
+    def remove(self, ticket: Ticket) -> None:
+        del self.tickets[ticket]
+        self.candidates -= ticket.weight
+        self.tournaments -= ticket.tournament
+        self.size -= ticket.size
+
+    @property
+    def load(self) -> Load:
+        return Load(len(self.tickets), self.candidates)
+
+
+class Gate:
+    """Keeps the limits.
+
+    Args:
+        limits: what may run and wait.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._running = _Line()
+        self._waiting = _Line()
+        self._requests_of: Counter[str] = Counter()
+        self._candidates_of: Counter[str] = Counter()
+
+    @property
+    def running(self) -> Load:
+        """What runs."""
+        return self._running.load
+
+    @property
+    def waiting(self) -> Load:
+        """What waits."""
+        return self._waiting.load
+
+    @property
+    def tournaments(self) -> int:
+        """Tournaments that run."""
+        return self._running.tournaments
+
+    def load_of(self, caller: str) -> Load:
+        """What of a caller's runs or waits."""
+        return Load(self._requests_of[caller], self._candidates_of[caller])
+
+    def runs(self, ticket: Ticket) -> bool:
+        """Whether a ticket has been admitted and hasn't left."""
+        return ticket in self._running
+
+    def refusal(self, caller: str, weight: int = 1, *, rate: float | None = None) -> Reason | None:
+        """Why a request would be refused now, if it would be; with the least weight, whatever its size.
+
+        Args:
+            caller: whose it is.
+            weight: in candidates.
+            rate: candidates that the server finishes in a second; None where that isn't known.
+        """
+        limits, load = self.limits, self.load_of(caller)
+        if limits.key_requests is not None and load.requests >= limits.key_requests:
+            return "key_requests"
+        if limits.key_candidates is not None and load.candidates + weight > max(limits.key_candidates, weight):
+            return "key_candidates"
+        full = self._waiting.tickets or not self._fits(1, tournament=False)
+        if full and not self._may_wait(rate):
+            return "queue_full"
+        return None
+
+    def join(self, ticket: Ticket, *, rate: float | None = None) -> Reason | None:
+        """Lets a ticket run or wait, or says why it may do neither; `rate` as for `refusal`.
+
+        A weight beyond a limit counts as the limit: such a request runs when nothing else does.
+        """
+        ticket.weight = min(ticket.weight, self.limits.candidates)
+        if reason := self.refusal(ticket.caller, ticket.weight, rate=rate):
+            return reason
+        runs = not self._waiting.tickets and self._fits(ticket.weight, tournament=ticket.tournament)
+        if not runs and not self._may_wait(rate):
+            return "queue_full"
+        (self._running if runs else self._waiting).add(ticket)
+        self._requests_of[ticket.caller] += 1
+        self._candidates_of[ticket.caller] += ticket.weight
+        return None
+
+    def leave(self, ticket: Ticket) -> list[Ticket]:
+        """Takes out a ticket, done or not wanted any more, and returns those that run from now on because of that."""
+        (self._running if ticket in self._running else self._waiting).remove(ticket)
+        self._requests_of[ticket.caller] -= 1
+        self._candidates_of[ticket.caller] -= ticket.weight
+        if not self._requests_of[ticket.caller]:
+            del self._requests_of[ticket.caller], self._candidates_of[ticket.caller]
+        admitted = []
+        while self._waiting.tickets:
+            head = next(iter(self._waiting.tickets))
+            if not self._fits(head.weight, tournament=head.tournament):
+                break
+            self._waiting.remove(head)
+            self._running.add(head)
+            admitted.append(head)
+        return admitted
+
+    def _fits(self, weight: int, *, tournament: bool) -> bool:
+        limits, running = self.limits, self._running
+        if tournament and limits.tournaments is not None and running.tournaments >= limits.tournaments:
+            return False
+        return running.candidates + weight <= limits.candidates
+
+    def _may_wait(self, rate: float | None) -> bool:
+        limits, (requests, candidates) = self.limits, self.waiting
+        if requests >= limits.waiting or self._waiting.size >= limits.waiting_bytes:
+            return False
+        if limits.queue_share is not None and candidates >= limits.queue_share * limits.candidates:
+            return False
+        return rate is None or candidates <= _BELIEVED * limits.queue_seconds * rate

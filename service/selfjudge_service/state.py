@@ -1,0 +1,69 @@
+"""What our routes find in the application: built once, when vLLM initialises its own state."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from fastapi import Request
+from vllm.entrypoints.openai.models.protocol import BaseModelPath
+from vllm.lora.request import LoRARequest
+
+from selfjudge_service.admission.admission import Admission
+from selfjudge_service.errors import UnknownModelError
+from selfjudge_service.judge import Judge
+from selfjudge_service.sampling import Sampler
+from selfjudge_service.settings import Settings
+
+if TYPE_CHECKING:
+    from selfjudge_service.adapters.start import Adapting
+    from selfjudge_service.brackets.log import BracketLog
+
+
+class ServedModels(Protocol):
+    """As much of vLLM's registry of models (`OpenAIServingModels`) as we need."""
+
+    base_model_paths: list[BaseModelPath]
+    lora_requests: dict[str, LoRARequest]
+
+    def is_base_model(self, model_name: str) -> bool:
+        """Whether this is a name of the base model."""
+        ...
+
+
+class SelfJudgeState(NamedTuple):
+    """Shared by all requests."""
+
+    settings: Settings
+    judge: Judge
+    sampler: Sampler
+    models: ServedModels
+    sampling_defaults: Mapping[str, Any]
+    """Parameters of sampling for requests that name none, where they aren't vLLM's own."""
+    admission: Admission
+    adapting: "Adapting | None" = None
+    """Versions of policies from a store, if the server has one."""
+    bracket_log: "BracketLog | None" = None
+    """Where tournaments are logged, if the operator wants that."""
+
+    @property
+    def base_model(self) -> str:
+        """The base model's name; where it has several, the one that vLLM's answers bear."""
+        return self.models.base_model_paths[0].name
+
+    def adapter(self, model: str | None) -> LoRARequest | None:
+        """The adapter that a model's name stands for, None for the base.
+
+        Raises:
+            UnknownModelError: if no such model is served.
+        """
+        if not model or self.models.is_base_model(model):
+            return None
+        if model not in self.models.lora_requests:
+            served = [base.name for base in self.models.base_model_paths] + list(self.models.lora_requests)
+            raise UnknownModelError(f"model: must be one of {', '.join(served)}, got {model!r}", "model")
+        return self.models.lora_requests[model]
+
+
+def state_of(request: Request) -> SelfJudgeState:
+    """The state of the application a request came to."""
+    state: SelfJudgeState = request.app.state.selfjudge
+    return state

@@ -1,0 +1,56 @@
+"""`selfjudge-train publish`: an adapter into the store that servers read."""
+
+import argparse
+from pathlib import Path
+
+NAME = "publish"
+HELP = "make a trained adapter a version of a policy, for servers to load"
+DESCRIPTION = (
+    "Check an adapter and put it into a store, as STORE/POLICY/VERSION/. The version is a hash of the content: "
+    "publishing the same adapter twice makes one version. What a server could not serve is refused: other shapes or "
+    "keys than the base model's, values that are not finite, DoRA, biases, whole modules. The folder is that of a "
+    "self-training run, which says what it was trained on, or one that PEFT wrote, with --base and --template."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("folder", type=Path, help="folder of a finished run, or of an adapter as PEFT writes it")
+    parser.add_argument("--store", type=Path, required=True, help="folder of the store; made where there is none")
+    parser.add_argument(
+        "--policy", required=True, help="what requests call it: lower-case letters, digits, '.', '_', '-'"
+    )
+    parser.add_argument("--base", type=Path, help="folder of the base model; none: the run's")
+    parser.add_argument("--template", help="judgment template that it was trained with; none: the run's")
+    parser.add_argument("--parent", help="version of the policy that training went on from")
+    parser.add_argument(
+        "--max-rank", type=int, help="what servers are started for (--max-lora-rank); none: vLLM's most"
+    )
+    parser.add_argument(
+        "--report", type=Path, action="append", default=[], help="report.json of an evaluation, for the manifest"
+    )
+    parser.add_argument(
+        "--metric", action="append", default=[], metavar="NAME=VALUE", help="one figure more for the manifest"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Publishes it."""
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from selfjudge_training.run.publish import find_trained, publish_adapter  # noqa: PLC0415
+    from selfjudge_training.run.published_metrics import read_metrics  # noqa: PLC0415
+
+    began = datetime.now(UTC)
+    manifest = publish_adapter(
+        options.store,
+        options.policy,
+        find_trained(options.folder, options.base, options.template),
+        metrics=read_metrics(options.report, options.metric),
+        parent=options.parent,
+        max_rank=options.max_rank,
+    )
+    before = manifest.created < began
+    print(f"{'was there already, with the manifest of then' if before else 'published'}: {manifest.name}")
+    print(options.store / manifest.policy / manifest.version)
+    return 0

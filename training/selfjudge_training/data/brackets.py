@@ -1,0 +1,214 @@
+"""Preference pairs from a server's bracket logs: of each match that was judged, the winner over the loser.
+
+The margin of a pair is P(the chosen response is better) - 1/2, over both orders and all principles, as self-training
+has it. What gives no pair is counted by reason; what would harm training never gives one: responses that call tools,
+conversations with turns of tools, and chosen responses that were cut off by a limit of tokens.
+Leaves out who judged how well: `selfjudge-train evaluate judge` measures that.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, Field, FiniteFloat, NonNegativeInt, model_validator
+
+from selfjudge import ConversationError, message_text
+from selfjudge_training.data.loaded import Loaded, Malformed, MalformedRowError, checked
+from selfjudge_training.data.log_files import log_files, read_lines
+from selfjudge_training.data.records import Messages
+from selfjudge_training.data.source import DataError
+
+ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+"""Roles of a log's conversations, in the words of preference rows."""
+
+
+class Verdict(BaseModel):
+    """What the judge said of a match, in both orders together."""
+
+    probability_a: FiniteFloat = Field(ge=0, le=1)
+    consistent: bool
+
+
+class Match(BaseModel):
+    """One match; `first` and `second` are candidates."""
+
+    first: NonNegativeInt
+    second: NonNegativeInt | None
+    outcome: Literal["A", "B", "tie"] | None
+    reason: str
+    verdict: Verdict | None
+
+
+class Candidate(BaseModel):
+    """A response that took part."""
+
+    text: str
+    finish_reason: str | None
+    tool_calls: NonNegativeInt
+
+
+class Bracket(BaseModel):
+    """A line of a log; further keys are ignored."""
+
+    format: Literal[1]
+    id: str
+    model: str
+    conversation: list[dict[str, Any]]
+    candidates: list[Candidate | None]
+    matches: list[Match]
+
+    @model_validator(mode="after")
+    def _matches_are_between_candidates_that_are_there(self) -> Self:
+        there = {number for number, candidate in enumerate(self.candidates) if candidate}
+        for match in self.matches:
+            if not {match.first, match.second} - {None} <= there:
+                raise ValueError(f"matches: {match.first} and {match.second} are not both among the candidates")
+        return self
+
+
+class Wanted(NamedTuple):
+    """Which pairs are asked for."""
+
+    least_margin: float = 0.0
+    """In [0, 0.5)."""
+    consistent_only: bool = False
+    """Whether both orders must have the same winner."""
+    models: tuple[str, ...] = ()
+    """Brackets answered by these: names of models, or of policies in any version; none: by any."""
+
+
+class Pair(NamedTuple):
+    """A preference pair and where it comes from."""
+
+    conversation: Messages
+    chosen: str
+    rejected: str
+    margin: float
+    bracket: Bracket
+
+    def row(self) -> dict[str, Any]:
+        """As a row of format `preferences`, conversational; what goes beyond that format is for people."""
+        return {
+            "prompt": self.conversation,
+            "chosen": [{"role": "assistant", "content": self.chosen}],
+            "rejected": [{"role": "assistant", "content": self.rejected}],
+            "margin": self.margin,
+            "model": self.bracket.model,
+            "bracket": self.bracket.id,
+        }
+
+
+class _LeftOutError(Exception):
+    """Something sound gives no pair; the message is the reason."""
+
+
+def load_brackets(logs: Sequence[Path], wanted: Wanted, *, strict: bool = False) -> Loaded[Pair]:
+    """The pairs of all logs, files or folders of them, in order; of equal pairs the first.
+
+    A last line without an end is what a server that was killed leaves: it is counted, and not malformed.
+    Raises DataError where a log cannot be read, with `strict` also at the first malformed line.
+    """
+    pairs: list[Pair] = []
+    malformed: list[Malformed] = []
+    left_out: Counter[str] = Counter()
+    seen: set[bytes] = set()
+    rows = 0
+    for path, line, text in read_lines(log_files(logs)):
+        rows += 1
+        try:
+            bracket = _bracket(text, wanted)
+        except _LeftOutError as reason:
+            left_out[str(reason)] += 1
+        except MalformedRowError as error:
+            if strict:
+                raise DataError(f"{path}:{line}: {error}") from error
+            malformed.append(Malformed(str(path), line, str(error)))
+        else:
+            pairs += _pairs(bracket, wanted, seen, left_out)
+    return Loaded(pairs, rows, malformed, left_out)
+
+
+def _bracket(text: bytes, wanted: Wanted) -> Bracket:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if not text.endswith(b"\n"):
+            raise _LeftOutError("the last line of a file was torn when a server was killed") from error
+        raise MalformedRowError(f"not JSON: {error}") from error
+    bracket = checked(Bracket, value)
+    if wanted.models and not {bracket.model, bracket.model.partition("@")[0]} & {*wanted.models}:
+        raise _LeftOutError("the bracket is another model's")
+    return bracket
+
+
+def _pairs(bracket: Bracket, wanted: Wanted, seen: set[bytes], left_out: Counter[str]) -> list[Pair]:
+    try:
+        conversation = _conversation(bracket)
+    except _LeftOutError as reason:
+        left_out[str(reason)] += len(bracket.matches)
+        return []
+    pairs = []
+    for match in bracket.matches:
+        try:
+            pair = _pair(bracket, match, conversation, wanted)
+            _is_new(pair, seen)
+        except _LeftOutError as reason:
+            left_out[str(reason)] += 1
+        else:
+            pairs.append(pair)
+    return pairs
+
+
+def _conversation(bracket: Bracket) -> Messages:
+    turns = []
+    for message in bracket.conversation:
+        role = ROLES.get(str(message.get("role")))
+        if role is None or message.get("tool_calls"):
+            raise _LeftOutError("the conversation has turns of tools")
+        try:
+            turns.append({"role": role, "content": message_text(message)})
+        except ConversationError as error:
+            raise _LeftOutError("the conversation is not all text") from error
+    if not turns or turns[-1]["role"] != "user":
+        raise _LeftOutError("the conversation does not end with a message of the user")
+    return turns
+
+
+def _pair(bracket: Bracket, match: Match, conversation: Messages, wanted: Wanted) -> Pair:
+    """The pair of one match. Raises _LeftOutError."""
+    if match.verdict is None or match.second is None or match.outcome is None:
+        raise _LeftOutError(f"the match was not judged ({match.reason})")
+    if match.outcome == "tie":
+        raise _LeftOutError("the match was a tie")
+    sides = bracket.candidates[match.first], bracket.candidates[match.second]
+    chosen, rejected = sides if match.outcome == "A" else sides[::-1]
+    lead = match.verdict.probability_a - 0.5
+    margin = lead if match.outcome == "A" else -lead
+    if chosen is None or rejected is None or chosen.tool_calls or rejected.tool_calls:
+        raise _LeftOutError("a response calls tools")
+    if not chosen.text:
+        raise _LeftOutError("the chosen response is empty")
+    if chosen.finish_reason == "length":
+        raise _LeftOutError("the chosen response was cut off by max_tokens")
+    if margin < wanted.least_margin:
+        raise _LeftOutError(f"the margin is below {wanted.least_margin:g}")
+    if wanted.consistent_only and not match.verdict.consistent:
+        raise _LeftOutError("the two orders have different winners")
+    return Pair(conversation, chosen.text, rejected.text, margin, bracket)
+
+
+def _is_new(pair: Pair, seen: set[bytes]) -> None:
+    """Raises _LeftOutError for a pair that was there before, or is one that was there the other way round."""
+    digest = _digest(pair.conversation, pair.chosen, pair.rejected)
+    if digest in seen:
+        raise _LeftOutError("the same pair again")
+    if _digest(pair.conversation, pair.rejected, pair.chosen) in seen:
+        raise _LeftOutError("it contradicts an earlier pair")
+    seen.add(digest)
+
+
+def _digest(*parts: object) -> bytes:
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).digest()

@@ -1,0 +1,151 @@
+"""The JSFT set: D_SFT and D_Judge, every pair in both orders (section 3.1, A.3), as token ids with a loss mask.
+
+A judgment that is too long is cut before the choice by the rule of inference, so the choice is always a target; a
+dialogue, and a rationale behind its choice, lose their ends. Leaves out sampling, batches and weights, which are the
+trainer's, and where a set is kept that does not fit into memory (`selfjudge_training.jsft.examples`).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from tqdm import tqdm
+
+from selfjudge import (
+    Chat,
+    Choice,
+    Example,
+    JudgmentEncoder,
+    JudgmentTemplate,
+    RationalePair,
+    dialogue_example,
+    judgment_example,
+)
+from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
+from selfjudge_training.data.shown import as_shown
+from selfjudge_training.data.source import DataError
+
+RATIONALE_SHARE = 0.25
+"""Of the longest sequence, kept free behind an over-long judgment prompt where a rationale is to follow."""
+
+Kind = Literal["dialogue", "judgment"]
+
+
+class JsftExample(NamedTuple):
+    """One training sequence; both lists have its length."""
+
+    input_ids: list[int]
+    loss_mask: list[bool]
+    """True where the token is a target: what the assistant says, and all that follows the judgment template."""
+    kind: Kind
+    choice: Choice | None = None
+    """Place of the chosen response, where this is a judgment."""
+    principle: str | None = None
+    cut: bool = False
+    """Whether something was cut away to keep within the longest sequence."""
+
+
+class JsftSet(NamedTuple):
+    """A set held in memory, in the order of `each_example`."""
+
+    examples: list[JsftExample]
+    left_out: int
+    """Dialogues of which no target is left within the longest sequence."""
+
+
+def jsft_examples(
+    chat: Chat,
+    template: JudgmentTemplate,
+    demonstrations: Sequence[Demonstration],
+    pairs: Sequence[PreferencePair],
+    *,
+    max_tokens: int,
+    system: str | None = None,
+) -> JsftSet:
+    """`each_example` as a list, which takes some 40 bytes a token: for sets that are small."""
+    made = list(each_example(chat, template, demonstrations, pairs, max_tokens=max_tokens, system=system))
+    return JsftSet(made, len(demonstrations) - sum(example.kind == "dialogue" for example in made))
+
+
+def each_example(
+    chat: Chat,
+    template: JudgmentTemplate,
+    demonstrations: Sequence[Demonstration],
+    pairs: Sequence[PreferencePair],
+    *,
+    max_tokens: int,
+    system: str | None = None,
+    quiet: bool = False,
+) -> Iterator[JsftExample]:
+    """Render one after the other: dialogues, then judgments, the two orders of a pair one behind the other.
+
+    Without demonstrations it is the judge-only set of table 2. Dialogues of which no target is left within
+    `max_tokens`, the longest example, are left out. `system` is the default system message, put before demonstrations
+    that have none (A.5); `quiet` leaves out progress bars. Raises DataError where a pair lacks the rationale that the
+    template has a place for, PrincipleError where its principle is not the template's, BudgetError where the template
+    alone is too long.
+    """
+    hidden = True if quiet else None  # none: hidden where nobody watches
+    for demonstration in tqdm(demonstrations, "dialogues", disable=hidden, leave=False):
+        conversation = as_shown(chat, demonstration.conversation, system)
+        dialogue = _dialogue(chat, conversation, demonstration.response, max_tokens)
+        if any(dialogue.loss_mask):
+            yield dialogue
+    encoders: dict[str | None, JudgmentEncoder] = {}
+    for pair in tqdm(pairs, "judgments", disable=hidden, leave=False):
+        if pair.principle not in encoders:
+            encoders[pair.principle] = _encoder(chat, template, pair.principle, max_tokens)
+        yield from _judgments(encoders[pair.principle], pair, max_tokens)
+
+
+def units(judged: Sequence[bool]) -> list[list[int]]:
+    """Indices of what should share a step, in a set in the order of `each_example`, told which ones are judgments.
+
+    A dialogue is alone, a pair's two orders are together: what they say about position cancels out within the step.
+    """
+    dialogues = [[index] for index, judgment in enumerate(judged) if not judgment]
+    judgments = [index for index, judgment in enumerate(judged) if judgment]
+    return dialogues + [list(orders) for orders in zip(judgments[::2], judgments[1::2], strict=True)]
+
+
+def _dialogue(chat: Chat, conversation: Messages, response: str, max_tokens: int) -> JsftExample:
+    example = dialogue_example(chat, [*conversation, {"role": "assistant", "content": response}])
+    ids, mask = example
+    return JsftExample(ids[:max_tokens], mask[:max_tokens], "dialogue", cut=len(ids) > max_tokens)
+
+
+def _encoder(chat: Chat, template: JudgmentTemplate, principle: str | None, max_tokens: int) -> JudgmentEncoder:
+    ending = 1 + len(chat.tokens.encode(chat.tokens.trusted(chat.turn_end())))
+    room = max(ending, int(RATIONALE_SHARE * max_tokens)) if template.rationale else ending
+    return JudgmentEncoder(chat, template, principle, max_tokens=max_tokens - room)
+
+
+def _judgments(encoder: JudgmentEncoder, pair: PreferencePair, max_tokens: int) -> list[JsftExample]:
+    """Both orders of a pair."""
+    at_a = at_b = None
+    if encoder.template.rationale:
+        if pair.rationale is None:
+            raise DataError(
+                f"judgment template {encoder.template.name!r} wants rationales, but a pair has none; it ends in "
+                f"{pair.conversation[-1]['content'][-40:]!r}"
+            )
+        of_chosen, of_rejected = pair.rationale
+        at_a, at_b = RationalePair(of_chosen, of_rejected), RationalePair(of_rejected, of_chosen)
+    asked, chosen, rejected = pair.conversation, pair.chosen, pair.rejected
+    orders: list[tuple[Choice, Example]] = [
+        ("A", judgment_example(encoder, asked, chosen, rejected, "A", at_a)),
+        ("B", judgment_example(encoder, asked, rejected, chosen, "B", at_b)),
+    ]
+    # A prompt that was cut fills its room but for a few tokens: a short one need not be encoded again to know.
+    full = max(len(example.prompt_ids) for _, example in orders) > encoder.max_tokens / 2
+    shortened = full and encoder.encode(asked, chosen, rejected).cut is not None
+    return [
+        JsftExample(
+            example.input_ids[:max_tokens],
+            example.loss_mask[:max_tokens],
+            "judgment",
+            choice,
+            pair.principle,
+            cut=shortened or len(example.input_ids) > max_tokens,
+        )
+        for choice, example in orders
+    ]

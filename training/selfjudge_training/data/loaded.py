@@ -1,0 +1,62 @@
+"""What a loader hands over: records, and an account of every row that gave none."""
+
+from collections import Counter
+from typing import Generic, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from selfjudge_training.data.texts import half_character, shown
+
+Record = TypeVar("Record")
+Schema = TypeVar("Schema", bound=BaseModel)
+
+SHOWN = 20
+"""Malformed rows that an account lists one by one; the rest are counted."""
+
+
+class MalformedRowError(ValueError):
+    """A row is not what its format says; the message is the reason."""
+
+
+def checked(schema: type[Schema], value: object) -> Schema:
+    """A row's value as what its format says it is. Raises MalformedRowError, naming the first key that is wrong."""
+    if not isinstance(value, dict):
+        raise MalformedRowError(f"row: should be an object with keys, not {shown(value)}")
+    for name in schema.model_fields:
+        if place := half_character(value.get(name), name):
+            raise MalformedRowError(f"{place}: holds half of a character (a lone surrogate, such as \\ud83d)")
+    try:
+        return schema.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "row"
+        raise MalformedRowError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+class Malformed(NamedTuple):
+    """A row that could not be used."""
+
+    source: str
+    line: int
+    reason: str
+
+
+class Loaded(NamedTuple, Generic[Record]):
+    """Records in the order of the rows they come from."""
+
+    records: list[Record]
+    rows: int
+    """Rows read, malformed ones included."""
+    malformed: list[Malformed]
+    left_out: Counter[str]
+    """What a sound row did not give, by reason: no inferior response under a principle, and the like."""
+
+    def account(self, of: str) -> list[str]:
+        """Lines for people: how many rows, records, malformed rows (listed up to `SHOWN`), and what was left out."""
+        lines = [f"{len(self.records):,} {of} from {self.rows:,} rows, {len(self.malformed):,} of them malformed"]
+        lines += [f"  {row.source}:{row.line}: {row.reason}" for row in self.malformed[:SHOWN]]
+        if len(self.malformed) > SHOWN:
+            lines.append(f"  and {len(self.malformed) - SHOWN:,} more")
+        return lines + [
+            f"  left out {count:,} times: {reason}" for reason, count in self.left_out.most_common() if count
+        ]

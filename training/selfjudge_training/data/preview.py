@@ -1,0 +1,63 @@
+"""Rendered examples for people: what is a target of the loss stands out, control tokens are dimmed.
+
+With colours targets are green; without (a file, a pipe, NO_COLOR) they stand between the brackets below. Plain ANSI
+codes are enough for that.
+"""
+
+import os
+from collections.abc import Iterator
+from itertools import groupby
+from typing import TextIO
+
+from selfjudge import Chat
+from selfjudge_training.data.jsft import JsftExample
+
+TARGET, CONTROL, TITLE, RESET = "\x1b[1;32m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
+OPENING, CLOSING = "⟦", "⟧"
+
+# A text must not steer the terminal: control characters but line ends and tabs are shown as their pictures.
+_PICTURES = {
+    **{code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"},
+    **dict.fromkeys(range(0x7F, 0xA0), 0xFFFD),
+}
+
+
+def wants_colours(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that nobody asked to do without (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def rendered(chat: Chat, example: JsftExample, *, colours: bool) -> str:
+    """The whole example as text, below a line that says what it is."""
+    title = _title(example)
+    body = "".join(
+        _marked(text, target=target, control=control, colours=colours) for text, target, control in _runs(chat, example)
+    )
+    return f"{TITLE}{title}{RESET}\n{body}" if colours else f"{title}\n{body}"
+
+
+def _title(example: JsftExample) -> str:
+    parts: list[str] = [example.kind]
+    if example.choice:
+        parts += [f"better response at {example.choice}"]
+    if example.principle:
+        parts += [f"principle {example.principle!r}"]
+    parts += [f"{len(example.input_ids)} tokens, {sum(example.loss_mask)} of them targets"]
+    return ", ".join([*parts, "cut"] if example.cut else parts)
+
+
+def _runs(chat: Chat, example: JsftExample) -> Iterator[tuple[str, bool, bool]]:
+    """Text of neighbouring tokens of one kind, whether they are targets, and whether they are control tokens."""
+    controls = chat.tokens.control_ids
+    kinds = zip(example.input_ids, example.loss_mask, strict=True)
+    for (target, control), run in groupby(kinds, lambda pair: (pair[1], pair[0] in controls)):
+        # Bytes of one character may be on both sides of a border only where a template ends in half of one.
+        text = chat.tokens.source.decode([token for token, _ in run], clean_up_tokenization_spaces=False)
+        yield str(text).translate(_PICTURES), target, control
+
+
+def _marked(text: str, *, target: bool, control: bool, colours: bool) -> str:
+    if not colours:
+        return f"{OPENING}{text}{CLOSING}" if target else text
+    style = TARGET if target else CONTROL if control else ""
+    return f"{style}{text}{RESET}" if style else text

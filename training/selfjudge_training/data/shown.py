@@ -1,0 +1,60 @@
+"""Conversations of data sets as a model's own chat template shows them, and which ones it refuses.
+
+A system message for which a template has no place (Gemma's, early Mistral's) goes to the head of the user's first turn,
+as in judgments.
+"""
+
+from functools import lru_cache
+
+from selfjudge import Chat, ChatTemplateError, dialogue_example
+from selfjudge_training.data.loaded import MalformedRowError
+from selfjudge_training.data.records import Messages
+
+
+def as_shown(chat: Chat, conversation: Messages, system: str | None) -> Messages:
+    """The conversation with the default system message in front, unless it has one or there is none."""
+    if system is not None and conversation[0]["role"] != "system":
+        conversation = [{"role": "system", "content": system}, *conversation]
+    if [message["role"] for message in conversation[:2]] != ["system", "user"] or _takes_system(chat):
+        return conversation
+    first, second, *rest = conversation
+    return [{"role": "user", "content": f"{first['content']}\n\n{second['content']}"}, *rest]
+
+
+def require_dialogue(chat: Chat, conversation: Messages, system: str | None) -> None:
+    """Raises MalformedRowError where no response to a conversation can be learned by this chat template."""
+    if [message["role"] for message in conversation if message["role"] != "system"][:1] == ["assistant"]:
+        raise MalformedRowError("the conversation begins with the assistant: there is nothing that this turn answers")
+    roles = tuple(message["role"] for message in as_shown(chat, conversation, system))
+    if refusal := _refusal_to_show(chat, roles):
+        raise MalformedRowError(refusal)
+
+
+def require_prompt(chat: Chat, conversation: Messages, system: str | None) -> None:
+    """Raises MalformedRowError where the chat template can't ask for an answer to a conversation."""
+    roles = tuple(message["role"] for message in as_shown(chat, conversation, system))
+    if refusal := _refusal_to_ask(chat, roles):
+        raise MalformedRowError(refusal)
+
+
+@lru_cache(8)
+def _takes_system(chat: Chat) -> bool:
+    return chat.question()[1]
+
+
+@lru_cache(1024)
+def _refusal_to_show(chat: Chat, roles: tuple[str, ...]) -> str:
+    try:
+        dialogue_example(chat, [{"role": role, "content": ""} for role in (*roles, "assistant")])
+    except ChatTemplateError as error:
+        return str(error)
+    return ""
+
+
+@lru_cache(1024)
+def _refusal_to_ask(chat: Chat, roles: tuple[str, ...]) -> str:
+    try:
+        chat.scaffold(roles, answering=True)
+    except ChatTemplateError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,63 @@
+"""Where rows come from: a local file or a data set of the hub, and which of the three formats they have.
+
+Leaves out how they are read (`rows`) and what is made of them (`hh`, `ultrafeedback`, `preferences`).
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import PositiveInt, model_validator
+
+from selfjudge_training.run.config import Section
+
+Format = Literal["hh", "ultrafeedback", "preferences"]
+
+
+class Part(StrEnum):
+    """A share of a source's prompts: a hash of the prompt decides, so pairs and demonstrations agree on it."""
+
+    ALL = "all"
+    TRAIN = "train"
+    HELD_OUT = "held-out"
+
+
+class DataError(ValueError):
+    """A source cannot be read, cannot give what is asked of it, or has a malformed row where none is allowed."""
+
+
+class Source(Section):
+    """One file, or one data set of the hub. Exactly one of `path` and `hub` must be given."""
+
+    format: Format
+    """What a row is: `hh` (transcripts), `ultrafeedback` (rated completions), `preferences` (TRL's rows)."""
+    path: Path | None = None
+    """A local .jsonl, .json (an array of objects) or .parquet file; .jsonl.gz and .json.gz too."""
+    hub: str | None = None
+    """Name of a data set as `datasets.load_dataset` takes it, like `Anthropic/hh-rlhf`."""
+    folder: str | None = None
+    """Folder within the hub's data set, like `helpful-base`."""
+    split: str | None = None
+    """Split of the hub's data set; none: `train`."""
+    part: Part = Part.ALL
+    """Section 4.1 holds out a tenth of UltraFeedback's prompts; here `held-out` is that tenth, `train` the rest."""
+    limit: PositiveInt | None = None
+    """Read only so many rows, for trials."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return str(self.path) if self.path else "/".join(filter(None, (self.hub, self.folder, self.hub_split)))
+
+    @property
+    def hub_split(self) -> str:
+        """Split of the hub's data set, said or not."""
+        return self.split or "train"
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("give exactly one of 'path' (a local file) and 'hub' (a name on the hub)")
+        if self.path and (self.folder or self.split):
+            raise ValueError("'folder' and 'split' belong to a source on the hub; a 'path' has neither")
+        return self

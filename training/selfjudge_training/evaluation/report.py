@@ -1,0 +1,115 @@
+"""A report: one JSON file for programs, one HTML page for people that needs no network, each plot as PNG and SVG.
+
+Leaves out what is in it (`judge_report`, `policy_report`).
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from selfjudge_training.evaluation.statistics import Estimate
+
+DPI = 150
+
+
+class Table(NamedTuple):
+    """One table of a page."""
+
+    title: str
+    note: str
+    """A sentence on what is shown."""
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    """Estimates are shown with their interval, other values as they are."""
+
+
+class Plot(NamedTuple):
+    """One plot, in files called after it."""
+
+    name: str
+    caption: str
+    figure: Figure
+
+
+class Report(NamedTuple):
+    """What was measured, on what, and what came out."""
+
+    title: str
+    summary: Sequence[str]
+    """Sentences at the top of the page."""
+    setting: Mapping[str, object]
+    """What decided the figures: the resolved configuration."""
+    tables: Sequence[Table]
+    plots: Sequence[Plot]
+    results: object
+    """For the JSON file; NamedTuples become objects."""
+
+
+def write_report(report: Report, folder: Path) -> list[Path]:
+    """Write `report.json`, `report.html` and the plots into a folder that exists; returns their paths."""
+    content = {"title": report.title, "setting": report.setting, "results": plain(report.results)}
+    written = folder / "report.json"
+    written.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    images = {plot.name: _png(plot.figure) for plot in report.plots}
+    paths = [written]
+    for name, image in images.items():
+        paths.append(folder / f"{name}.png")
+        paths[-1].write_bytes(image)
+    page = folder / "report.html"
+    page.write_text(_html(report, images), encoding="utf-8")
+    return [*paths, page]
+
+
+def plain(value: object) -> Any:  # noqa: ANN401  # whatever JSON has
+    """The same with NamedTuples and mappings as dictionaries, other sequences as lists."""
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {key: plain(part) for key, part in value._asdict().items()}
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return value
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI)
+    return buffer.getvalue()
+
+
+def _html(report: Report, images: Mapping[str, bytes]) -> str:
+    environment = Environment(
+        loader=PackageLoader("selfjudge_training.evaluation", "."), autoescape=True, undefined=StrictUndefined
+    )
+    environment.filters["cell"] = cell
+    sources = {name: f"data:image/png;base64,{b64encode(image).decode()}" for name, image in images.items()}
+    setting = dict(dotted(report.setting))
+    return environment.get_template("report.html.jinja").render(report=report, setting=setting, sources=sources)
+
+
+def dotted(setting: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """The leaves of a configuration by their dotted keys; what is not set is left out."""
+    for key, value in setting.items():
+        if isinstance(value, Mapping):
+            yield from dotted(value, f"{prefix}{key}.")
+        elif value is not None:
+            yield f"{prefix}{key}", value
+
+
+def cell(value: object) -> str:
+    """A value as a table shows it: an estimate with its interval, numbers to three digits."""
+    if isinstance(value, Estimate):
+        return f"{_number(value.mean)} [{_number(value.low)}, {_number(value.high)}]"
+    if isinstance(value, float):
+        return _number(value)
+    return "" if value is None else str(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"

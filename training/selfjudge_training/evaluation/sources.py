@@ -1,0 +1,116 @@
+"""From configuration to the judges and policies that it names; each model folder is loaded once."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from selfjudge import JudgmentTemplate, load_templates
+from selfjudge_training.evaluation.chat_judge import ChatPanel
+from selfjudge_training.evaluation.config import JudgeSource, PolicySource
+from selfjudge_training.evaluation.journal import Journal
+from selfjudge_training.evaluation.judges import Panel
+from selfjudge_training.evaluation.kept import KeptPanel, KeptPolicy
+from selfjudge_training.evaluation.model_judge import ModelPanel
+from selfjudge_training.evaluation.policies import ModelPolicy, Policy, ServerPolicy
+from selfjudge_training.evaluation.server_judge import ServerPanel
+from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
+from selfjudge_training.run.config import ConfigError
+from selfjudge_training.run.endpoint import Endpoint
+
+
+class Sources:
+    """A context manager, as it holds connections. What its policies and judges say is kept in the journal."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._stack = ExitStack()
+        self._models: dict[tuple[str, Path | None], HuggingFaceRollOuts] = {}
+
+    def panel(self, source: JudgeSource, adapter: Path | None = None) -> Panel:
+        """Who judges; a model folder that is loaded with an adapter already judges without it, as any other does.
+
+        Raises ConfigError for an unknown template, EndpointError, FileNotFoundError.
+        """
+        return KeptPanel(self._panel(source, adapter), self._journal, _identity(source))
+
+    def _panel(self, source: JudgeSource, adapter: Path | None) -> Panel:
+        if source.kind == "server":
+            return ServerPanel(self._endpoint(source.at, source.key_variable), source.template, source.model)
+        template = find_template(source.template)
+        if source.kind == "chat":
+            endpoint = self._endpoint(source.at, source.key_variable)
+            return ChatPanel(endpoint, str(source.model), template, source.max_tokens)
+        rollouts = self._model(source.at, adapter)
+        # The choice token needs a place in the context, too.
+        return ModelPanel(rollouts, template, rollouts.context - 1)
+
+    def policy(self, source: PolicySource) -> Policy:
+        """Who answers. Raises EndpointError, FileNotFoundError, AdapterError."""
+        return KeptPolicy(self._policy(source), self._journal, _identity(source))
+
+    def _policy(self, source: PolicySource) -> Policy:
+        if source.kind == "server":
+            return ServerPolicy(self._endpoint(source.at, source.key_variable), str(source.model))
+        return ModelPolicy(self._model(source.at, source.adapter))
+
+    def own_panel(self, source: PolicySource, template: str) -> Panel:
+        """The policy as its own judge: the same copy of the weights, or the same server."""
+        own = JudgeSource(
+            kind="server" if source.kind == "server" else "folder",
+            at=source.at,
+            model=source.model,
+            template=template,
+            key_variable=source.key_variable,
+        )
+        return self.panel(own, source.adapter)
+
+    def _endpoint(self, base_url: str, key_variable: str | None) -> Endpoint:
+        return self._stack.enter_context(Endpoint(base_url, key_variable))
+
+    def _model(self, folder: str, adapter: Path | None) -> HuggingFaceRollOuts:
+        if (folder, adapter) not in self._models:
+            self._models[folder, adapter] = _load(Path(folder), adapter)
+        return self._models[folder, adapter]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
+def _identity(source: JudgeSource | PolicySource) -> str:
+    """What tells it from others, and a folder from what it was before it changed."""
+    adapter = source.adapter if isinstance(source, PolicySource) else None
+    folders = [Path(source.at), adapter] if source.kind == "folder" else []
+    files = [
+        (file.name, file.stat().st_size, file.stat().st_mtime_ns)
+        for folder in folders
+        if folder is not None
+        for file in sorted(folder.iterdir())
+    ]
+    return f"{source.model_dump_json()} {files}"
+
+
+def _load(folder: Path, adapter: Path | None) -> HuggingFaceRollOuts:
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"{folder} holds no model (no config.json)")
+    on_gpu = torch.cuda.is_available()
+    # Half precision is slow on CPUs, and not what a model was measured in that was trained on one.
+    dtype = "auto" if on_gpu else torch.float32
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
+    torch.nn.Module.to(model, "cuda" if on_gpu else "cpu")
+    rollouts = HuggingFaceRollOuts(model, AutoTokenizer.from_pretrained(folder, local_files_only=True))
+    rollouts.use_adapter(adapter)
+    return rollouts
+
+
+def find_template(name: str) -> JudgmentTemplate:
+    """One of the paper's templates by its name. Raises ConfigError naming those that there are."""
+    templates = load_templates()
+    if name not in templates:
+        raise ConfigError(f"no judgment template is called {name!r}; known are {', '.join(sorted(templates))}")
+    return templates[name]

@@ -1,0 +1,113 @@
+"""Configuration of `selfjudge-train jsft`; defaults are the paper's (table 9, column Initial) where it has any."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from selfjudge_training.data.source import Source
+from selfjudge_training.run.config import Section
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Start(Section):
+    """The model that training starts from."""
+
+    path: str
+    """A model folder, or a model's name on the hub."""
+    architecture: str
+    """Its model type in Transformers, such as `llama`; of this a dry run makes a tiny model with random weights."""
+
+
+class Data(Section):
+    """The JSFT set: D_SFT and D_Judge (section 3.1)."""
+
+    demonstrations: tuple[Source, ...] = ()
+    """Of D_SFT. None: the judge-only model of table 2."""
+    pairs: tuple[Source, ...] = ()
+    """Of D_Judge, each judged in both orders (A.3). None: plain supervised fine-tuning."""
+    template: str
+    """Judgment template: `hh-helpful`, `ultrafeedback`, `ultrafeedback-principle` (JM-P),
+    `ultrafeedback-principle-rationale` (JM-PR), or one of yours."""
+    templates: Path | None = None
+    """Folder of judgment templates of your own."""
+    system: str | None = None
+    """System message of demonstrations that have none (table 11)."""
+    max_length: PositiveInt = 2048
+    """Longest example, in tokens."""
+    strict: bool = False
+    """Stop at the first malformed row instead of counting it."""
+
+    @model_validator(mode="after")
+    def _has_something(self) -> Self:
+        if not self.demonstrations and not self.pairs:
+            raise ValueError("give at least one source under 'demonstrations' or 'pairs'")
+        return self
+
+
+class Optimisation(Section):
+    """How the weights are changed: AdamW, gradients clipped."""
+
+    epochs: PositiveInt = 1
+    steps: PositiveInt | None = None
+    """Optimizer steps, if these should be fewer than the epochs have."""
+    batch: PositiveInt = 128
+    """Examples of an optimizer step, over all processes; an epoch leaves out the last ones that fill no batch."""
+    micro_batch: PositiveInt = 4
+    """Examples that a process computes at once; times the number of processes it must divide `batch`."""
+    learning_rate: PositiveFloat = 2e-5
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """Of the learning rate after the warm-up; the first two fall to 0."""
+    warm_up: Share = 0.03
+    """Share of the steps in which the learning rate rises."""
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    clip: PositiveFloat = 1.0
+    """Largest norm of the gradient."""
+    weighting: Literal["tokens", "examples"] = "tokens"
+    """What counts alike. `tokens` is the paper's: the mean over all targets of a batch. A choice token is one target
+    beside all those of the dialogues, and the longer these are the less it counts: small models that had never judged
+    stayed at chance in our trials, while the shipped model, trained further on its own short dialogues, learned as much
+    either way (0.92 of choices right against 0.91 after 93 steps). `examples`: each example weighs the same, its own
+    targets sharing that weight; the choice token has half of its judgment's, whether a rationale follows or only the
+    end of the turn."""
+
+
+class Lora(Section):
+    """Low-rank adapters (table 9, column LoRA), merged into the weights at the end."""
+
+    rank: PositiveInt = 8
+    alpha: PositiveInt = 16
+    dropout: Share = 0.1
+    """Of the adapter. A model's own dropout is on in JSFT, as in any fine-tuning, and off where a reference shares its
+    weights: in self-training, off-policy training and offline DPO."""
+    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    """Names of the modules that get an adapter."""
+
+
+class Machine(Section):
+    """What the hardware decides, with no part in the method."""
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the arithmetic and of the weights that come out; those in training are float32 in any case."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice rather than hold them."""
+    checkpoint_every: PositiveInt = 100
+    """Optimizer steps between checkpoints; the last two are kept."""
+    log_every: PositiveInt = 10
+    """Optimizer steps of which a line of metrics is the mean."""
+
+
+class JsftConfig(Section):
+    """A run of JSFT."""
+
+    seed: int = 0
+    """Decides the order of the examples, new weights, dropout, and which rejected responses are drawn."""
+    start: Start
+    data: Data
+    optimisation: Optimisation = Optimisation()
+    lora: Lora | None = None
+    """Nothing: full fine-tuning, as the paper does."""
+    machine: Machine = Machine()

@@ -1,0 +1,85 @@
+"""The model that JSFT starts from, made ready for dialogues, and the model folder that comes out.
+
+A model without a chat template gets the paper's (table 10) and its control tokens; one that has a template keeps it.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from peft import LoraConfig, PeftModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE
+from selfjudge_training.jsft.config import Lora, Start
+from selfjudge_training.run.config import ConfigError
+from selfjudge_training.run.model_folder import save_model_folder
+from selfjudge_training.run.named_model import require_model
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class Ready(NamedTuple):
+    """A model and its tokenizer, both knowing the chat template's control tokens."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    added: list[int]
+    """Ids of control tokens that the model did not know, their embeddings being new."""
+
+
+def load_start(start: Start, seed: int) -> Ready:
+    """Load weights as float32. Equal seeds give equal new embeddings.
+
+    Raises ConfigError where there is no such model, or it has another architecture than was said.
+    """
+    require_model(start.path, "start.path")
+    config = AutoConfig.from_pretrained(start.path)
+    if config.model_type != start.architecture:
+        raise ConfigError(f"start.architecture is {start.architecture!r}, but {start.path} is {config.model_type!r}")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(start.path)
+        model = AutoModelForCausalLM.from_pretrained(start.path, dtype=torch.float32)
+    except OSError as error:
+        raise ConfigError(f"start.path {start.path!r}: the model cannot be loaded: {error}") from error
+    return make_ready(model, tokenizer, seed)
+
+
+def make_ready(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, seed: int) -> Ready:
+    """Give the tokenizer what it lacks (chat template, padding token), and the model an embedding for each token."""
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    added: list[int] = []
+    if tokenizer.chat_template is None:
+        known = len(tokenizer)
+        tokenizer.chat_template = DIALOGUE_TEMPLATE
+        tokenizer.add_special_tokens({"additional_special_tokens": list(CONTROL_TOKENS)})
+        added = list(range(known, len(tokenizer)))
+    if len(tokenizer) > model.config.get_text_config().vocab_size:
+        torch.manual_seed(seed)
+        model.resize_token_embeddings(len(tokenizer))
+    return Ready(model, tokenizer, added)
+
+
+def adapter_config(lora: Lora, added: list[int]) -> LoraConfig:
+    """PEFT's configuration; embeddings that are new are trained in full, since an adapter can't give them a meaning."""
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora.targets if isinstance(lora.targets, str) else list(lora.targets),
+        trainable_token_indices=added or None,
+    )
+
+
+def write_model(trained: Path, ready: Ready, lora: Lora | None, dtype: str, output: Path) -> None:
+    """Write a model folder of what a trainer saved: `ready` with the adapter in `trained` merged into it, or `trained`.
+
+    `ready` is used up.
+    """
+    if lora is None:
+        model = AutoModelForCausalLM.from_pretrained(trained, dtype=DTYPES[dtype])
+    else:
+        model = PeftModel.from_pretrained(ready.model, trained).merge_and_unload().to(DTYPES[dtype])
+    save_model_folder(model, ready.tokenizer, output)

@@ -1,0 +1,116 @@
+"""The stage: examples in, a model folder out, resumable at any moment.
+
+Several processes (`accelerate launch`) run this side by side; the main one writes. Leaves out the command line.
+"""
+
+import shutil
+from pathlib import Path
+
+import torch
+from trl.trainer.sft_config import SFTConfig
+
+from selfjudge import Chat, SafeTokenizer
+from selfjudge_training.data.jsft import units
+from selfjudge_training.data.source import DataError
+from selfjudge_training.jsft.batches import Collator, Schedule, StepSampler
+from selfjudge_training.jsft.config import JsftConfig
+from selfjudge_training.jsft.examples import EXAMPLES, judged, kept_examples, lengths
+from selfjudge_training.jsft.model import adapter_config, load_start, write_model
+from selfjudge_training.jsft.trainer import JsftTrainer
+from selfjudge_training.run.config import ConfigError
+from selfjudge_training.run.files import write_folder
+from selfjudge_training.run.folder import RunFolder
+from selfjudge_training.run.named_model import require_context
+from selfjudge_training.run.processes import micro_batches, on_cpu, processes
+
+MODEL = "model"
+"""Folder of the finished model within the run's."""
+
+
+def run_jsft(config: JsftConfig, folder: Path) -> Path:
+    """Load, train and write; returns the model folder. What was finished before is not done again.
+
+    Raises ConfigError and DataError, which say what to change, and FloatingPointError where the loss diverges.
+    """
+    begun = RunFolder.is_begun(folder)
+    if begun:
+        _open(config, folder)  # nothing of another run's is touched
+        if (folder / MODEL).exists():
+            return folder / MODEL
+    accumulated = micro_batches(config.optimisation.batch, config.optimisation.micro_batch, "optimisation.micro_batch")
+    ready = load_start(config.start, config.seed)
+    require_context(ready.model.config, config.data.max_length, "data.max_length")
+    examples = kept_examples(config.data, Chat(SafeTokenizer(ready.tokenizer)), config.seed, folder, begun=begun)
+    schedule = _schedule(config, len(examples))
+    run = _open(config, folder)  # only now: a folder that was opened belongs to its configuration, right or wrong
+    trainer = JsftTrainer(
+        ready.model,
+        ready.tokenizer,
+        _arguments(config, schedule.steps, accumulated, folder),
+        examples,
+        StepSampler(units(judged(examples)), lengths(examples), schedule, config.seed),
+        Collator(ready.tokenizer.pad_token_id, config.optimisation.weighting),
+        run,
+        adapter_config(config.lora, ready.added) if config.lora else None,
+    )
+    trainer.run()
+    run.metrics.close()
+    trained = folder / "trained"
+    trainer.save_trained(trained)
+    if processes().is_main_process:
+        again = load_start(config.start, config.seed) if config.lora else ready
+        write_folder(
+            folder / MODEL,
+            lambda output: write_model(trained, again, config.lora, config.machine.precision, output),
+        )
+        shutil.rmtree(trained)
+        shutil.rmtree(folder / EXAMPLES)
+    processes().wait_for_everyone()
+    return folder / MODEL
+
+
+def _open(config: JsftConfig, folder: Path) -> RunFolder:
+    return RunFolder.open(folder, config, seed=config.seed, main=processes().is_main_process)
+
+
+def _schedule(config: JsftConfig, examples: int) -> Schedule:
+    how = config.optimisation
+    if not examples:
+        raise DataError("the sources give no example; the account above says why")
+    try:
+        return Schedule.of(examples, how.batch, how.epochs, how.steps)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _arguments(config: JsftConfig, steps: int, accumulated: int, folder: Path) -> SFTConfig:
+    how, machine = config.optimisation, config.machine
+    return SFTConfig(
+        output_dir=str(folder),
+        use_cpu=on_cpu(),
+        seed=config.seed,
+        max_steps=steps,
+        per_device_train_batch_size=how.micro_batch,
+        gradient_accumulation_steps=accumulated,
+        learning_rate=how.learning_rate,
+        # Transformers' "constant" leaves the warm-up out.
+        lr_scheduler_type="constant_with_warmup" if how.schedule == "constant" else how.schedule,
+        warmup_steps=round(how.warm_up * steps),
+        adam_beta1=how.beta1,
+        adam_beta2=how.beta2,
+        weight_decay=how.weight_decay,
+        max_grad_norm=how.clip,
+        bf16=machine.precision == "bfloat16",
+        gradient_checkpointing=machine.gradient_checkpointing,
+        save_steps=machine.checkpoint_every,
+        logging_steps=machine.log_every,
+        logging_first_step=True,
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,  # ours shows the judge's accuracy
+        report_to="none",
+        packing=False,
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )

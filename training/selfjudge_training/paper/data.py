@@ -1,0 +1,68 @@
+"""Rows in UltraFeedback's form: weak checkpoints respond, programs rate and explain.
+
+One response of each checkpoint to an instruction, at temperature 1, as UltraFeedback has four models' completions. What
+is demonstrated is the best response of the weaker checkpoints alone: a judge then knows mistakes as rare as those of
+the model that learns from it, and there is something left to learn.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from selfjudge_training.data.checkable.responses import Responder, Response
+from selfjudge_training.data.checkable.rows import Row, checkable_rows, write_rows
+from selfjudge_training.data.source import Source
+from selfjudge_training.paper.base import checkpoint
+from selfjudge_training.paper.recipe import PaperRecipe
+from selfjudge_training.self_training.seeds import derived_seed
+from selfjudge_training.tasks import Problem
+from selfjudge_training.tasks.split import Split
+from selfjudge_training.tiny.pool import ModelPool, Sampling
+
+TRAIN, DEMONSTRATIONS, TEST = "train.jsonl", "demonstrations.jsonl", "test.jsonl"
+"""What the stage leaves in its folder: rows to train on, the same with demonstrators' responses only, test rows."""
+
+
+def make_data(recipe: PaperRecipe, workers: int, base: Path, folder: Path) -> None:
+    """Write training rows, and test rows about held-out instructions; so many processes sample."""
+    responders = [checkpoint(base, step) for step in recipe.data.responders]
+    demonstrators = {checkpoint(base, step).name for step in recipe.data.demonstrators}
+    with ModelPool(workers) as pool:
+        _write(recipe, partial(_responses, pool, responders), demonstrators, folder)
+
+
+def _write(recipe: PaperRecipe, responder: Responder, demonstrators: Collection[str], folder: Path) -> None:
+    def rows(name: str, split: Split, count: int) -> Iterator[Row]:
+        return checkable_rows(
+            "ultrafeedback",
+            count,
+            seed=derived_seed(recipe.seed, name),
+            split=split,
+            responder=responder,
+            hedged=recipe.data.hedged,
+        )
+
+    train = list(rows(TRAIN, Split.TRAIN, recipe.data.rows))
+    write_rows(train, folder / TRAIN)
+    write_rows((_responses_of(demonstrators, row) for row in train), folder / DEMONSTRATIONS)
+    write_rows(rows(TEST, Split.HELD_OUT, recipe.data.test_rows), folder / TEST)
+
+
+def source(data: Path, name: str, limit: int | None = None) -> Source:
+    """One of the files in the folder of the stage."""
+    return Source(format="ultrafeedback", path=data / name, limit=limit)
+
+
+def _responses_of(models: Collection[str], row: Row) -> Row:
+    kept = [completion for completion in row["completions"] if completion["model"] in models]
+    return {**row, "models": [completion["model"] for completion in kept], "completions": kept}
+
+
+def _responses(
+    pool: ModelPool, checkpoints: Sequence[Path], problems: Sequence[Problem], seed: int
+) -> list[list[Response]]:
+    """One of each checkpoint to each problem."""
+    models = [(path, Sampling(1, 1.0, derived_seed(seed, path.name))) for path in checkpoints]
+    drawn = pool.sample_each(models, [problem.prompt for problem in problems], "responses")
+    by_model = ([Response(text, path.name) for [text] in texts] for path, texts in zip(checkpoints, drawn, strict=True))
+    return [list(responses) for responses in zip(*by_model, strict=True)]

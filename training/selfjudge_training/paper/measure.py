@@ -1,0 +1,146 @@
+"""What is measured of one model, kept raw: points of each comparison, texts of each answer.
+
+Figures are made of these afterwards (`figures`), as differences between models need both models' values on the same
+instructions.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from pydantic import BaseModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from selfjudge import Comparison, load_templates
+from selfjudge_training.data.load import load_pairs
+from selfjudge_training.data.records import Messages, PreferencePair
+from selfjudge_training.evaluation.contests import winners
+from selfjudge_training.evaluation.exact_match import held_out_problems
+from selfjudge_training.evaluation.model_judge import ModelPanel
+from selfjudge_training.evaluation.policies import ModelPolicy
+from selfjudge_training.paper.data import TEST, source
+from selfjudge_training.paper.models import VARIANTS
+from selfjudge_training.paper.recipe import PaperRecipe
+from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
+from selfjudge_training.self_training.seeds import derived_seed
+from selfjudge_training.tasks import Problem
+
+FILE = "measured.json"
+"""What the stage leaves in its folder."""
+
+
+class Wanted(NamedTuple):
+    """What to measure of a model."""
+
+    judge: bool
+    samples: int
+    """Answers per question; 0: the model is no policy."""
+    sizes: tuple[int, ...] = ()
+    """The values of N for self-rejection, the model its own judge."""
+
+
+class Judged(BaseModel):
+    """A judge on pairs; all lists have one entry for each pair."""
+
+    points: list[float]
+    """1 where the chosen response wins, half for a tie."""
+    consistent: list[bool]
+    """Whether both orders have the same winner."""
+    prompts: list[str]
+
+
+class Measured(BaseModel):
+    """One model."""
+
+    overall: Judged | None = None
+    """On pairs that differ in mean rating, judged on the whole."""
+    principles: Judged | None = None
+    """On pairs that differ under one principle, judged under it by models that know principles."""
+    samples: list[list[str]] = []
+    """For each question its answers."""
+    picks: dict[int, list[list[str]]] = {}
+    """By N above 1: for each question, the winners of its tournaments."""
+
+
+def measure(recipe: PaperRecipe, model: Path, template: str, wanted: Wanted, data: Path, folder: Path) -> None:
+    """Measure a model folder, and write `FILE`."""
+    rollouts = load_rollouts(model)
+    panel = ModelPanel(rollouts, load_templates()[template], rollouts.context - 1)
+    measured = Measured()
+    if wanted.judge:
+        measured.overall = _judged(panel, _pairs(data, VARIANTS["jm"].template))
+        measured.principles = _judged(panel, _pairs(data, VARIANTS["jm-p"].template))
+    if wanted.samples:
+        asked = questions(recipe)
+        conversations = [_conversation(problem) for problem in asked]
+        measured.samples = answers(recipe, rollouts, asked, max((wanted.samples, *wanted.sizes)))
+        for size in wanted.sizes[1:]:
+            measured.picks[size] = _picks(panel, conversations, measured.samples, size, recipe)
+    (folder / FILE).write_text(measured.model_dump_json(), encoding="utf-8")
+
+
+def read_measured(folder: Path) -> Measured:
+    """What a stage measured."""
+    return Measured.model_validate_json((folder / FILE).read_text(encoding="utf-8"))
+
+
+def questions(recipe: PaperRecipe) -> list[Problem]:
+    """The held-out instructions that policies answer."""
+    return held_out_problems(recipe.evaluation.questions, derived_seed(recipe.seed, "questions"))
+
+
+def load_rollouts(model: Path) -> HuggingFaceRollOuts:
+    """A model folder, to be sampled from and to judge."""
+    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32, local_files_only=True)
+    return HuggingFaceRollOuts(loaded, AutoTokenizer.from_pretrained(model, local_files_only=True))
+
+
+def answers(
+    recipe: PaperRecipe, rollouts: HuggingFaceRollOuts, asked: Sequence[Problem], samples: int
+) -> list[list[str]]:
+    """So many answers to each instruction; every model draws with the same seed."""
+    drawn = ModelPolicy(rollouts).sample(
+        [_conversation(problem) for problem in asked],
+        samples=samples,
+        sampling=recipe.self_training.decoding.sampling,
+        seed=derived_seed(recipe.seed, "answers"),
+    )
+    return [[answer.text for answer in group] for group in drawn]
+
+
+def _conversation(problem: Problem) -> Messages:
+    return [{"role": "user", "content": problem.prompt}]
+
+
+def _pairs(data: Path, template: str) -> list[PreferencePair]:
+    return load_pairs([source(data, TEST)], load_templates()[template]).records
+
+
+def _judged(panel: ModelPanel, pairs: Sequence[PreferencePair]) -> Judged:
+    judged = Judged(points=[], consistent=[], prompts=[])
+    for principle in dict.fromkeys(pair.principle for pair in pairs):
+        under = [pair for pair in pairs if pair.principle == principle]
+        asked = [Comparison(pair.conversation, pair.chosen, pair.rejected) for pair in under]
+        for pair, judgment in zip(under, panel.under(principle).verdicts(asked), strict=True):
+            judged.points.append(judgment.points)
+            judged.consistent.append(judgment.consistent)
+            judged.prompts.append(pair.conversation[-1]["content"])
+    return judged
+
+
+def _picks(
+    panel: ModelPanel,
+    conversations: Sequence[Messages],
+    samples: Sequence[Sequence[str]],
+    size: int,
+    recipe: PaperRecipe,
+) -> list[list[str]]:
+    """For each question, the winner of each of its tournaments."""
+    picked: list[list[str]] = [[] for _ in samples]
+    for start in range(0, len(samples[0]) - size + 1, size)[: recipe.evaluation.groups]:
+        groups = [texts[start : start + size] for texts in samples]
+        best = winners(panel.under(None), conversations, groups, recipe.seed)
+        for texts, group, index in zip(picked, groups, best, strict=True):
+            texts.append(group[index])
+    return picked

@@ -1,0 +1,131 @@
+"""The recipe of the miniature: every number that decides what comes out.
+
+Sections that other rooms have are theirs. Leaves out where files go and how many processes compute.
+"""
+
+from typing import Annotated, Self
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from selfjudge_training.jsft.config import Lora
+from selfjudge_training.run.config import Section
+from selfjudge_training.self_training import config as self_training
+from selfjudge_training.self_training.config import Decoding, Objective
+from selfjudge_training.tiny.model import Shape
+from selfjudge_training.tiny.recipe import Pretraining, Rates, Tokens
+
+Seeds = Annotated[tuple[int, ...], Field(min_length=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Data(Section):
+    """Rows in UltraFeedback's form, from which all variants take their pairs and demonstrations."""
+
+    rows: PositiveInt
+    """To train on, each about another instruction."""
+    test_rows: PositiveInt
+    """Held-out instructions that judges are tested on."""
+    responders: Annotated[tuple[PositiveInt, ...], Field(min_length=2)]
+    """Checkpoints of pre-training, by step; each gives one response to every instruction."""
+    demonstrators: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    """Those of them whose best response is the demonstration."""
+    hedged: Share
+    """Share of responses that say "I guess" or the like."""
+
+
+class Jsft(Section):
+    """The four models of tables 2 and 5."""
+
+    seeds: Seeds
+    """Each trains every model once; self-training begins with those of the first."""
+    steps: Annotated[int, Field(ge=3)]
+    """Of a model with demonstrations."""
+    batch: PositiveInt
+    """Examples per step."""
+    rate: Share
+    """Factor on the peak learning rates at which a cosine to 0 begins."""
+    replay: NonNegativeFloat
+    """Weight of the chosen response as a target within a judgment, where the choice has 1; 0 is the paper's."""
+
+    @property
+    def steps_without(self) -> int:
+        """Of the judge-only model: a row gives two judgments and a demonstration, so these are as many judgments."""
+        return round(self.steps * 2 / 3)
+
+
+class Optimisation(Section):
+    """As far as all arms have it in common."""
+
+    epochs: PositiveFloat
+    batch: PositiveInt
+    rates: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
+    """Learning rates that each arm is tried at; it keeps the best."""
+
+    def at(self, rate: float) -> self_training.Optimisation:
+        """With a learning rate; all else is self-training's default."""
+        return self_training.Optimisation(epochs=self.epochs, batch=self.batch, learning_rate=rate)
+
+
+class SelfTraining(Section):
+    """The arms of table 4, and the iterations of figure 5."""
+
+    seeds: Seeds
+    """Of each arm."""
+    iteration_seeds: Seeds
+    """Of the iterated runs."""
+    iterations: Annotated[int, Field(ge=2)]
+    prompts: PositiveInt
+    """Rows of the training data whose prompts are sampled to, or whose pairs are learnt from offline."""
+    lora: Lora
+    decoding: Decoding
+    objective: Objective = Objective()
+    optimisation: Optimisation
+
+
+class Evaluation(Section):
+    """What is measured, on held-out instructions."""
+
+    questions: PositiveInt
+    samples: PositiveInt
+    """Answers per question of a policy without self-rejection."""
+    sizes: Annotated[tuple[PositiveInt, ...], Field(min_length=2)]
+    """The values of N in figure 4, ascending from 1."""
+    trial_questions: PositiveInt
+    """Instructions of the training split that learning rates are chosen by, one answer to each."""
+    groups: PositiveInt
+    """Tournaments per question at each N, where the samples of the largest N give so many."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if self.sizes[0] != 1 or list(self.sizes) != sorted(set(self.sizes)):
+            raise ValueError("'sizes' should begin with 1 and ascend")
+        return self
+
+
+class PaperRecipe(Section):
+    """All of it."""
+
+    seed: int
+    shape: Shape
+    tokens: Tokens
+    rates: Rates
+    pretraining: Pretraining
+    data: Data
+    jsft: Jsft
+    self_training: SelfTraining
+    evaluation: Evaluation
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        unknown = set(self.data.responders) - set(self.pretraining.checkpoints)
+        if unknown:
+            raise ValueError(f"'data.responders' {sorted(unknown)} should be among 'pretraining.checkpoints'")
+        unknown = set(self.data.demonstrators) - set(self.data.responders)
+        if unknown:
+            raise ValueError(f"'data.demonstrators' {sorted(unknown)} should be among 'data.responders'")
+        if self.self_training.prompts > self.data.rows:
+            raise ValueError(
+                f"'self_training.prompts' ({self.self_training.prompts}) should be at most 'data.rows' "
+                f"({self.data.rows})"
+            )
+        return self

@@ -1,0 +1,137 @@
+"""How the vLLM engine of roll-outs is started: its settings, and what keeps it from disturbing the training around it.
+
+vLLM is imported in here only when an engine is made, so that training works without it.
+"""
+
+import os
+import random
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+import torch
+from pydantic import Field, PositiveFloat, PositiveInt
+from transformers import AutoConfig, PreTrainedConfig
+
+from selfjudge.adapters import ENGINE_RANKS, EngineRank
+from selfjudge_training.rollouts.base import EngineMissingError
+from selfjudge_training.rollouts.engine_cache import cache_bytes, memory_for
+from selfjudge_training.run.config import ConfigError, Section
+
+if TYPE_CHECKING:
+    from vllm.v1.engine.llm_engine import LLMEngine
+
+_QUIET: Final = {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+
+# bfloat16 dies with an illegal instruction on some virtual machines; small cache blocks keep more of a judge prompt.
+_ON_CPU: Final = {"dtype": "float32", "block_size": 32}
+
+# With a cache of a given size vLLM still wants this share of the GPU to be free; training has its own part of it.
+_ON_GPU: Final = {"gpu_memory_utilization": 0.05}
+
+
+class EngineSettings(Section):
+    """What the engine is started with."""
+
+    lora_rank: PositiveInt = Field(default=16, le=max(ENGINE_RANKS))
+    """Highest rank of an adapter that is to come."""
+    cache_gib: PositiveFloat | None = None
+    """Memory for keys and values; has to hold at least one sequence of `max_tokens`. None: room for 64 of these, but
+    no more than a quarter of what is free beside two copies of the weights, or for one."""
+    max_tokens: PositiveInt | None = None
+    """Longest sequence, prompt and response together; none: the `max_tokens` of the run."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] | None = None
+    """Of the weights; none: float32 on a CPU, as they are stored (`auto`) on a GPU."""
+
+    @property
+    def max_rank(self) -> EngineRank:
+        """The rank that vLLM is started for."""
+        return min(rank for rank in ENGINE_RANKS if rank >= self.lora_rank)
+
+
+def start_engine(model: Path, settings: EngineSettings) -> "LLMEngine":
+    """An engine in this process. Raises EngineMissingError where vLLM is not installed.
+
+    Raises ConfigError where its cache of keys and values can't hold one of the longest sequences. The process's random
+    numbers and PyTorch's threads stay as they were.
+    """
+    # The plugin that comes with this package mends vLLM's LoRA on CPUs; where plugins are named, so must it be.
+    if (named := os.environ.get("VLLM_PLUGINS")) is not None:
+        os.environ["VLLM_PLUGINS"] = f"{named},selfjudge"
+    # The scheduler shares our process: nothing is copied between two, and on a CPU PyTorch's threads are ours.
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        from vllm.engine.arg_utils import EngineArgs  # noqa: PLC0415
+        from vllm.platforms import current_platform  # noqa: PLC0415
+        from vllm.v1.engine.llm_engine import LLMEngine  # noqa: PLC0415
+    except ImportError as error:
+        raise EngineMissingError(
+            "roll-outs by the engine need vLLM, which is not installed here: install selfjudge[cuda] on a GPU, or the "
+            "list requirements/cpu.txt on a CPU; or choose the Hugging Face back end, which needs nothing"
+        ) from error
+    on_cpu = current_platform.is_cpu()
+    options: dict[str, Any] = dict(_ON_CPU if on_cpu else _ON_GPU)
+    if settings.dtype is not None:
+        options["dtype"] = settings.dtype
+    config = AutoConfig.from_pretrained(model)
+    longest = settings.max_tokens or int(config.get_text_config().max_position_embeddings)
+    arguments = EngineArgs(
+        model=str(model),
+        max_model_len=longest,
+        kv_cache_memory_bytes=_cache_bytes(model, config, settings, longest, on_cpu=on_cpu),
+        enable_lora=True,
+        max_lora_rank=settings.max_rank,
+        max_loras=1,
+        max_cpu_loras=2,
+        generation_config="vllm",
+        disable_log_stats=True,
+        **options,
+    )
+    with _process_state_kept(), _cache_errors(settings):
+        return LLMEngine.from_engine_args(arguments, enable_multiprocessing=False)
+
+
+def _cache_bytes(model: Path, config: PreTrainedConfig, settings: EngineSettings, longest: int, *, on_cpu: bool) -> int:
+    if settings.cache_gib is not None:
+        return int(settings.cache_gib * 2**30)
+    stored = config.dtype if isinstance(config.dtype, torch.dtype) else torch.float32
+    default = "float32" if on_cpu else "auto"
+    named = settings.dtype or default
+    dtype = stored if named == "auto" else getattr(torch, named)
+    return cache_bytes(memory_for(model, config, dtype, on_cpu=on_cpu), longest)
+
+
+@contextmanager
+def _cache_errors(settings: EngineSettings) -> Iterator[None]:
+    """An error of vLLM's about its cache names the keys of ours that decide; its own can't be set here."""
+    try:
+        yield
+    except ValueError as error:
+        if not re.search(r"KV\s+cache|memory for kv", str(error)):
+            raise
+        size = "sized by what is free" if settings.cache_gib is None else f"of {settings.cache_gib:g} GiB"
+        raise ConfigError(
+            f"rollouts.engine.cache_gib: a cache {size} won't do; set another, or lower max_tokens. vLLM says: {error}"
+        ) from error
+
+
+@contextmanager
+def _process_state_kept() -> Iterator[None]:
+    """Starting an engine seeds every generator there is, and on a CPU disables PyTorch's setter of threads."""
+    set_num_threads, of_python, of_numpy = torch.set_num_threads, random.getstate(), np.random.get_state()  # noqa: NPY002
+    devices = list(range(torch.cuda.device_count()))
+    try:
+        with torch.random.fork_rng(devices), warnings.catch_warnings():
+            # vLLM looks at every attribute of PyTorch, deprecated ones included.
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        torch.set_num_threads = set_num_threads
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)  # noqa: NPY002

@@ -1,0 +1,94 @@
+"""The folder of a run: its resolved configuration, seed and versions, its metrics, its checkpoints.
+
+A folder belongs to one configuration; to go on with an interrupted run is to open the folder with the same one again.
+Leaves out what a stage makes, which it puts beside these files under names of its own.
+"""
+
+import json
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import yaml
+
+from selfjudge_training.run.config import ConfigError, Section
+from selfjudge_training.run.files import write_whole
+from selfjudge_training.run.metrics import MetricsLog
+
+PACKAGES = ("selfjudge", "torch", "transformers", "tokenizers", "trl", "peft", "accelerate", "datasets", "vllm")
+"""Whose versions a result may depend on."""
+
+_CONFIG, _VERSIONS = "config.yaml", "versions.json"
+
+
+class RunFolder:
+    """An open folder; make one by `open`."""
+
+    def __init__(self, path: Path, metrics: MetricsLog) -> None:
+        self.path, self.metrics = path, metrics
+
+    @staticmethod
+    def is_begun(path: Path) -> bool:
+        """Whether a run has opened this folder before."""
+        return (path / _CONFIG).is_file()
+
+    @classmethod
+    def open(cls, path: Path, config: Section, *, seed: int, main: bool = True) -> "RunFolder":
+        """Make the folder, or go on in one made with the same configuration and seed.
+
+        Writes config.yaml and versions.json. Where several processes share the folder, only the ``main`` one writes,
+        logs and checks. Raises ConfigError, naming the keys that differ, where the folder belongs to another
+        configuration. Where that one has left nothing but these two files, having failed at its start, the folder is
+        free.
+        """
+        if main:
+            path.mkdir(parents=True, exist_ok=True)
+            resolved = {**config.model_dump(mode="json"), "seed": seed}
+            _claim(path, resolved)
+            _note_versions(path / _VERSIONS)
+        return cls(path, MetricsLog(path, silent=not main))
+
+
+def _claim(path: Path, resolved: dict[str, object]) -> None:
+    file = path / _CONFIG
+    if file.is_file():
+        kept = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if kept == resolved:
+            return
+        if any(other.name not in (_CONFIG, _VERSIONS) for other in path.iterdir()):
+            before, now = _flat(kept), _flat(resolved)
+            keys = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+            changes = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} now" for key in keys)
+            raise ConfigError(
+                f"{path} holds a run with another configuration ({changes}); name another folder or delete it"
+            )
+        (path / _VERSIONS).unlink(missing_ok=True)
+    write_whole(file, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+
+
+def _flat(value: object, prefix: str = "") -> dict[str, object]:
+    if not isinstance(value, dict):
+        return {prefix: value}
+    return {
+        key: leaf for name, part in value.items() for key, leaf in _flat(part, f"{prefix}.{name}".lstrip(".")).items()
+    }
+
+
+def _note_versions(file: Path) -> None:
+    """Write the versions, or say on stderr where they are not those that the run began with."""
+    now = {"python": platform.python_version(), **{name: found for name in PACKAGES if (found := _installed(name))}}
+    if not file.is_file():
+        write_whole(file, json.dumps(now, indent=2) + "\n")
+        return
+    began = json.loads(file.read_text(encoding="utf-8"))
+    changed = [f"{name} {began.get(name)} -> {now.get(name)}" for name in now if began.get(name) != now[name]]
+    if changed:
+        print(f"{file.parent}: goes on with other versions ({', '.join(changed)})", file=sys.stderr)
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

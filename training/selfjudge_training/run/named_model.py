@@ -1,0 +1,47 @@
+"""Whether a model that a configuration names is there and long enough, found out before anything waits for it.
+
+Transformers asks the hub for anything that is no folder, again and again where it does not answer; a mistyped path
+would be reported after minutes.
+"""
+
+from pathlib import Path
+
+from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+from transformers import PreTrainedConfig
+
+from selfjudge_training.run.config import ConfigError
+
+SECONDS = 10
+"""That the hub has for its answer."""
+
+
+def require_folder(folder: Path, key: str) -> None:
+    """Raises ConfigError, naming the configuration's ``key``, where a folder holds no model."""
+    if not (folder / "config.json").is_file():
+        raise ConfigError(
+            f"{key}: {folder} holds no model (no config.json); name a model folder, like what JSFT writes"
+        )
+
+
+def require_context(model: PreTrainedConfig, tokens: int, key: str) -> None:
+    """Raises ConfigError, naming the ``key`` that says so, where sequences may be longer than a model's context."""
+    context = getattr(model.get_text_config(), "max_position_embeddings", None)
+    if context is not None and tokens > context:
+        raise ConfigError(f"{key}: {tokens} is more than the context of {context} that the model has")
+
+
+def require_model(name: str, key: str, file: str = "config.json") -> None:
+    """Raises ConfigError unless ``file`` is in a folder of this name, in the hub's cache here, or on the hub."""
+    folder = Path(name)
+    if folder.is_dir():
+        if not (folder / file).is_file():
+            raise ConfigError(f"{key} {name!r}: the folder has no {file}; name a model folder, or a model on the hub")
+        return
+    try:
+        if not isinstance(try_to_load_from_cache(name, file), str):
+            get_hf_file_metadata(hf_hub_url(name, file), timeout=SECONDS)
+    except Exception as error:  # the hub's client raises almost anything
+        raise ConfigError(
+            f"{key} {name!r}: no such folder here, and not to be had from the hub, whose names are like "
+            f"'mistralai/Mistral-7B-v0.1': {error}"
+        ) from error

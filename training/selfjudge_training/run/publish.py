@@ -1,0 +1,94 @@
+"""From a training run to a store of adapters, from which a running server takes them.
+
+Any stage that writes a PEFT folder can call `publish_adapter`, at its end or while it trains. Leaves out what a store
+is and what it accepts (`selfjudge.adapters`), and telling a server: that is its own to notice, or a request to it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from pydantic import JsonValue
+
+from selfjudge.adapters import Manifest, Store, read_base
+from selfjudge_training.run.config import ConfigError
+
+
+class Trained(NamedTuple):
+    """An adapter and what it was made with."""
+
+    adapter: Path
+    """As PEFT writes it."""
+    model: Path
+    """Folder of the base model."""
+    template: str
+    """Name of the judgment template."""
+    recipe: Mapping[str, JsonValue]
+
+
+def publish_adapter(
+    store: Path,
+    policy: str,
+    trained: Trained,
+    *,
+    metrics: Mapping[str, float] | None = None,
+    parent: str | None = None,
+    max_rank: int | None = None,
+) -> Manifest:
+    """Make an adapter a version of a policy; the same content twice is one version, with the manifest of the first.
+
+    A loop that publishes as it trains gives the version that it published before as `parent`. `max_rank` is what the
+    servers of this store are started for; None: whatever vLLM can be. Raises AdapterError for what can't be served.
+    """
+    return Store(store).publish(
+        policy,
+        trained.adapter,
+        base=read_base(trained.model),
+        template=trained.template,
+        max_rank=max_rank,
+        metrics=metrics,
+        parent=parent,
+        recipe=trained.recipe,
+    )
+
+
+def find_trained(folder: Path, model: Path | None = None, template: str | None = None) -> Trained:
+    """What a folder holds: a run's, with its config.yaml and its adapter/, or an adapter by itself.
+
+    A run says which model and template it was trained with; given ones take precedence. Raises ConfigError where
+    neither says so, or the run has no adapter.
+    """
+    file = folder / "config.yaml"
+    if not file.is_file():
+        return _named(folder, model, template, {})
+    try:
+        recipe = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{file}: cannot be read as YAML: {error}") from error
+    if not isinstance(recipe, dict):
+        raise ConfigError(f"{file}: holds no mapping; name the folder of a run, or that of an adapter")
+    if not (folder / "adapter").is_dir():
+        raise ConfigError(
+            f"{folder} has no adapter/: the run is not finished, trains no adapter, or has several iterations, of "
+            "which one is to be named"
+        )
+    own_model, own_template = _text(recipe, "model"), _text(recipe, "judge", "template")
+    return _named(
+        folder / "adapter", model or (Path(own_model) if own_model else None), template or own_template, recipe
+    )
+
+
+def _named(adapter: Path, model: Path | None, template: str | None, recipe: Mapping[str, JsonValue]) -> Trained:
+    if model is None:
+        raise ConfigError(f"{adapter}: nothing says which model it was trained on; name its folder with --base")
+    if template is None:
+        raise ConfigError(f"{adapter}: nothing says which judgment template it was trained with; name it by --template")
+    return Trained(adapter, model, template, recipe)
+
+
+def _text(recipe: Mapping[str, Any], *keys: str) -> str | None:
+    value: Any = recipe
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None

@@ -1,0 +1,178 @@
+"""Configuration of self-training, on-policy or from a buffer. Defaults are the paper's (table 9) where it has any."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from selfjudge.adapters import PolicyName
+from selfjudge_training.data.source import Source
+from selfjudge_training.jsft.config import Lora
+from selfjudge_training.rollouts.base import Sampling
+from selfjudge_training.rollouts.engine_start import EngineSettings
+from selfjudge_training.rollouts.server import ServerSettings
+from selfjudge_training.run.config import Section
+from selfjudge_training.self_training.losses import Loss
+from selfjudge_training.tasks import TASKS
+
+Share = Annotated[float, Field(ge=0, le=1)]
+UnderHalf = Annotated[float, Field(ge=0, lt=0.5)]
+
+
+class Prompts(Section):
+    """What is sampled to: the prompts of data sets, or checkable instructions of the training split."""
+
+    sources: tuple[Source, ...] = ()
+    """Data sets the conversations of whose preference pairs are answered anew (A.1)."""
+    checkable: PositiveInt | None = None
+    """So many checkable instructions instead."""
+    tasks: Annotated[tuple[Literal[tuple(TASKS)], ...], Field(min_length=1)] = tuple(TASKS)  # type: ignore[valid-type]  # the names are those of TASKS
+    """Kinds of checkable instructions, in turn."""
+    system: str | None = None
+    """Message put before conversations without a system message: the default one of JSFT (table 11)."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if bool(self.sources) == (self.checkable is not None):
+            raise ValueError("give exactly one of 'sources' (data sets) and 'checkable' (a number of instructions)")
+        return self
+
+
+class Decoding(Section):
+    """How the policy is sampled."""
+
+    temperature: PositiveFloat = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    max_new_tokens: PositiveInt = 768
+
+    @property
+    def sampling(self) -> Sampling:
+        """As roll-outs take it."""
+        return Sampling(self.temperature, self.top_p, self.max_new_tokens)
+
+
+class RollOutsSection(Section):
+    """What runs the sampling and the judging."""
+
+    backend: Literal["huggingface", "vllm", "server"] = "huggingface"
+    """`vllm` holds a second copy of the weights; `server` is a running selfjudge server, and needs `publish`."""
+    prompts_per_call: PositiveInt = 64
+    """Prompts sampled and judged together. Calls are dealt out to the processes, so a step needs at least as many as
+    there are processes; what is sampled depends on this number, not on theirs."""
+    adapter_every: PositiveInt = 1
+    """Steps after which engine or server is given the newest adapter; `huggingface` always samples from the newest."""
+    engine: EngineSettings = EngineSettings()
+    """Of `vllm`; the rank is the adapter's."""
+    server: ServerSettings = ServerSettings()
+    """Of `server`."""
+
+
+class Publishing(Section):
+    """Versions of the policy for servers, while it trains."""
+
+    store: Path
+    """Folder of the store, made where there is none."""
+    policy: PolicyName
+    """What requests call the policy."""
+    every: PositiveInt | None = None
+    """Steps between versions, from the start on; none: only the last one becomes a version. With the roll-outs of a
+    server each adapter that it is given becomes one, so that this has to be left out."""
+
+
+class Judgments(Section):
+    """The frozen reference as the judge."""
+
+    template: str = "ultrafeedback"
+    """Judgment template that the model was trained on; one with principles judges under all of them."""
+    least_margin: UnderHalf = 0.0
+    """Pairs with |P(first is better) - 1/2| below it are skipped, and counted."""
+
+
+class Objective(Section):
+    """What is minimised."""
+
+    loss: Loss = Loss.DPO
+    beta: PositiveFloat = 0.1
+    label_smoothing: UnderHalf = 0.0
+
+
+class Optimisation(Section):
+    """AdamW without weight decay, at a constant rate after a warm-up."""
+
+    epochs: PositiveFloat = 3
+    """Times each prompt is sampled to."""
+    batch: PositiveInt = 64
+    """Prompts per step."""
+    learning_rate: PositiveFloat = 5e-6
+    warm_up: Share = 0.1
+    """Share of the steps in which the rate rises to its value."""
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    clip: PositiveFloat = 1.0
+    """Largest norm of the gradient."""
+
+
+class Machine(Section):
+    """What the hardware decides, with no part in the method."""
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the frozen weights and of those that come out; the adapter is trained in float32."""
+    micro_batch: PositiveInt = 8
+    """Pairs that go through the model together, in each process; gradients are averaged over all of a step's pairs."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice rather than hold them."""
+    checkpoint_every: PositiveInt = 50
+    """Optimizer steps between checkpoints; the last two are kept."""
+
+
+class SelfTrainingConfig(Section):
+    """One run of self-training, or several in a row (section 5.3)."""
+
+    model: Path
+    """Model folder that JSFT made: initial policy, reference and judge."""
+    architecture: str = "llama"
+    """Its model type in Transformers; of this a dry run makes a tiny model with random weights."""
+    seed: int = 0
+    max_tokens: PositiveInt = 2048
+    """Longest sequence: a prompt with its response, or a judgment."""
+    iterations: PositiveInt = 1
+    """Each begins with a fresh adapter over what the one before it made, which also judges."""
+    prompts: Prompts
+    lora: Lora = Lora()
+    """The policy's adapter over the weights of reference and judge."""
+    decoding: Decoding = Decoding()
+    rollouts: RollOutsSection = RollOutsSection()
+    publish: Publishing | None = None
+    judge: Judgments = Judgments()
+    objective: Objective = Objective()
+    optimisation: Optimisation = Optimisation()
+    machine: Machine = Machine()
+
+    @model_validator(mode="after")
+    def _resumable(self) -> Self:
+        every = {"rollouts.adapter_every": self.rollouts.adapter_every}
+        if self.publish is not None and self.publish.every is not None:
+            every["publish.every"] = self.publish.every
+        for key, steps in every.items():
+            if self.machine.checkpoint_every % steps:
+                raise ValueError(
+                    f"'machine.checkpoint_every' ({self.machine.checkpoint_every}) should be a multiple of {key!r} "
+                    f"({steps}): a resumed run goes on with the adapter of its checkpoint"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _publishable(self) -> Self:
+        if self.rollouts.backend == "server":
+            if self.publish is None:
+                raise ValueError("'rollouts.backend' server needs 'publish': the store and the policy it samples from")
+            if self.publish.every is not None:
+                raise ValueError(
+                    "'publish.every' should be left out with 'rollouts.backend' server, where each adapter that is "
+                    "handed over becomes a version: set 'rollouts.adapter_every'"
+                )
+        if self.publish is not None and self.iterations > 1:
+            raise ValueError(
+                f"'iterations' ({self.iterations}) should be 1 with 'publish': each iteration trains on a base model "
+                "of its own, and servers have one"
+            )
+        return self
