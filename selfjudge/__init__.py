@@ -4,11 +4,6 @@ Judgment templates and their safe encoding, the reading of P(A) and P(B), verdic
 best of N. Knows nothing of HTTP, inference engines or trainers.
 """
 
-from selfjudge.budget import Cut, Kept
-from selfjudge.chat import Chat
-from selfjudge.contest import Contest, Match, Reason, Record
-from selfjudge.conversation import Conversation, Message, message_text
-from selfjudge.dialogue import CONTROL_TOKENS, DIALOGUE_TEMPLATE
 from selfjudge.errors import (
     AdapterError,
     BudgetError,
@@ -22,13 +17,18 @@ from selfjudge.errors import (
     TokenizerError,
     TournamentError,
 )
-from selfjudge.examples import Example, RationalePair, dialogue_example, judgment_example
-from selfjudge.prompt import Choice, ChoiceTokens, Comparison, Context, JudgmentEncoder, JudgmentPrompts
-from selfjudge.round_robin import RoundRobin
-from selfjudge.template import JudgmentTemplate, load_template, load_templates
-from selfjudge.tokens import SafeTokenizer
-from selfjudge.tournament import Tournament
-from selfjudge.verdict import Orders, PrincipleVerdict, Reading, Verdict, Winner
+from selfjudge.judgment.budget import Cut, Kept
+from selfjudge.judgment.conversation import Conversation, Message, message_text
+from selfjudge.judgment.examples import Example, RationalePair, dialogue_example, judgment_example
+from selfjudge.judgment.prompt import Choice, ChoiceTokens, Comparison, Context, JudgmentEncoder, JudgmentPrompts
+from selfjudge.judgment.template import JudgmentTemplate, load_template, load_templates
+from selfjudge.judgment.verdict import Orders, PrincipleVerdict, Reading, Verdict, Winner
+from selfjudge.selection.contest import Contest, Match, Reason, Record
+from selfjudge.selection.round_robin import RoundRobin
+from selfjudge.selection.tournament import Tournament
+from selfjudge.text.chat import Chat
+from selfjudge.text.dialogue import CONTROL_TOKENS, DIALOGUE_TEMPLATE
+from selfjudge.text.tokens import SafeTokenizer
 
 __all__ = [
     "CONTROL_TOKENS",

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from selfjudge import Comparison, JudgmentTemplate, Orders, Winner
-from selfjudge.conversation import context_text
-from selfjudge.quoting import Quoter, delimiters
+from selfjudge.judgment.conversation import context_text
+from selfjudge.judgment.quoting import Quoter, delimiters
 from selfjudge_training.evaluation.choice import read_choice
 from selfjudge_training.evaluation.judges import Judgment
 from selfjudge_training.run.endpoint import Endpoint, EndpointError, TooLongError

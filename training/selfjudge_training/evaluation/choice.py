@@ -6,7 +6,7 @@ Only the beginning of an answer decides: what follows the letter explains it, an
 import re
 from typing import Literal
 
-from selfjudge.thinking import without_reasoning
+from selfjudge.text.thinking import without_reasoning
 
 # What may follow: nothing, punctuation, or a line break. In "A good answer", "A/B", "A-level" and "A's" the letter is a
 # word, or part of one; and in "A is worse" it is no choice.

@@ -30,7 +30,7 @@ MODEL: Mapping[str, Place] = {
 PLACES: Mapping[str, Mapping[str, Place]] = {
     "huggingface": {
         "choosing tokens from logits": Place("logits_process.py", "__call__"),
-        "prompts into tokens, for policy and judge": Place("selfjudge/tokens.py", "encode_batch"),
+        "prompts into tokens, for policy and judge": Place("selfjudge/text/tokens.py", "encode_batch"),
     },
     "vllm": {
         "of the model: adapters": Place("lora/layers/base_linear.py", "_apply_lora_to_output"),
@@ -39,7 +39,7 @@ PLACES: Mapping[str, Mapping[str, Place]] = {
         "requests in": Place("v1/engine/llm_engine.py", "add_request"),
         "answers out": Place("v1/engine/output_processor.py", "process_outputs"),
         "choosing tokens from logits": Place("v1/worker/gpu_model_runner.py", "sample_tokens"),
-        "prompts into tokens, for policy and judge": Place("selfjudge/tokens.py", "encode_batch"),
+        "prompts into tokens, for policy and judge": Place("selfjudge/text/tokens.py", "encode_batch"),
     },
 }
 """What is told apart, besides the model itself."""

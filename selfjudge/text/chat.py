@@ -14,8 +14,8 @@ from typing import Any, Final
 from jinja2 import TemplateError as JinjaError
 
 from selfjudge.errors import ChatTemplateError
-from selfjudge.thinking import open_tag
-from selfjudge.tokens import SafeTokenizer
+from selfjudge.text.thinking import open_tag
+from selfjudge.text.tokens import SafeTokenizer
 
 CLOSING: Final = ("enable_thinking", "thinking")
 """What templates call the option that, if false, has an answer begin without reasoning."""

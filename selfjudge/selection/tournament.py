@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from typing_extensions import override
 
-from selfjudge.contest import Contest, Record
+from selfjudge.selection.contest import Contest, Record
 
 
 class _Absent(Enum):

@@ -5,7 +5,7 @@ from itertools import combinations
 
 from typing_extensions import override
 
-from selfjudge.contest import Contest, Record
+from selfjudge.selection.contest import Contest, Record
 
 
 class RoundRobin(Contest):

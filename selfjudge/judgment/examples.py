@@ -8,10 +8,10 @@ position swaps and weights of examples are the trainer's.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from selfjudge.chat import Chat
-from selfjudge.conversation import Conversation, Message, message_text
 from selfjudge.errors import ConversationError, TemplateError
-from selfjudge.prompt import Choice, JudgmentEncoder
+from selfjudge.judgment.conversation import Conversation, Message, message_text
+from selfjudge.judgment.prompt import Choice, JudgmentEncoder
+from selfjudge.text.chat import Chat
 
 
 class Example(NamedTuple):

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfjudge import JudgmentEncoder, JudgmentTemplate, load_templates
-from selfjudge.chat import Chat
-from selfjudge.lookalikes import fold
-from selfjudge.quoting import Quoter, delimiters
-from selfjudge.tokens import SafeTokenizer
+from selfjudge.judgment.quoting import Quoter, delimiters
+from selfjudge.text.chat import Chat
+from selfjudge.text.lookalikes import fold
+from selfjudge.text.tokens import SafeTokenizer
 
 DELIMITERS = [
     "Instruction:",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfjudge.lookalikes import fold
+from selfjudge.text.lookalikes import fold
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from selfjudge.errors import ConversationError
-from selfjudge.template import JudgmentTemplate
+from selfjudge.judgment.template import JudgmentTemplate
 
 Message = Mapping[str, Any]
 """One message as in OpenAI's chat API: `role`, `content` (a string, text parts, or none), perhaps `tool_calls`.

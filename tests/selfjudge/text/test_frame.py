@@ -10,8 +10,8 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from selfjudge import Chat, JudgmentEncoder, SafeTokenizer, load_templates
-from selfjudge.frame import Frame, Head
-from selfjudge.joint import Joint, last_joint, word_ends
+from selfjudge.text.frame import Frame, Head
+from selfjudge.text.joint import Joint, last_joint, word_ends
 
 Families = dict[str, Callable[[], PreTrainedTokenizerFast]]
 

@@ -18,9 +18,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from selfjudge.lookalikes import INVISIBLE, fold
-from selfjudge.memo import remember
-from selfjudge.template import JudgmentTemplate, Wording, split_fields
+from selfjudge.judgment.template import JudgmentTemplate, Wording, split_fields
+from selfjudge.text.lookalikes import INVISIBLE, fold
+from selfjudge.text.memo import remember
 
 QUOTE_MARK: Final = "> "
 

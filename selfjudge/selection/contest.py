@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from selfjudge.errors import TournamentError
-from selfjudge.verdict import Winner
+from selfjudge.judgment.verdict import Winner
 
 Reason = Literal["judged", "identical", "repeated", "constraint", "unreadable", "walkover", "pending"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from selfjudge import ConversationError, JudgmentTemplate, Message, load_templates, message_text
-from selfjudge.conversation import Conversation, context_text
+from selfjudge.judgment.conversation import Conversation, context_text
 
 DIALOGUE, INSTRUCTION = (load_templates()[name] for name in ("hh-helpful", "ultrafeedback"))
 

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Literal, NamedTuple
 
-from selfjudge.budget import CUT_MARK, Cut, Kept, allot
-from selfjudge.chat import Chat
-from selfjudge.conversation import Conversation, context_text
 from selfjudge.errors import BudgetError, ChoiceTokenError, TemplateError
-from selfjudge.frame import Frame, Head
-from selfjudge.memo import remember
-from selfjudge.quoting import Quoter, delimiters
-from selfjudge.template import JudgmentTemplate, split_fields
-from selfjudge.tokens import SafeTokenizer, Spans
+from selfjudge.judgment.budget import CUT_MARK, Cut, Kept, allot
+from selfjudge.judgment.conversation import Conversation, context_text
+from selfjudge.judgment.quoting import Quoter, delimiters
+from selfjudge.judgment.template import JudgmentTemplate, split_fields
+from selfjudge.text.chat import Chat
+from selfjudge.text.frame import Frame, Head
+from selfjudge.text.memo import remember
+from selfjudge.text.tokens import SafeTokenizer, Spans
 
 Choice = Literal["A", "B"]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfjudge.budget import ENTITLEMENTS, allot
+from selfjudge.judgment.budget import ENTITLEMENTS, allot
 
 NEEDS = st.lists(st.integers(0, 3000), min_size=3, max_size=3)
 

@@ -9,8 +9,8 @@ filling of the first field: the head.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from selfjudge.joint import Joint, last_joint
-from selfjudge.tokens import SafeTokenizer
+from selfjudge.text.joint import Joint, last_joint
+from selfjudge.text.tokens import SafeTokenizer
 
 _TRIALS = ("", "x", "1 2\n", "Say it: 'b'.")
 

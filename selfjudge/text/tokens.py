@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tokenizers import Encoding, Tokenizer
 
 from selfjudge.errors import TokenizerError
-from selfjudge.joint import word_ends
+from selfjudge.text.joint import word_ends
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

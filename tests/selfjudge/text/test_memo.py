@@ -1,6 +1,6 @@
 """What is remembered, and what is too long to be."""
 
-from selfjudge.memo import LONGEST, remember
+from selfjudge.text.memo import LONGEST, remember
 
 
 def test_short_texts_are_remembered_and_long_ones_made_again() -> None:
