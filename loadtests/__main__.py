@@ -15,7 +15,7 @@ def main() -> None:
     """Runs the benchmark by the command line's options."""
     args = _parse()
     # vLLM reads its environment while it is imported; reading the launcher's options sets it.
-    from selfjudge_service.launcher import read_options  # noqa: PLC0415
+    from selfjudge_service.server.launcher import read_options  # noqa: PLC0415
 
     read_options([str(args.model)])
 

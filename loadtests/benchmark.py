@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from selfjudge_service.launcher import read_options
+from selfjudge_service.server.launcher import read_options
 from tqdm import tqdm
 
 from loadtests.bound import Bound, Recorder, judgment_encoder, running_engine

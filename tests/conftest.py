@@ -4,7 +4,7 @@ import logging
 
 import pytest
 from hypothesis import settings
-from selfjudge_service.garbage import imports_are_done
+from selfjudge_service.vllm_patches.garbage_collection import imports_are_done
 
 # A busy machine is slow, not wrong.
 settings.register_profile("no-deadline", deadline=None)

@@ -1,1 +1,17 @@
-"""The inference server: selection and judging as a plugin of vLLM's OpenAI server, and its launcher."""
+"""The inference server: selection and judging as a plugin of vLLM's OpenAI server, and its launcher.
+
+    command.py, server/   the command `selfjudge-serve`: options, HTTP server, shutdown
+    engine/               the engine under it: started, watched, replaced
+    plugin.py             what any vLLM server gets of us: routes, middleware, state
+    api/                  our routes
+    middleware/           what every request passes before a route
+    state.py              what routes find in the application
+    adapters/             versions of policies: loaded, switched, gated
+    best_of_n/            one best-of-N request from plan to answer, and the judge
+    admission/            who runs, who waits, who is refused
+    observability/        metrics, logs, traces, the log of tournaments
+    protocol/             what callers send, and every error they can meet
+    engine_plugin.py, vllm_patches/   what is mended in vLLM itself
+
+Each imports only what stands below it.
+"""

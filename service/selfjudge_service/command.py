@@ -16,7 +16,7 @@ _EXTRAS = (
 try:
     if find_spec("vllm") is None:  # the launcher imports it late
         raise ModuleNotFoundError(name="vllm")  # noqa: TRY301
-    from selfjudge_service import launcher
+    from selfjudge_service.server import launcher
 except ModuleNotFoundError as missing:
     _MISSING: str | None = missing_extra("selfjudge-serve", _EXTRAS, missing)
 else:

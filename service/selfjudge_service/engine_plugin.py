@@ -4,13 +4,13 @@ Without `VLLM_PLUGINS`, that is every process of every vLLM in this environment,
 nothing here reads our settings or does anything else than mend vLLM for all.
 """
 
-from selfjudge_service.cache_fix import zero_new_blocks
-from selfjudge_service.garbage import imports_are_done
-from selfjudge_service.lora_fix import multiply_by_runs
-from selfjudge_service.sampler_fix import keep_top_logprobs
-from selfjudge_service.seed_fix import put_generators_aside
-from selfjudge_service.supervision.deafness import be_deaf
-from selfjudge_service.supervision.orphans import end_with_parent
+from selfjudge_service.engine.deafness import be_deaf
+from selfjudge_service.engine.orphans import end_with_parent
+from selfjudge_service.vllm_patches.cache_patch import zero_new_blocks
+from selfjudge_service.vllm_patches.cpu_lora_patch import multiply_by_runs
+from selfjudge_service.vllm_patches.cpu_seeds_patch import put_generators_aside
+from selfjudge_service.vllm_patches.garbage_collection import imports_are_done
+from selfjudge_service.vllm_patches.sampler_patch import keep_top_logprobs
 
 
 def prepare_process() -> None:

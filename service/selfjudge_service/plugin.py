@@ -14,28 +14,27 @@ from vllm.engine.protocol import EngineClient
 from vllm.tasks import SupportedTask
 
 from selfjudge import Comparison
-from selfjudge_service import adapter_routes, chat_route, judge_route, metrics, models_route, rank_route
 from selfjudge_service.admission.admission import Admission
-from selfjudge_service.admission.full import FullMiddleware
 from selfjudge_service.admission.limits import limits_for
-from selfjudge_service.admission.other_routes import OtherRoutesMiddleware
-from selfjudge_service.auth import ApiKeyMiddleware
+from selfjudge_service.api import adapter_routes, chat_route, judge_route, models_route, probes, rank_route
+from selfjudge_service.api.route import Route
 from selfjudge_service.background import Background
-from selfjudge_service.body_limit import BodyLimitMiddleware
-from selfjudge_service.brackets.log import open_log
-from selfjudge_service.error_handlers import answer_errors
-from selfjudge_service.judge import Judge
-from selfjudge_service.other_policies import PoliciesMiddleware
-from selfjudge_service.protocol import JudgingOptions
-from selfjudge_service.reader import EngineReader
-from selfjudge_service.route import Route
-from selfjudge_service.sampling import ChatSampler
+from selfjudge_service.best_of_n.judging.judge import Judge
+from selfjudge_service.best_of_n.judging.label_reads import EngineReader
+from selfjudge_service.best_of_n.sampler import ChatSampler
+from selfjudge_service.middleware.auth import ApiKeyMiddleware
+from selfjudge_service.middleware.body_limit import BodyLimitMiddleware
+from selfjudge_service.middleware.overload import FullMiddleware
+from selfjudge_service.middleware.request_log import RequestLogMiddleware
+from selfjudge_service.middleware.vllm_admission import OtherRoutesMiddleware
+from selfjudge_service.middleware.vllm_policies import PoliciesMiddleware
+from selfjudge_service.observability import logs, metrics
+from selfjudge_service.observability.tournament_log import open_log
+from selfjudge_service.observability.tracing import start_tracing
+from selfjudge_service.protocol.error_handlers import answer_errors
+from selfjudge_service.protocol.requests import JudgingOptions
 from selfjudge_service.settings import Settings
 from selfjudge_service.state import SelfJudgeState
-from selfjudge_service.supervision import probes
-from selfjudge_service.telemetry import logs
-from selfjudge_service.telemetry.request_log import RequestLogMiddleware
-from selfjudge_service.telemetry.tracing import start_tracing
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

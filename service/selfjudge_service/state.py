@@ -8,14 +8,14 @@ from vllm.entrypoints.openai.models.protocol import BaseModelPath
 from vllm.lora.request import LoRARequest
 
 from selfjudge_service.admission.admission import Admission
-from selfjudge_service.errors import UnknownModelError
-from selfjudge_service.judge import Judge
-from selfjudge_service.sampling import Sampler
+from selfjudge_service.best_of_n.judging.judge import Judge
+from selfjudge_service.best_of_n.sampler import Sampler
+from selfjudge_service.protocol.errors import UnknownModelError
 from selfjudge_service.settings import Settings
 
 if TYPE_CHECKING:
     from selfjudge_service.adapters.start import Adapting
-    from selfjudge_service.brackets.log import BracketLog
+    from selfjudge_service.observability.tournament_log import BracketLog
 
 
 class ServedModels(Protocol):

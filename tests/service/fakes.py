@@ -20,11 +20,11 @@ import uvicorn
 from fastapi import FastAPI
 from selfjudge_service.admission.admission import Admission
 from selfjudge_service.admission.limits import Limits
-from selfjudge_service.error_handlers import answer_errors
-from selfjudge_service.judge import Judge
+from selfjudge_service.best_of_n.judging.judge import Judge
+from selfjudge_service.best_of_n.judging.label_reads import ChoicePrompt, Continuation, Read
+from selfjudge_service.best_of_n.sampler import ChatSampler
 from selfjudge_service.plugin import SelfJudgePlugin
-from selfjudge_service.reader import ChoicePrompt, Continuation, Read
-from selfjudge_service.sampling import ChatSampler
+from selfjudge_service.protocol.error_handlers import answer_errors
 from selfjudge_service.settings import Settings
 from selfjudge_service.state import SelfJudgeState
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers

@@ -10,7 +10,7 @@ from selfjudge_service import background as module
 from selfjudge_service.background import Background
 
 from tests.service.conftest import Counter
-from tests.service.supervision.fakes import until
+from tests.service.engine.fakes import until
 
 
 class Work:

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from selfjudge_service import chat_route, judge_route, rank_route
-from selfjudge_service.auth import OPEN_PATHS
+from selfjudge_service.api import chat_route, judge_route, rank_route
+from selfjudge_service.middleware.auth import OPEN_PATHS
 from selfjudge_service.plugin import SelfJudgePlugin
 from starlette.datastructures import State
 from starlette.routing import Mount, Route, WebSocketRoute

@@ -1,7 +1,7 @@
 """The models that a name can stand for."""
 
 import pytest
-from selfjudge_service.errors import UnknownModelError
+from selfjudge_service.protocol.errors import UnknownModelError
 
 from tests.service.fakes import ADAPTER, MODEL, make_world
 

@@ -2,7 +2,7 @@
 
     record.py       what a policy serves (active, previous, canaries), kept in the store for restarts and replicas
     copies.py       private, validated copies of versions: what the engine loads can't change or vanish under it
-    engine.py       what the registry needs of the engine: load, unload, probe
+    adapter_engine.py  what the registry needs of the engine: load, unload, probe
     draw.py         which version a request for a policy gets
     registry.py     loads, switches, and keeps a version until its last request is done
     criteria.py     what a version must reach before it becomes active, from settings and files

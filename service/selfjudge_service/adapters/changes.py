@@ -19,7 +19,7 @@ from selfjudge_service.adapters.gate import Gate
 from selfjudge_service.adapters.gate_results import GateResults, tell_result
 from selfjudge_service.adapters.record import Record, RecordError, Records
 from selfjudge_service.adapters.registry import Adapters, Key
-from selfjudge_service.errors import (
+from selfjudge_service.protocol.errors import (
     ApiError,
     ConflictError,
     InvalidFieldError,

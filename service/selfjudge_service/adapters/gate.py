@@ -16,12 +16,12 @@ from vllm.lora.request import LoRARequest
 from selfjudge import Comparison, Message, SelfJudgeError, Winner
 from selfjudge_service.adapters.criteria import Criteria, GateError
 from selfjudge_service.adapters.gate_results import GateResult
-from selfjudge_service.errors import ApiError
-from selfjudge_service.judge import Judge, Panel
-from selfjudge_service.protocol import ChatRequest, JudgingOptions
-from selfjudge_service.sampling import Sampler
+from selfjudge_service.best_of_n.judging.judge import Judge, Panel
+from selfjudge_service.best_of_n.sampler import Sampler
+from selfjudge_service.observability.request_context import engine_id
+from selfjudge_service.protocol.errors import ApiError
+from selfjudge_service.protocol.requests import ChatRequest, JudgingOptions
 from selfjudge_service.tasks import run_together
-from selfjudge_service.telemetry.request import engine_id
 
 _AT_ONCE = 4
 _POINTS = {"A": 1.0, "tie": 0.5, "B": 0.0}

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from selfjudge_service import metrics
+from selfjudge_service.observability import metrics
 
 # No policy's name begins with a dot.
 FOLDER: Final = ".gate-results"

@@ -10,17 +10,17 @@ from vllm.entrypoints.openai.models.serving import OpenAIServingModels
 from selfjudge.adapters.base import read_base
 from selfjudge.adapters.store import Store
 from selfjudge.errors import AdapterError
+from selfjudge_service.adapters.adapter_engine import VllmAdapterEngine
 from selfjudge_service.adapters.changes import Changes
 from selfjudge_service.adapters.copies import Copies
 from selfjudge_service.adapters.criteria import read_criteria
-from selfjudge_service.adapters.engine import VllmAdapterEngine
 from selfjudge_service.adapters.gate import Gate
 from selfjudge_service.adapters.record import Records
 from selfjudge_service.adapters.registry import Adapters
 from selfjudge_service.adapters.replicas import Replicas
 from selfjudge_service.background import Background
-from selfjudge_service.judge import Judge
-from selfjudge_service.sampling import Sampler
+from selfjudge_service.best_of_n.judging.judge import Judge
+from selfjudge_service.best_of_n.sampler import Sampler
 from selfjudge_service.settings import Settings
 
 

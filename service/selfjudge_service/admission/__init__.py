@@ -1,13 +1,10 @@
 """Who may start work, and who waits or is sent away: whole tournaments are admitted, never half of one.
 
-    limits.py        what may run and wait at once; defaults from the engine's size
-    gate.py          the rules: limits, first come first served, limits of each caller (pure, no clock, no event loop)
-    drain.py         how fast candidates finish, and from that when a refused caller should come back
-    admission.py     waiting, deadlines and hang-ups on top; what drain and restarts need of it
-    full.py          refuses at once what there is no room for, before its body is read
-    entry.py         how a request of ours enters; weights
-    other_routes.py  the same for vLLM's own generating routes, and priorities clamped
-    metrics.py       what operators see
+    limits.py      what may run and wait at once; defaults from the engine's size
+    queue.py       the rules: limits, first come first served, limits of each caller (pure, no clock, no event loop)
+    throughput.py  how fast candidates finish, and from that when a refused caller should come back
+    refusal.py     what that caller is told
+    admission.py   waiting, deadlines and hang-ups on top
 
 Work is weighed in candidates. A tournament of N weighs N: that is N samples and their N - 1 matches, which cost about
 as much (docs/results/speed.md). A plain answer weighs 1 for each choice, a comparison by `/judge` 1 for each principle,

@@ -9,12 +9,12 @@ import math
 import time
 from collections.abc import Callable
 
-from selfjudge_service.admission import metrics
-from selfjudge_service.admission.drain import Drain
-from selfjudge_service.admission.gate import Gate, Reason, Ticket
 from selfjudge_service.admission.limits import Limits
+from selfjudge_service.admission.queue import Gate, Reason, Ticket
 from selfjudge_service.admission.refusal import refusal
-from selfjudge_service.errors import DeadlineError, OverloadedError
+from selfjudge_service.admission.throughput import Drain
+from selfjudge_service.observability import admission_metrics as metrics
+from selfjudge_service.protocol.errors import DeadlineError, OverloadedError
 
 
 class Admission:

@@ -1,9 +1,9 @@
 """What a refused caller is told: which limit is in the way, and when to come back."""
 
-from selfjudge_service.admission import metrics
-from selfjudge_service.admission.drain import Drain
-from selfjudge_service.admission.gate import Gate, Reason
-from selfjudge_service.errors import OverloadedError
+from selfjudge_service.admission.queue import Gate, Reason
+from selfjudge_service.admission.throughput import Drain
+from selfjudge_service.observability import admission_metrics as metrics
+from selfjudge_service.protocol.errors import OverloadedError
 
 
 def refusal(reason: Reason, gate: Gate, drain: Drain, caller: str, weight: int | None) -> OverloadedError:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from selfjudge_service.adapters.registry import Key
 from selfjudge_service.background import Background
-from selfjudge_service.errors import ApiError, ConflictError, RefusedVersionError, UnknownVersionError
+from selfjudge_service.protocol.errors import ApiError, ConflictError, RefusedVersionError, UnknownVersionError
 from vllm.exceptions import GracefulHTTPError
 from vllm.lora.request import LoRARequest
 
 from selfjudge.adapters.store import Store
 from tests.service.adapters.fakes import Replica, make_replica
 from tests.service.adapters.files import BASE, publish, write_adapter
-from tests.service.supervision.fakes import until
+from tests.service.engine.fakes import until
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from selfjudge_service.adapters.criteria import Criteria, GateError, read_criteria
-from selfjudge_service.launcher import _parse
+from selfjudge_service.server.launcher import _parse
 from selfjudge_service.settings import Settings
 
 from selfjudge import Comparison

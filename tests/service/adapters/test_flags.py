@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from selfjudge_service.launcher import _parse
+from selfjudge_service.server.launcher import _parse
 from selfjudge_service.settings import Settings
 
 

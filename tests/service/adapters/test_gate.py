@@ -12,10 +12,10 @@ from selfjudge_service.adapters.gate_results import GateResults
 from selfjudge_service.adapters.registry import Key
 from selfjudge_service.adapters.replicas import Replicas
 from selfjudge_service.adapters.report import report
-from selfjudge_service.errors import ConflictError, RefusedVersionError
-from selfjudge_service.judge import Judge
-from selfjudge_service.sampling import ChatSampler, SampleError
-from selfjudge_service.seeds import candidate_seed
+from selfjudge_service.best_of_n.judging.judge import Judge
+from selfjudge_service.best_of_n.sampler import ChatSampler, SampleError
+from selfjudge_service.best_of_n.seeds import candidate_seed
+from selfjudge_service.protocol.errors import ConflictError, RefusedVersionError
 from selfjudge_service.settings import Settings
 from typing_extensions import override
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest, ChatCompletionResponse

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from selfjudge_service.adapters.registry import Key
-from selfjudge_service.errors import UnknownModelError
+from selfjudge_service.protocol.errors import UnknownModelError
 from vllm.lora.request import LoRARequest
 from vllm.v1.engine.exceptions import EngineDeadError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from selfjudge_service.adapters.registry import Key
-from selfjudge_service.errors import RefusedVersionError, UnknownModelError
+from selfjudge_service.protocol.errors import RefusedVersionError, UnknownModelError
 from vllm.lora.request import LoRARequest
 
 from selfjudge.adapters.store import Store

@@ -11,9 +11,9 @@ from itertools import takewhile
 from statistics import median
 
 import pytest
-from selfjudge_service.admission.drain import LONGEST_SECONDS, Drain
-from selfjudge_service.admission.gate import Gate, Ticket
 from selfjudge_service.admission.limits import Limits
+from selfjudge_service.admission.queue import Gate, Ticket
+from selfjudge_service.admission.throughput import LONGEST_SECONDS, Drain
 
 CAPACITY = 100.0
 WAITING = Limits(candidates=128)

@@ -1,0 +1,168 @@
+"""Samples candidates through vLLM's own chat handler, one call each, so that each arrives as soon as it is finished.
+
+Tools, structured outputs, reasoning and log-probabilities work because vLLM's handler does them. It renders the prompt
+once for all candidates: so they also reach the engine together, which then takes fewer and fuller steps.
+"""
+
+import copy
+from collections.abc import AsyncGenerator
+from http import HTTPStatus
+from typing import NamedTuple, Protocol, cast
+
+from jinja2 import TemplateError
+from vllm.entrypoints.openai.chat_completion.protocol import (
+    ChatCompletionRequest,
+    ChatCompletionResponse,
+)
+from vllm.entrypoints.serve import create_error_response
+from vllm.entrypoints.serve.engine.protocol import ErrorResponse
+from vllm.exceptions import GenerationError, VLLMClientError, VLLMError
+
+from selfjudge_service.best_of_n.constraint import unmet
+from selfjudge_service.best_of_n.prefill import judged_text
+from selfjudge_service.best_of_n.seeds import candidate_seed
+from selfjudge_service.protocol.error_handlers import error_response
+from selfjudge_service.protocol.errors import ApiError
+from selfjudge_service.protocol.requests import ChatRequest
+from selfjudge_service.tasks import cancellable
+
+# What vLLM's own error handlers take for the caller's mistake besides its own errors, and answer with a 400.
+REFUSALS = (ValueError, TypeError, OverflowError, TemplateError)
+
+
+class Sampled(NamedTuple):
+    """A finished candidate: vLLM's whole answer with its single choice, and the text a judge compares."""
+
+    response: ChatCompletionResponse
+    text: str
+
+
+class SampleError(ApiError):
+    """One candidate could not be sampled, for the reason and with the status that vLLM's handler gave.
+
+    A tournament goes on without it; where no candidate could be sampled, it is the answer to the request.
+    """
+
+    def __init__(self, error: ErrorResponse) -> None:
+        super().__init__(error.error.message, error.error.param)
+        self.status = HTTPStatus(error.error.code)
+        self.type = error.error.type
+
+
+class ChatHandler(Protocol):
+    """As much of vLLM's chat handler (`OpenAIServingChat`) as sampling needs."""
+
+    request_logger: object
+
+    async def create_chat_completion(
+        self, request: ChatCompletionRequest
+    ) -> AsyncGenerator[str, None] | ChatCompletionResponse | ErrorResponse:
+        """Answers a chat request."""
+        ...
+
+    async def render_chat_request(self, request: ChatCompletionRequest) -> object:
+        """Finds the model and renders the prompt; an `ErrorResponse` where that fails."""
+        ...
+
+
+class Sampler(Protocol):
+    """Samples the i-th candidate of a request."""
+
+    async def sample(self, request: ChatRequest, index: int, request_id: str) -> Sampled:
+        """Samples one candidate.
+
+        Raises:
+            SampleError: if the engine refuses or fails this one.
+        """
+        ...
+
+    async def check(self, request: ChatRequest) -> None:
+        """Finds what is wrong with a request before anything is sampled: its model, its prompt's length, its options.
+
+        Raises:
+            SampleError: saying what.
+        """
+        ...
+
+
+class _Rendering(NamedTuple):
+    """What vLLM's handler makes of a request: its parsers' changes to the request itself, and the rendered prompt."""
+
+    request: ChatCompletionRequest
+    conversation: object
+    inputs: list[dict[str, object]]
+
+
+class ChatSampler:
+    """`Sampler` on vLLM's chat handler."""
+
+    def __init__(self, handler: ChatHandler) -> None:
+        self._handler = handler
+
+    async def sample(self, request: ChatRequest, index: int, request_id: str) -> Sampled:
+        """Samples one candidate; see `Sampler`."""
+        one = _request_for_one(request, index, request_id)
+        try:
+            answer = await cancellable(self._handler_for(request).create_chat_completion(one))
+        except GenerationError as error:
+            raise SampleError(unmet(request, error) or create_error_response(error)) from error
+        except (VLLMError, *REFUSALS) as error:
+            raise SampleError(error_response(error)) from error
+        if isinstance(answer, ErrorResponse):
+            raise SampleError(answer)
+        if not isinstance(answer, ChatCompletionResponse):
+            raise TypeError(f"vLLM's chat handler streamed an answer that was not to be streamed: {type(answer)}")
+        return Sampled(answer, judged_text(request, answer.choices[0].message.model_dump()))
+
+    async def check(self, request: ChatRequest) -> None:
+        """Finds what is wrong before anything is sampled, and keeps the rendered prompt; see `Sampler`.
+
+        A stream that nobody reads is checked as any other, and starts nothing.
+        """
+        first = _request_for_one(request, 0, "check").model_copy(update={"stream": True})
+        handler = copy.copy(self._handler)
+        render = handler.render_chat_request
+
+        async def keep(one: ChatCompletionRequest) -> object:
+            rendered = await render(one)
+            if not isinstance(rendered, ErrorResponse):
+                request._rendering = _Rendering(one, *cast("tuple[object, list[dict[str, object]]]", rendered))
+            return rendered
+
+        handler.render_chat_request = keep  # type: ignore[method-assign, assignment]  # on this copy alone
+        # The candidates will be logged, if the operator wants that.
+        handler.request_logger = None
+        try:
+            stream = await handler.create_chat_completion(first)
+        except (VLLMClientError, *REFUSALS) as error:
+            raise SampleError(error_response(error)) from error
+        if isinstance(stream, ErrorResponse):
+            raise SampleError(stream)
+
+    def _handler_for(self, request: ChatRequest) -> ChatHandler:
+        """The handler, or where the request has been rendered, one that takes that for its own rendering."""
+        rendering = request._rendering
+        if not isinstance(rendering, _Rendering):
+            return self._handler
+
+        async def reuse(request: ChatCompletionRequest) -> object:  # noqa: ARG001  the handler's interface
+            return rendering.conversation, [dict(one) for one in rendering.inputs]
+
+        handler = copy.copy(self._handler)
+        handler.render_chat_request = reuse  # type: ignore[method-assign]  # on this copy alone
+        return handler
+
+
+def _request_for_one(request: ChatRequest, index: int, request_id: str) -> ChatCompletionRequest:
+    rendered = request._rendering.request if isinstance(request._rendering, _Rendering) else request
+    return rendered.model_copy(
+        update={
+            "n": 1,
+            "stream": False,
+            "stream_options": None,
+            "seed": candidate_seed(request.seed, index),
+            "request_id": f"{request_id}-{index}",
+            # Parsers for tools and reasoning rewrite what they find in a request.
+            "messages": list(rendered.messages),
+        }
+    )

@@ -1,0 +1,107 @@
+"""Takes tournaments from requests and has a thread write them: no request ever waits for the disk, or fails by it.
+
+Between the two is a queue of limited length. What doesn't get through is counted, and the first of each kind of loss is
+told in the server's log.
+"""
+
+import atexit
+import json
+import logging
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from queue import Full, Queue
+from threading import Thread
+from typing import Any
+
+from selfjudge_service.observability.tournament_files import FolderFullError, Parts
+from selfjudge_service.observability.tournament_metrics import Outcome, count
+from selfjudge_service.settings import Settings
+
+QUEUE_LENGTH = 256
+"""Tournaments that wait to be written."""
+
+CLOSE_SECONDS = 5.0
+"""How long a server that ends waits for what is left in the queue."""
+
+_BYTES_PER_MIB = 2**20
+
+_LOG = logging.getLogger(__name__)
+
+Entry = Callable[[], dict[str, Any]]
+"""Makes the object of a line; called in the thread, so that the event loop doesn't pay for it."""
+
+
+class BracketLog:
+    """A log of tournaments.
+
+    Args:
+        parts: where lines go.
+        share: of the tournaments, drawn one by one, that is logged.
+        queue_length: tournaments that may wait to be written; further ones are lost.
+    """
+
+    def __init__(self, parts: Parts, share: float, queue_length: int = QUEUE_LENGTH) -> None:
+        self._parts = parts
+        self._share = share
+        self._random = random.Random()
+        self._queue: Queue[Entry | None] = Queue(queue_length)
+        self._told: set[str] = set()
+        # A thread that keeps the process from ending would be waited for before it is told to stop.
+        self._thread = Thread(target=self._write_until_closed, name="bracket-log", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def offer(self, entry: Entry, *, store: bool | None) -> None:
+        """Logs a tournament unless its request said `store: false`, or the draw leaves it out. Returns at once."""
+        if store is False:
+            count("opted_out")
+        elif self._random.random() >= self._share:
+            count("not_sampled")
+        else:
+            try:
+                self._queue.put_nowait(entry)
+            except Full:
+                self._lost("queue_full", "the disk is too slow")
+
+    def close(self) -> None:
+        """Writes what is in the queue, as far as that takes no longer than `CLOSE_SECONDS`, and stops."""
+        atexit.unregister(self.close)
+        with suppress(Full):
+            self._queue.put(None, timeout=CLOSE_SECONDS)
+            self._thread.join(CLOSE_SECONDS)
+
+    def _write_until_closed(self) -> None:
+        while (entry := self._queue.get()) is not None:
+            self._write(entry)
+
+    def _write(self, entry: Entry) -> None:
+        try:
+            self._parts.append(json.dumps(entry(), allow_nan=False).encode() + b"\n")
+        except FolderFullError:
+            self._lost("log_full", "bracket_log_max_mib is reached; move files away to make room")
+        except Exception as error:  # noqa: BLE001  the thread goes on, or all later ones would be lost
+            self._lost("error", f"{type(error).__name__}: {error}")
+        else:
+            count("written")
+
+    def _lost(self, outcome: Outcome, reason: str) -> None:
+        count(outcome)
+        if outcome not in self._told:
+            self._told.add(outcome)
+            _LOG.warning("a bracket is not logged: %s; from now on selfjudge_brackets_total counts these", reason)
+
+
+def open_log(settings: Settings) -> BracketLog | None:
+    """The log that an operator wants, if any.
+
+    Raises:
+        ValueError: if its folder can't be written to, saying why.
+    """
+    if settings.bracket_log is None:
+        return None
+    try:
+        parts = Parts(settings.bracket_log, int(settings.bracket_log_max_mib * _BYTES_PER_MIB))
+    except OSError as error:
+        raise ValueError(f"bracket_log: must be a folder that can be written to: {error}") from error
+    return BracketLog(parts, settings.bracket_log_share)

@@ -1,0 +1,1 @@
+"""What callers send, validated, and every error they can meet."""

@@ -1,0 +1,13 @@
+"""The command `selfjudge-serve`: from its options to vLLM's application on an HTTP server that outlives its engine.
+
+    launcher.py      options, ours and vLLM's, and their defaults
+    vllm_flags.py    flags of vLLM's that are refused here, or handed on to ours
+    early.py         what must be so before vLLM is imported
+    preload.py       what the process that forks engines imports
+    serve.py         the server
+    connections.py   its connections: clients have time limits, answers have none
+    certificates.py  those of HTTPS, renewed while the server runs
+    shutdown.py      SIGTERM and SIGINT: what is under way is finished, then the server ends
+
+Leaves out several API servers in front of one engine, which the launcher doesn't start.
+"""

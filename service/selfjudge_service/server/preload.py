@@ -1,0 +1,21 @@
+"""What the standby imports before it is asked for an engine; nothing else imports this.
+
+Leaves out what depends on the model, and everything that would start threads or touch a GPU.
+"""
+
+# ruff: noqa: F401
+
+import gc
+
+import vllm.v1.engine.async_llm
+
+import selfjudge_service.engine_plugin
+import selfjudge_service.server.early
+import selfjudge_service.server.launcher
+from selfjudge_service.engine.deafness import ignore
+
+# Engines are taken to have ended when the standby does; it ends by itself when the server and all engines are gone.
+ignore()
+
+# Engines share the memory of what is here as long as nobody writes to it, and a collection would.
+gc.freeze()
