@@ -21,7 +21,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _SEED = 0
 _PROMPTS = 200
 _COMPANY = 3
-_QUEUES = {"the default": [], "`--queue-share 0.25`": ["--queue-share", "0.25"]}
+_QUEUES = {"default": [], "`--queue-share 0.25`": ["--queue-share", "0.25"]}
 
 
 def main() -> None:

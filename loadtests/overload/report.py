@@ -1,6 +1,7 @@
 """What is written: the page `overload`, its plot, and every request behind them."""
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,33 +14,16 @@ from loadtests.results import write_results
 
 _TEXT = """# Overload
 
-What becomes of requests when far more come than the server can answer, measured by `python -m loadtests.overload`. Load
-generator and server share the machine. Every request is a tournament. All of it is measured twice: by default requests
-wait up to `--queue-seconds`; `--queue-share` holds the queue, and so latencies, small.
+What becomes of requests when far more come than the server can answer, measured by `python -m loadtests.overload`: by
+default (requests wait up to `--queue-seconds`) and with a small queue (`--queue-share`). Every request is a tournament.
+Load generator and server share the machine.
 """
-_QUEUE = """## With {queue}
-"""
-_CAPACITY = """### Capacity
-
-Clients in closed loops, each sending its next request once it has an answer. At capacity, the last row, as many
-tournaments run as the server lets run at once (`--max-candidates`, left at its default unless the command says
-otherwise), and nobody waits for admission. Status 0 stands for connections that failed.
-"""
-_COMPANY = """### More clients than run at once
-
-The same with more clients than tournaments run at once.
-"""
-_OVERLOAD = """### Beyond capacity
-
-Poisson arrivals in an open loop; nobody comes back. Latencies are of admitted requests, from sending to whole answer,
-time in the queue included. The bar: no other status than 200 and 429. With a small queue, latencies within 2 times
-those at capacity; else, within `--queue-seconds` and the time that a request takes.
-"""
-_CROWD = """### A crowd that does as it is told
-
-Arrivals at the same rate for a shorter time. Whoever is refused waits as long as `Retry-After` says and comes back,
-until it is answered. Times told spread the crowd: each one refused is told a later time than the one before. It comes
-after the last time that anybody was told before.
+_EXPLAINED = """
+* **Capacity** is the last but one of the closed loops: as many tournaments run as the server admits, and none waits.
+* **Beyond capacity**: Poisson arrivals in an open loop, no retries. Required: no status but 200 and 429; latency of
+  admitted requests within 2 times that at capacity with a small queue, else within `--queue-seconds` plus one request.
+* **Retrying crowd**: the same arrivals for a shorter time. A refused client waits as long as `Retry-After` says and
+  comes back until it is answered. Each refused client is told a later time than the one before.
 """
 
 
@@ -63,10 +47,11 @@ def write(folder: Path, about: Mapping[str, str], measured: Mapping[str, Measure
 
 def markdown(about: Mapping[str, str], measured: Mapping[str, Measured]) -> str:
     """The whole page."""
-    sections = [_TEXT, _list(about)]
-    for name, one in measured.items():
-        sections += [_QUEUE.format(queue=name), *_sections(one)]
-    return "\n".join([*sections, "![Latencies and returns](overload.png)\n"])
+    columns = [_column(one) for one in measured.values()]
+    rows = [[fact, *(column[fact] for column in columns)] for fact in columns[0]]
+    table = _table(["", *measured], rows)
+    picture = "\n![Latencies and returns](overload.png)\n"
+    return "\n".join([_TEXT, _list(about), table]) + _EXPLAINED + picture
 
 
 def _plain(measured: Measured) -> dict[str, object]:
@@ -77,49 +62,30 @@ def _plain(measured: Measured) -> dict[str, object]:
     }
 
 
-def _sections(measured: Measured) -> list[str]:
+def _column(measured: Measured) -> dict[str, str]:
     over, crowd, capacity = measured.overload, measured.crowd, measured.capacity
-    beyond = {
-        "offered": f"{over.offered:.0f} requests/s for {over.seconds:.0f} s, "
-        f"{over.offered / capacity.throughput:.1f} times the capacity of {capacity.throughput:.1f}",
+    loops = [*measured.levels, measured.company]
+    return {
+        **{f"{one.clients} clients: requests/s, p50, p95": _loop(one) for one in loops},
+        "beyond capacity: offered": f"{over.offered:.0f}/s for {over.seconds:.0f} s, "
+        f"{over.offered / capacity.throughput:.1f} times the capacity",
         "statuses": _told(over.statuses),
-        "answered": f"{over.throughput:.1f} requests/s, {over.throughput / capacity.throughput:.0%} of capacity",
-        "latency of admitted requests": f"p50 {over.admitted.p50:.2f} s, p95 {over.admitted.p95:.2f} s: "
+        "answered": f"{over.throughput:.1f}/s, {over.throughput / capacity.throughput:.0%} of capacity",
+        "p50, p95 of admitted requests": f"{over.admitted.p50:.2f} s, {over.admitted.p95:.2f} s: "
         f"{over.over_capacity.p50:.2f} and {over.over_capacity.p95:.2f} times those at capacity",
-        "time to a refusal": f"p50 {over.refusal.p50:.3f} s, p95 {over.refusal.p95:.3f} s",
-    }
-    returning = {
-        "visitors": f"{crowd.visitors}, of whom {crowd.admitted_at_once:.0%} were admitted at once",
+        "p50, p95 of refusals": f"{over.refusal.p50:.3f} s, {over.refusal.p95:.3f} s",
+        "retrying crowd: clients": f"{crowd.visitors}, {crowd.admitted_at_once:.0%} admitted at once",
         "last statuses": _told(crowd.statuses),
-        "told at first": f"p50 {crowd.told_p50:.0f} s, at most {crowd.told_longest:.0f} s",
-        "admitted when they came back": f"{crowd.first_return:.0%} the first time, "
-        f"{crowd.second_return:.0%} by the second; {crowd.returns:.2f} returns on average",
-        "time until the last was answered": f"{crowd.seconds:.1f} s; at capacity so many need {crowd.needed:.1f} s",
+        "first `Retry-After` of the refused": f"p50 {crowd.told_p50:.0f} s, at most {crowd.told_longest:.0f} s",
+        "admitted by return": f"{crowd.first_return:.0%} the first, {crowd.second_return:.0%} by the second; "
+        f"{crowd.returns:.2f} returns on average",
+        "last one answered": f"after {crowd.seconds:.1f} s; at capacity {crowd.needed:.1f} s",
     }
-    return [
-        _CAPACITY,
-        _loops(measured.levels),
-        _COMPANY,
-        _loops([measured.company]),
-        _OVERLOAD,
-        _list(beyond),
-        _CROWD,
-        _list(returning),
-    ]
 
 
-def _loops(loops: Sequence[ClosedLoop]) -> str:
-    rows = [
-        [
-            str(one.clients),
-            f"{one.throughput:.1f}",
-            f"{one.latency.p50:.2f}",
-            f"{one.latency.p95:.2f}",
-            _told(one.statuses),
-        ]
-        for one in loops
-    ]
-    return _table(["clients", "requests/s", "p50 (s)", "p95 (s)", "statuses"], rows)
+def _loop(one: ClosedLoop) -> str:
+    refused = "" if set(one.statuses) == {HTTPStatus.OK} else f" ({_told(one.statuses)})"
+    return f"{one.throughput:.1f}, {one.latency.p50:.2f} s, {one.latency.p95:.2f} s{refused}"
 
 
 def _told(statuses: Mapping[int, int]) -> str:
@@ -131,7 +97,7 @@ def _list(facts: Mapping[str, str]) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in [head, ["---:"] * len(head), *rows])
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in [head, ["---"] * len(head), *rows])
 
 
 def _draw(measured: Mapping[str, Measured]) -> Figure:
@@ -161,7 +127,7 @@ def _returns(axes: Axes, measured: Measured) -> None:
     came = sorted(replies[0].sent for replies in measured.visitors)
     axes.plot(came, range(1, len(came) + 1), label="came first")
     axes.plot([0, measured.crowd.needed], [0, len(ended)], color="0.4", linestyle=":", label="at capacity")
-    axes.set_title("a crowd that does as it is told")
+    axes.set_title("a retrying crowd")
     axes.set_xlabel("time (s)")
     axes.set_ylabel("visitors")
     axes.legend()

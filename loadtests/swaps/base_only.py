@@ -38,9 +38,9 @@ _PLAIN_ANSWERS = 8
 
 _TEXT = """# What a store costs requests to the base
 
-Servers that run side by side and are asked in turn: processor time of all of a server's processes for each request, and
-requests a second. Medians over rounds, and of the ratios to the server without LoRA in the same round; in brackets the
-least and greatest. The server with a store has two versions loaded, which nobody asks for.
+Servers run side by side and are asked in turn: processor time for each request, and requests a second. Medians over
+rounds, also of the ratios to the server without LoRA in the same round; in brackets the least and greatest. The server
+with a store has two versions loaded, which nobody asks for.
 """
 
 

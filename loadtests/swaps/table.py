@@ -8,10 +8,9 @@ from loadtests.swaps.scenario import Settings
 
 _TEXT = """# Swaps under load
 
-Clients ask for tournaments all the time while the active version of a policy is switched, as fast as the server takes
-it. Each version writes in an alphabet of its own and nothing else, so a single token of another version shows, in any
-candidate of any answer; every version is a different adapter, which the server reads, validates, loads and probes. The
-phases before and after have no swaps. Clients are closed loops.
+Whether swaps lose or mix anything. Clients ask for tournaments in closed loops while a policy's active version is
+switched as fast as the server takes it; the phases before and after have no swaps. Each version is another adapter and
+writes in an alphabet of its own, so a single token of another version shows in any candidate.
 """
 
 _HEAD = ["phase", "requests", "a second", "p50, s", "p95, s", "p99, s", "failed", "untrue", "mixed", "versions"]

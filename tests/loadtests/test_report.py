@@ -68,9 +68,10 @@ def test_latency_quantiles_are_over_all_rounds(figures: list[Figures]) -> None:
 def test_the_page_has_a_row_for_each_cell_and_says_on_what_it_was_measured(figures: list[Figures]) -> None:
     page = markdown({"machine": "two cores"}, Sampling(1.0, 32), 3, figures)
     assert "* machine: two cores" in page
-    assert "| 16 | 2 | 1.00 (1.00-1.00) | 0.80 (0.50-1.00) |" in page
-    assert "| 16 | 2 | 15.0 | 1500 | 25% |" in page
-    assert "| 16 | 2 | 0.300 | 0.400 | 1.0x |" in page
+    assert "| 16 | 2 | 0.80 | 0.80 (0.50-1.00) | 2.00 (1.25-2.50) | 1.50 (1.00-2.00) |" in page
+    assert "| 3.00 (1.00-3.00) | 0.300 | 0.400 |" in page
+    assert "agree in 75%" in page
+    assert "N=16: 15.0 matches, 1500 tokens, 25% cached" in page
 
 
 def test_the_plot_can_be_drawn(figures: list[Figures], tmp_path: Path) -> None:
