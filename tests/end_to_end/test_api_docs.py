@@ -25,7 +25,7 @@ def test_a_shown_request_is_answered(server: Server, path: str, body: str) -> No
 
 
 def test_the_shown_error_is_the_real_one(server: Server) -> None:
-    shown, _of_a_full_server = re.findall(r"^```json\n(\{\"error\".*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+    [shown] = re.findall(r"^```json\n(\{\"error\".*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
     with server.http() as client:
         answer = client.post("/v1/chat/completions", json=json.loads(REQUESTS[0][1]) | {"best_of_n": 65})
     assert answer.json() == json.loads(shown)
