@@ -1,12 +1,11 @@
 """What is committed speaks of the project alone, and stays small."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.packaging.project import ROOT
+from tests.packaging.project import ROOT, tracked_files
 
 FORBIDDEN = {
     "a path of one machine": r"(?<![\w./-])/(?:root|home|Users|work|workspace|mnt)/\w",
@@ -20,10 +19,7 @@ LINES = 400
 
 @pytest.fixture(scope="module")
 def tracked() -> list[Path]:
-    """Every tracked file that exists."""
-    command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
+    return tracked_files()
 
 
 @pytest.mark.parametrize("what", FORBIDDEN)
