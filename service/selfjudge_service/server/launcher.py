@@ -4,7 +4,6 @@ It parses vLLM's own flags plus ours, fills in defaults that work (the shipped m
 a CPU needs) and hands over to supervision, which serves vLLM's application with our plugin in it.
 """
 
-import asyncio
 import contextlib
 import json
 import logging
@@ -12,14 +11,14 @@ import os
 import sys
 import time
 import warnings
-from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
 from pydantic import ValidationError
+from pydantic_settings import CliSettingsSource
 
 import selfjudge_service.server.early  # noqa: F401
 from selfjudge import SelfJudgeError
@@ -28,10 +27,7 @@ from selfjudge.shipped import SHIPPED_MODEL
 from selfjudge_service.adapters.criteria import GateError, read_criteria
 from selfjudge_service.observability import logs
 from selfjudge_service.server.vllm_flags import hand_on, refused_flag
-from selfjudge_service.settings import Settings
-
-if TYPE_CHECKING:
-    from vllm.utils.argparse_utils import FlexibleArgumentParser
+from selfjudge_service.settings import Flags, Settings
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,46 +57,6 @@ _SHIPPED_MODEL_CACHE_BYTES: Final = 2**30
 
 # bfloat16 dies with an illegal instruction on some virtual machines; small cache blocks keep more of a judge prompt.
 _CPU_OPTIONS: Final = {"dtype": "float32", "block_size": 32}
-
-_OWN_FLAGS: Final = {
-    "max_best_of_n": int,
-    "default_best_of_n": int,
-    "max_comparisons": int,
-    "template": str,
-    "principle_template": str,
-    "rationale_template": str,
-    "templates_dir": str,
-    "max_body_mib": float,
-    "heartbeat_seconds": float,
-    "rationale_max_tokens": int,
-    "adapters_dir": Path,
-    "adapters_watch": bool,
-    "adapters_poll_seconds": float,
-    "gate_pairs": Path,
-    "gate_accuracy": float,
-    "gate_consistency": float,
-    "gate_prompts": Path,
-    "gate_win_share": float,
-    "gate_judge": str,
-    "gate_max_tokens": int,
-    "log_format": str,
-    "log_prompts": bool,
-    "otlp_endpoint": str,
-    "client_seconds": float,
-    "bracket_log": Path,
-    "bracket_log_share": float,
-    "bracket_log_max_mib": float,
-    "drain_seconds": float,
-    "watchdog_seconds": float,
-    "max_engine_failures": int,
-    "max_candidates": int,
-    "max_tournaments": int,
-    "max_waiting": int,
-    "queue_seconds": float,
-    "queue_share": float,
-    "key_max_requests": int,
-    "key_max_candidates": int,
-}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -147,43 +103,24 @@ async def _serve(args: Namespace, started: float) -> None:
     from selfjudge_service.server.serve import serve  # noqa: PLC0415
 
     _say(f"loading {args.model} on the {'CPU' if _is_cpu_build() else 'GPU'}")
-    announcement = asyncio.create_task(_announce(args, started))
-    try:
-        await serve(args)
-    finally:
-        announcement.cancel()
+    await serve(args, lambda: _announce(args, time.monotonic() - started))
 
 
-async def _announce(args: Namespace, started: float) -> None:
-    # The port opens in uvicorn's code, which sets no event.
-    while not await _accepts_connections(args):  # noqa: ASYNC110
-        await asyncio.sleep(0.1)
+def _announce(args: Namespace, seconds: float) -> None:
     host = "127.0.0.1" if args.host in (None, "0.0.0.0", "::") else args.host  # noqa: S104
     url = f"{'https' if args.ssl_keyfile else 'http'}://{host}:{args.port}"
+    _say(f"ready after {seconds:.0f} s at {args.uds or url}; try:")
+    if os.environ.get("SELFJUDGE_LOG_FORMAT") == "json":
+        return
     socket = f"--unix-socket {args.uds} " if args.uds else ""
     key = " -H 'Authorization: Bearer YOUR_KEY'" if os.environ.get("SELFJUDGE_API_KEYS") else ""
     name = args.served_model_name[0] if args.served_model_name else args.model
-    _say(f"ready after {time.monotonic() - started:.0f} s at {args.uds or url}; try:")
-    if os.environ.get("SELFJUDGE_LOG_FORMAT") == "json":
-        return
     body = (
         f'{{"model": "{name}", "best_of_n": 8, '
         '"messages": [{"role": "user", "content": "Sort these letters: QDBA"}]}'
     )
     path = f"{socket}{url}/v1/chat/completions"
     print(f"\ncurl {path} -H 'Content-Type: application/json'{key} \\\n  -d '{body}'\n", flush=True)
-
-
-async def _accepts_connections(args: Namespace) -> bool:
-    try:
-        if args.uds:
-            _, writer = await asyncio.open_unix_connection(args.uds)
-        else:
-            _, writer = await asyncio.open_connection(args.host or "127.0.0.1", args.port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:
@@ -199,7 +136,18 @@ def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:
     parser = make_arg_parser(
         FlexibleArgumentParser(prog="selfjudge-serve", description=__doc__)  # type: ignore[no-untyped-call]  # vLLM's
     )
-    _add_own_flags(parser)
+    group = parser.add_argument_group(  # type: ignore[no-untyped-call]  # vLLM's
+        "selfjudge", "Selection and judging; each flag can also be set as SELFJUDGE_<NAME>."
+    )
+    CliSettingsSource(
+        Flags,
+        root_parser=group,
+        add_argument_method=type(group).add_argument,
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
+        cli_parse_none_str="unset",
+    )
     parser.set_defaults(
         model=None,
         host="127.0.0.1",
@@ -225,47 +173,45 @@ def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:
         parser.error(refused)
     try:
         validate_parsed_serve_args(args)
-    except (TypeError, ValueError) as error:
-        parser.error(str(error))
-    hand_on(args)
-    try:
+        hand_on(args)
         _hand_over(args)
-    except ValidationError as error:
-        parser.error("; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors()))
-    except GateError as error:
+    except (TypeError, ValueError, GateError) as error:
         parser.error(str(error))
     return args
 
 
-def _add_own_flags(parser: "FlexibleArgumentParser") -> None:
-    group = parser.add_argument_group(  # type: ignore[no-untyped-call]  # vLLM's
-        "selfjudge", "Selection and judging; each flag can also be set as SELFJUDGE_<NAME>."
-    )
-    for name, kind in _OWN_FLAGS.items():
-        field = Settings.model_fields[name]
-        how: dict[str, Any] = {"action": BooleanOptionalAction} if kind is bool else {"type": kind}
-        group.add_argument(
-            f"--{name.replace('_', '-')}", default=None, help=f"{field.description} Default: {field.default}.", **how
-        )
-
-
 def _hand_over(args: Namespace) -> None:
-    """Gives our flags and the API keys to the plugin, by way of the environment it reads its settings from."""
-    for name in _OWN_FLAGS:
-        value = getattr(args, name)
-        if value is not None:
-            os.environ[f"SELFJUDGE_{name.upper()}"] = str(value)
+    """Gives our flags and the API keys to the plugin, which reads its settings from the environment.
+
+    Raises:
+        ValueError: naming the flag or variable that is wrong, and what would be accepted.
+    """
+    given = {name: str(value) for name, value in vars(args).items() if name in Flags.model_fields}
+    os.environ.update({_variable(name): value for name, value in given.items()})
     keys = args.api_key or [os.environ.pop("VLLM_API_KEY", "")]
     if any(keys):
-        # Ours guards every route, vLLM's only some, and with an answer of another shape: one guard is enough.
+        # Ours guards every route; vLLM's guards some, and answers in another shape.
         os.environ["SELFJUDGE_API_KEYS"] = json.dumps(keys)
         args.api_key = None
-    settings = Settings()
-    # Read again once the model is loaded, which may take minutes: what is wrong with the files is told before.
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        problems = [(str(one["loc"][0]), one["msg"].removeprefix("Value error, ")) for one in error.errors()]
+        told = [f"{_flag(name) if name in given else _variable(name)}: {message}" for name, message in problems]
+        raise ValueError("; ".join(told)) from error
+    # They are read again once the model is loaded, which may take minutes: what is wrong with them is told before.
     read_criteria(settings)
     args.enable_lora = args.enable_lora or settings.adapters_dir is not None
     own_plugins = [name for name in os.environ.get("VLLM_PLUGINS", "").split(",") if name]
     os.environ["VLLM_PLUGINS"] = ",".join(dict.fromkeys([*own_plugins, "selfjudge"]))
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _variable(name: str) -> str:
+    return f"SELFJUDGE_{name.upper()}"
 
 
 def _set_defaults(variables: Mapping[str, str]) -> None:

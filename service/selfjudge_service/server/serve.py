@@ -8,6 +8,7 @@ import asyncio
 import signal
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from socket import socket
 from typing import TYPE_CHECKING, Never
 
@@ -15,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from starlette.datastructures import State
 from starlette.middleware import Middleware
+from typing_extensions import override
 from vllm import envs
 from vllm.entrypoints.launchers.api_server.app_state import init_app_state
 from vllm.entrypoints.launchers.app import build_app
@@ -47,8 +49,12 @@ if TYPE_CHECKING:
 _CUT_AFTER_SECONDS = 5
 
 
-async def serve(args: Namespace) -> None:
+async def serve(args: Namespace, announce: Callable[[], None]) -> None:
     """Serves until told to stop.
+
+    Args:
+        args: vLLM's options.
+        announce: called when the server accepts connections.
 
     Raises:
         EngineLostError: if the engine has failed too often.
@@ -62,14 +68,29 @@ async def serve(args: Namespace) -> None:
         started = time.monotonic()
         engine = await start_engine(args)
         try:
-            await _Server(args, engine, sock).run(time.monotonic() - started)
+            await _Server(args, engine, sock, announce).run(time.monotonic() - started)
         finally:
             engine.shutdown(timeout=engine.vllm_config.shutdown_timeout)
 
 
+class _HttpServer(NoSignalServer):
+    """vLLM's HTTP server, which says when it accepts connections."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    @override
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
+
+
 class _Server:
-    def __init__(self, args: Namespace, engine: ReplaceableEngine, sock: socket) -> None:
+    def __init__(self, args: Namespace, engine: ReplaceableEngine, sock: socket, announce: Callable[[], None]) -> None:
         self._args = args
+        self._announce = announce
         self._engine = engine
         self._sock = sock
         self._status = Status()
@@ -87,7 +108,7 @@ class _Server:
             start_seconds=start_seconds,
         )
         config = _uvicorn_config(app, self._args)
-        app.state.server = server = NoSignalServer(config)
+        app.state.server = server = _HttpServer(config, self._announce)
         # vLLM takes the application's state away when HTTP ends.
         background: Background = app.state.background
         _refresh_certificates(config, self._args, background)

@@ -12,8 +12,9 @@ import pytest
 import vllm
 from selfjudge_service.server.launcher import _parse, read_options
 from selfjudge_service.server.vllm_flags import REFUSED
-from selfjudge_service.settings import Settings
+from selfjudge_service.settings import Flags, Settings
 from vllm.entrypoints.serve.utils.request_logger import logger as request_logger
+from vllm.utils.argparse_utils import FlexibleArgumentParser
 
 from selfjudge.shipped import SHIPPED_MODEL
 
@@ -79,9 +80,10 @@ def test_a_flag_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (("--max-best-of-n", "many"), "max-best-of-n"),
-        (("--max-best-of-n", "0"), "max_best_of_n"),
-        (("--max-best-of-n", "4", "--default-best-of-n", "8"), "default_best_of_n"),
+        (("--max-best-of-n", "many"), "--max-best-of-n: Input should be a valid integer"),
+        (("--max-best-of-n", "0"), "--max-best-of-n: Input should be greater than or equal to 1"),
+        (("--max-best-of-n", "4", "--default-best-of-n", "8"), "--default-best-of-n: must not exceed max_best_of_n"),
+        (("--gate-judge", "both"), "--gate-judge: Input should be 'policy' or 'reference'"),
         (("--max-best-off", "4"), "max-best-off"),
         (("--headless",), "--headless is not obeyed"),
         (("--api-server-count", "2"), "--api-server-count is not obeyed"),
@@ -103,6 +105,30 @@ def test_a_bad_flag_ends_the_command_and_is_named(
         parse(*argv)
     assert caught.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_bad_variable_is_named_as_it_is_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SELFJUDGE_QUEUE_SECONDS", "0")
+    with pytest.raises(SystemExit):
+        parse("--max-best-of-n", "4")
+    assert "SELFJUDGE_QUEUE_SECONDS: Input should be greater than 0" in capsys.readouterr().err
+
+
+def test_help_has_every_flag_with_what_it_is_for_and_its_default(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(FlexibleArgumentParser, "_search_keyword", None)  # vLLM leaves it set
+    with pytest.raises(SystemExit):
+        parse("--help=selfjudge")
+    told = " ".join(capsys.readouterr().out.split())
+    assert all(
+        f"--{name.replace('_', '-')}" in told and field.description for name, field in Flags.model_fields.items()
+    )
+    assert "--max-best-of-n int Largest `best_of_n` a request may ask for" in told
+    assert "(default: 64)" in told
+    assert "--api-keys" not in told
 
 
 def test_keys_move_to_the_guard_of_all_routes() -> None:
