@@ -99,15 +99,20 @@ class QualityReader:
     label_mass: float = 0.8
     prompts: list[ChoicePrompt] = field(default_factory=list)
     adapters: list[LoRARequest | None] = field(default_factory=list)
+    ways: set[tuple[str | None, int]] = field(default_factory=set)
+    """Cache salts and priorities of all reads."""
     continued: list[str] = field(default_factory=list)
     before: Callable[[], Awaitable[None]] | None = None
     """Awaited before each batch of reads."""
     poison: str | None = None
     """Where one of the responses holds this, the model answers with NaN."""
 
-    async def read(self, prompts: Sequence[ChoicePrompt], lora: LoRARequest | None) -> list[Read]:
+    async def read(
+        self, prompts: Sequence[ChoicePrompt], lora: LoRARequest | None, *, cache_salt: str | None, priority: int
+    ) -> list[Read]:
         self.adapters.append(lora)
         self.prompts += prompts
+        self.ways.add((cache_salt, priority))
         if self.before:
             await self.before()
         return [self._read(prompt) for prompt in prompts]

@@ -117,7 +117,7 @@ async def test_never_the_candidate_judges_the_bracket(judge: str, by: LoRAReques
     wanted = criteria(prompts=2)._replace(judge="policy" if judge == "policy" else "reference")
     result = await make_gate(wanted, reader, chat).hold(NEW, OLD)
     assert (result.judge, set(reader.adapters)) == (judge, {by})
-    assert {prompt.priority for prompt in reader.prompts} == {0}, "users' requests don't wait for it"
+    assert reader.ways == {(None, 0)}, "users' requests don't wait for it"
 
 
 async def test_without_an_active_version_there_is_nobody_to_meet() -> None:

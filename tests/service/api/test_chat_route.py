@@ -278,7 +278,7 @@ async def test_no_body_makes_the_server_fail(change: dict[str, Any]) -> None:
 async def test_judge_reads_go_ahead_of_samples_and_bear_the_requests_cache_salt() -> None:
     world = make_world()
     await post(world, BODY | {"cache_salt": "pepper"})
-    assert {(prompt.cache_salt, prompt.priority) for prompt in world.reader.prompts} == {("pepper", JUDGE_PRIORITY)}
+    assert world.reader.ways == {("pepper", JUDGE_PRIORITY)}
 
 
 @pytest.mark.parametrize("header", ["4", " 4 "])

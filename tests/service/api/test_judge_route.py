@@ -46,7 +46,7 @@ async def test_a_batch_comes_back_in_order() -> None:
 async def test_reads_that_no_sample_waits_for_go_ahead_of_nobody(path: str, body: dict[str, Any]) -> None:
     world = make_world()
     assert (await post(world, body, path)).status_code == 200
-    assert {prompt.priority for prompt in world.reader.prompts} == {0}
+    assert world.reader.ways == {(None, 0)}
 
 
 async def test_a_pair_that_cannot_be_read_fails_alone(counted: Counter) -> None:

@@ -19,7 +19,6 @@ from selfjudge import (
     Comparison,
     Cut,
     JudgmentEncoder,
-    JudgmentPrompts,
     PrincipleVerdict,
     ReadingError,
     SafeTokenizer,
@@ -218,15 +217,12 @@ class Judge:
             len(contexts[0].text) + len(first) + len(second),
         )
         asked = [
-            prompt
+            ChoicePrompt(ids, *encoder.choice_tokens)
             for both, encoder in zip(prompts, panel.encoders, strict=True)
-            for prompt in _both(both, encoder, panel)
+            for ids in (both.first_at_a, both.first_at_b)
         ]
-        try:
-            reads = await self._reader.read(asked, panel.lora)
-        except ReadingError:
-            metrics.UNREADABLE.inc()
-            raise
+        with metrics.UNREADABLE.count_exceptions(ReadingError):
+            reads = await self._reader.read(asked, panel.lora, cache_salt=panel.cache_salt, priority=panel.priority)
         principles = panel.principles or (None,)
         verdict = Verdict.of(
             PrincipleVerdict(principle, at_a.reading, at_b.reading)
@@ -251,13 +247,6 @@ class Judge:
         stop = rationale.stop if rationale else ()
         text, tokens = await self._reader.continue_text(prompt, panel.lora, self._rationale_tokens, stop)
         return Rationale(text.strip(), tokens)
-
-
-def _both(prompts: JudgmentPrompts, encoder: JudgmentEncoder, panel: Panel) -> Sequence[ChoicePrompt]:
-    a, b = encoder.choice_tokens
-    return [
-        ChoicePrompt(ids, a, b, panel.cache_salt, panel.priority) for ids in (prompts.first_at_a, prompts.first_at_b)
-    ]
 
 
 def _observe(judged: Judged, comparison: Comparison, seconds: float) -> None:

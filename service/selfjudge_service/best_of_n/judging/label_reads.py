@@ -1,8 +1,7 @@
-"""Reads choice tokens off the engine: the one place where judging meets vLLM.
+"""Reads choice tokens off the engine, by vLLM's label reads: the one place where judging meets vLLM.
 
-A read is a prefill and one token; the two log-probabilities come back as a gather over named ids
-(`SamplingParams.logprob_token_ids`), raw and over the full vocabulary, however improbable they are. Nothing here knows
-what is being judged.
+A read is a prefill and one token; the log-probabilities are raw and over the full vocabulary, however improbable the
+choice tokens are. What is being judged is not known here.
 """
 
 from collections.abc import Sequence
@@ -10,14 +9,14 @@ from typing import NamedTuple, Protocol
 
 from vllm import SamplingParams
 from vllm.engine.protocol import EngineClient
-from vllm.inputs.engine import TokensInput, tokens_input
+from vllm.entrypoints.generate.label_reads import next_token_label_reads
+from vllm.inputs.engine import tokens_input
 from vllm.lora.request import LoRARequest
-from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind
+from vllm.utils.async_utils import collect_from_async_generator
 
 from selfjudge import Reading
 from selfjudge_service.observability.request_context import engine_id
-from selfjudge_service.tasks import run_together
 
 # In a tournament with samples, a judge read frees a waiting match, and a sample merely starts one. Other judge reads
 # are work like any other. Lower goes first, and nobody can go lower than this.
@@ -25,16 +24,11 @@ JUDGE_PRIORITY = -(2**63)
 
 
 class ChoicePrompt(NamedTuple):
-    """What to read: a prompt that ends right before the choice token, and the ids of `A` and `B` there.
-
-    Its prefixes are shared only with prompts of the same `cache_salt`; of `priority`, lower goes first.
-    """
+    """A prompt that ends right before the choice token, and the ids of `A` and `B` there."""
 
     token_ids: Sequence[int]
     token_a: int
     token_b: int
-    cache_salt: str | None = None
-    priority: int = 0
 
 
 class Read(NamedTuple):
@@ -55,14 +49,26 @@ class Continuation(NamedTuple):
 class ChoiceReader(Protocol):
     """Reads P(A) and P(B) after prompts, with the weights of one adapter or of the base."""
 
-    async def read(self, prompts: Sequence[ChoicePrompt], lora: LoRARequest | None) -> list[Read]:
-        """Reads all prompts together; results in the same order."""
+    async def read(
+        self, prompts: Sequence[ChoicePrompt], lora: LoRARequest | None, *, cache_salt: str | None, priority: int
+    ) -> list[Read]:
+        """Reads all prompts together; results in the same order.
+
+        Args:
+            prompts: of one comparison.
+            lora: the adapter that judges, None the base.
+            cache_salt: prefixes are shared only with prompts of the same.
+            priority: lower goes first, where the engine schedules by priority.
+
+        Raises:
+            ReadingError: if a log-probability is NaN.
+        """
         ...
 
     async def continue_text(
         self, token_ids: Sequence[int], lora: LoRARequest | None, max_tokens: int, stop: Sequence[str]
     ) -> Continuation:
-        """Greedy continuation of a prompt, for rationales."""
+        """Greedy continuation of a prompt, for rationales, at the priority of samples."""
         ...
 
 
@@ -73,47 +79,42 @@ class EngineReader:
         self._engine = engine
         self._by_priority = engine.vllm_config.scheduler_config.policy == "priority"
 
-    async def read(self, prompts: Sequence[ChoicePrompt], lora: LoRARequest | None) -> list[Read]:
-        """Reads all prompts in one batch of the engine; results in the same order."""
-        return await run_together(self._read_one(prompt, lora) for prompt in prompts)
+    async def read(
+        self, prompts: Sequence[ChoicePrompt], lora: LoRARequest | None, *, cache_salt: str | None, priority: int
+    ) -> list[Read]:
+        """See `ChoiceReader`."""
+        reads = await next_token_label_reads(
+            self._engine,
+            # Not `TokensPrompt`s: the engine takes these for raw text and sends them through a thread.
+            [tokens_input(list(prompt.token_ids), cache_salt=cache_salt) for prompt in prompts],
+            [
+                SamplingParams(
+                    max_tokens=1,
+                    temperature=0,
+                    logprob_token_ids=[prompt.token_a, prompt.token_b],
+                    detokenize=False,
+                    output_kind=RequestOutputKind.FINAL_ONLY,
+                )
+                for prompt in prompts
+            ],
+            f"judge-{engine_id()}",
+            lora_request=lora,
+            priority=priority if self._by_priority else 0,
+        )
+        return [
+            Read(Reading(*read.logprobs), len(prompt.token_ids), read.result.num_cached_tokens or 0)
+            for prompt, read in zip(prompts, reads, strict=True)
+        ]
 
     async def continue_text(
         self, token_ids: Sequence[int], lora: LoRARequest | None, max_tokens: int, stop: Sequence[str]
     ) -> Continuation:
-        """Greedy continuation of a prompt, at the priority of samples."""
+        """See `ChoiceReader`."""
         params = SamplingParams(
             max_tokens=max_tokens, temperature=0, stop=list(stop), output_kind=RequestOutputKind.FINAL_ONLY
         )
-        output = await self._generate(tokens_input(list(token_ids)), params, lora, priority=0)
-        completion = output.outputs[0]
-        return Continuation(completion.text, len(completion.token_ids))
-
-    async def _read_one(self, prompt: ChoicePrompt, lora: LoRARequest | None) -> Read:
-        params = SamplingParams(
-            max_tokens=1,
-            temperature=0,
-            logprob_token_ids=[prompt.token_a, prompt.token_b],
-            detokenize=False,
-            output_kind=RequestOutputKind.FINAL_ONLY,
+        generation = self._engine.generate(
+            tokens_input(list(token_ids)), params, f"judge-{engine_id()}", lora_request=lora
         )
-        # Not a `TokensPrompt`: the engine takes that for raw text and sends it through a thread.
-        tokens = tokens_input(list(prompt.token_ids), cache_salt=prompt.cache_salt)
-        output = await self._generate(tokens, params, lora, prompt.priority if self._by_priority else 0)
-        logprobs = output.outputs[0].logprobs
-        if not logprobs:
-            raise RuntimeError("the engine returned no log-probabilities for a judge read")
-        at_choice = logprobs[0]
-        reading = Reading(at_choice[prompt.token_a].logprob, at_choice[prompt.token_b].logprob)
-        return Read(reading, len(prompt.token_ids), output.num_cached_tokens or 0)
-
-    async def _generate(
-        self, prompt: TokensInput, params: SamplingParams, lora: LoRARequest | None, priority: int
-    ) -> RequestOutput:
-        last: RequestOutput | None = None
-        async for output in self._engine.generate(
-            prompt, params, f"judge-{engine_id()}", lora_request=lora, priority=priority
-        ):
-            last = output
-        if last is None:
-            raise RuntimeError("the engine ended a judge read without an answer")
-        return last
+        completion = (await collect_from_async_generator(generation))[-1].outputs[0]
+        return Continuation(completion.text, len(completion.token_ids))

@@ -3,18 +3,26 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
+from math import nan
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from selfjudge_service.best_of_n.judging.label_reads import JUDGE_PRIORITY, ChoicePrompt, Continuation, EngineReader
+from selfjudge_service.best_of_n.judging.label_reads import (
+    JUDGE_PRIORITY,
+    ChoicePrompt,
+    Continuation,
+    EngineReader,
+    Read,
+)
 from vllm import SamplingParams
 from vllm.logprobs import Logprob
 from vllm.lora.request import LoRARequest
 from vllm.outputs import CompletionOutput, RequestOutput
 from vllm.sampling_params import RequestOutputKind
 
-from tests.service.fakes import ADAPTER, as_engine
+from selfjudge import ReadingError
+from tests.service.fakes import ADAPTER, as_engine, settle
 
 A, B = 65, 66
 
@@ -36,8 +44,7 @@ class FakeEngine:
     """As much of vLLM's engine client as reading needs: P(A) grows with the prompt's first token."""
 
     policy: str = "priority"
-    silent: bool = False
-    logprobs: bool = True
+    logprob_b: float = -5.0
     asked: list[Asked] = field(default_factory=list)
     running: int = 0
     fails_on: int | None = None
@@ -53,6 +60,7 @@ class FakeEngine:
         request_id: str,
         *,
         lora_request: LoRARequest | None = None,
+        trace_headers: Mapping[str, str] | None = None,
         priority: int = 0,
     ) -> AsyncGenerator[RequestOutput, None]:
         ids = prompt["prompt_token_ids"]
@@ -66,50 +74,50 @@ class FakeEngine:
                 raise ConnectionError("engine")
             if self.fails_on is not None:
                 await asyncio.Event().wait()
-            if not self.silent:
-                yield self._output(request_id, ids)
+            yield self._output(request_id, ids)
         finally:
             self.running -= 1
 
     def _output(self, request_id: str, ids: list[int]) -> RequestOutput:
-        at_choice = {A: Logprob(-ids[0] / 10), B: Logprob(-5.0), 7: Logprob(-0.1)} if self.logprobs else None
-        completion = CompletionOutput(0, "text", [1, 2, 3], None, [at_choice] if at_choice else None)
+        at_choice = {A: Logprob(-ids[0] / 10), B: Logprob(self.logprob_b), 7: Logprob(-0.1)}
+        completion = CompletionOutput(0, "text", [1, 2, 3], None, [at_choice])
         return RequestOutput(request_id, None, ids, None, [completion], finished=True, num_cached_tokens=len(ids) - 1)
 
 
-def prompt(first: int) -> ChoicePrompt:
-    return ChoicePrompt([first, 1, 2], A, B)
+async def read(
+    engine: FakeEngine,
+    *firsts: int,
+    lora: LoRARequest | None = None,
+    cache_salt: str | None = None,
+    priority: int = JUDGE_PRIORITY,
+) -> list[Read]:
+    prompts = [ChoicePrompt([first, 1, 2], A, B) for first in firsts]
+    return await EngineReader(as_engine(engine)).read(prompts, lora, cache_salt=cache_salt, priority=priority)
 
 
 async def test_reads_come_back_in_order_with_their_cost() -> None:
-    reads = await EngineReader(as_engine(FakeEngine())).read([prompt(9), prompt(3), prompt(6)], None)
+    reads = await read(FakeEngine(), 9, 3, 6)
     assert [read.reading.logprob_a for read in reads] == [-0.9, -0.3, -0.6]
     assert {read.reading.logprob_b for read in reads} == {-5.0}
     assert [(read.prompt_tokens, read.cached_tokens) for read in reads] == [(3, 2)] * 3
 
 
-async def test_a_salted_prompt_shares_its_prefix_with_nobody_elses() -> None:
-    engine = FakeEngine()
-    await EngineReader(as_engine(engine)).read([prompt(1)._replace(cache_salt="pepper"), prompt(2)], None)
-    assert [asked.cache_salt for asked in engine.asked] == ["pepper", None]
-
-
 async def test_a_read_is_a_prefill_and_a_gather() -> None:
     engine = FakeEngine()
-    await EngineReader(as_engine(engine)).read([prompt(1), prompt(2)], ADAPTER)
+    await read(engine, 1, 2, lora=ADAPTER, cache_salt="pepper")
     for asked in engine.asked:
         assert (asked.params.max_tokens, asked.params.temperature, asked.params.logprobs) == (1, 0, None)
         assert asked.params.logprob_token_ids == [A, B]
         assert asked.params.output_kind == RequestOutputKind.FINAL_ONLY
-        assert asked.lora == ADAPTER
+        assert (asked.lora, asked.cache_salt) == (ADAPTER, "pepper")
     assert len({asked.request_id for asked in engine.asked}) == 2
 
 
-@pytest.mark.parametrize(("policy", "priorities"), [("priority", [JUDGE_PRIORITY, 0]), ("fcfs", [0, 0])])
-async def test_a_read_goes_ahead_where_it_is_to_and_the_engine_can(policy: str, priorities: list[int]) -> None:
+@pytest.mark.parametrize(("policy", "priority"), [("priority", JUDGE_PRIORITY), ("fcfs", 0)])
+async def test_a_read_goes_ahead_where_the_engine_can(policy: str, priority: int) -> None:
     engine = FakeEngine(policy=policy)
-    await EngineReader(as_engine(engine)).read([prompt(1)._replace(priority=JUDGE_PRIORITY), prompt(2)], None)
-    assert [asked.priority for asked in engine.asked] == priorities
+    await read(engine, 1, 2, priority=JUDGE_PRIORITY)
+    assert [asked.priority for asked in engine.asked] == [priority, priority]
 
 
 async def test_a_continuation_is_greedy_and_waits_like_a_sample() -> None:
@@ -124,15 +132,21 @@ async def test_a_continuation_is_greedy_and_waits_like_a_sample() -> None:
 async def test_one_failure_comes_out_alone_and_ends_the_other_reads() -> None:
     engine = FakeEngine(fails_on=4)
     with pytest.raises(ConnectionError):
-        await EngineReader(as_engine(engine)).read([prompt(1), prompt(4), prompt(2)], None)
+        await read(engine, 1, 4, 2)
+    await settle()
     assert engine.running == 0
 
 
-async def test_an_engine_that_says_nothing_is_an_error() -> None:
-    with pytest.raises(RuntimeError, match="without an answer"):
-        await EngineReader(as_engine(FakeEngine(silent=True))).read([prompt(1)], None)
+async def test_a_caller_that_is_cancelled_ends_its_reads() -> None:
+    engine = FakeEngine(fails_on=0)
+    reading = asyncio.create_task(read(engine, 1, 2))
+    await settle()
+    assert engine.running == 2
+    reading.cancel()
+    await settle()
+    assert (reading.cancelled(), engine.running) == (True, 0)
 
 
-async def test_an_answer_without_logprobs_is_an_error() -> None:
-    with pytest.raises(RuntimeError, match="no log-probabilities"):
-        await EngineReader(as_engine(FakeEngine(logprobs=False))).read([prompt(1)], None)
+async def test_log_probabilities_that_are_nan_are_an_error() -> None:
+    with pytest.raises(ReadingError):
+        await read(FakeEngine(logprob_b=nan), 1, 2)
