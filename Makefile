@@ -37,7 +37,7 @@ aiperf: ## Put the load generator aiperf into build/aiperf, an environment of it
 	@PYTHON=$(PYTHON) scripts/aiperf.sh
 
 load: set-up-train aiperf ## Run all load scenarios, the soak of 20 minutes among them: 40 minutes.
-	@$(BIN)/python -m loadtests.scenarios all
+	@$(BIN)/python -m loadtests scenarios all
 
 evaluate: set-up-train ## Measure the model that ships against truth on held-out prompts.
 	@$(BIN)/selfjudge-train evaluate truth

@@ -1,7 +1,16 @@
-"""The benchmark: this server against the bare engine and against a client that holds the tournament itself.
+"""Experiments on a running server: `python -m loadtests [EXPERIMENT]`, each of which writes a page.
 
-Four contenders hold the same tournaments in turn, in one run: `bound` (the engine, given its prompts in ideal batches),
-`server` (one HTTP request with `best_of_n`), `client` (one request for the samples, then one for each match) and
-`thrifty client` (the same without the judgments that the server leaves out).
-Load that tries to break the server is not here.
+__main__.py      the command, and what an experiment is
+server.py        starts a server and speaks to it
+processes.py     memory and processor time of its processes
+workload.py      prompts, and clients in closed loops
+report.py        the page, its plot and the figures behind them
+machine.py       what they were measured on
+
+benchmark/       speed: against the bare engine, and against a client that holds the tournament itself
+scenarios/       what comes back in time, under arrivals that don't wait, by aiperf
+overload/        ten times more than the server can do
+swaps/           a policy's version is switched again and again
+restarts.py      the engine is killed, and hangs
+stability.py     whether verdicts depend on load
 """

@@ -1,64 +1,74 @@
-"""`python -m loadtests`: measures, and writes figures as JSON, a table and plots."""
+"""`python -m loadtests [EXPERIMENT]`: measures, and writes a page, its plot and the figures behind them."""
 
 import argparse
 import shlex
 import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Final, Protocol, cast
 
-from loadtests.workload import Sampling, make_cells
+import uvloop
+
+from loadtests.machine import describe
+from loadtests.report import Results, write
 from selfjudge.shipped import SHIPPED_MODEL
 
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT: Final = Path(__file__).resolve().parents[1]
+_EXPERIMENTS: Final = {
+    "speed": "loadtests.benchmark.speed",
+    "scenarios": "loadtests.scenarios.suite",
+    "overload": "loadtests.overload.beyond",
+    "swaps": "loadtests.swaps.switching",
+    "restarts": "loadtests.restarts",
+}
+
+
+class Experiment(Protocol):
+    """A module that measures something. What it imports at once must not be vLLM, which reads its environment then."""
+
+    __doc__: str | None
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Add options of its own."""
+
+    def measure(self, args: argparse.Namespace, flags: Sequence[str]) -> AsyncIterator[Results]:
+        """Yield a page's results as soon as they are there. Flags are those of selfjudge-serve."""
 
 
 def main() -> None:
-    """Runs the benchmark by the command line's options."""
-    args = _parse()
-    # vLLM reads its environment while it is imported; reading the launcher's options sets it.
-    from selfjudge_service.server.launcher import read_options  # noqa: PLC0415
-
-    read_options([str(args.model)])
-
-    import uvloop  # noqa: PLC0415
-
-    from loadtests.benchmark import Settings, measure  # noqa: PLC0415
-    from loadtests.files import write_report  # noqa: PLC0415
-    from loadtests.machine import describe, load_average  # noqa: PLC0415
-
-    settings = Settings(
-        args.model.resolve(),
-        make_cells(args.best_of_n, args.clients, quick=args.quick),
-        args.rounds,
-        Sampling(args.temperature, args.max_tokens),
-    )
-    about = {**describe(settings.model), "load before": f"{load_average():.1f}"}
-    about["command"] = shlex.join(["python", "-m", "loadtests", *sys.argv[1:]])
-    measured = uvloop.run(measure(settings))
-    for path in write_report(args.output, about, settings, measured):
-        print(f"wrote {path}")
+    """Runs the experiment that the command line names; the benchmark if it names none."""
+    words = sys.argv[1:]
+    name = words.pop(0) if words and words[0] in _EXPERIMENTS else "speed"
+    experiment = cast("Experiment", import_module(_EXPERIMENTS[name]))
+    args, flags = _options(name, experiment).parse_known_args(words)
+    about = {**describe(args.model), "command": shlex.join(["python", "-m", "loadtests", *sys.argv[1:]])}
+    if failed := uvloop.run(_run(experiment, args, flags, about)):
+        sys.exit(f"does not hold: {'; '.join(failed)}")
 
 
-def _parse() -> argparse.Namespace:
+async def _run(
+    experiment: Experiment, args: argparse.Namespace, flags: Sequence[str], about: Mapping[str, str]
+) -> list[str]:
+    failed: list[str] = []
+    async for results in experiment.measure(args, flags):
+        for path in write(args.output, about, results):
+            print(f"wrote {path}")
+        failed += results.failed
+    return failed
+
+
+def _options(name: str, experiment: Experiment) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m loadtests",
-        description="Measures tournaments a second: (a) the bare engine given its prompts in ideal batches, (b) this "
-        "server, (c) a client that holds the tournament over plain HTTP, and (d) one as thrifty with judgments as the "
-        "server. About 15 minutes on two idle cores.",
+        prog=f"python -m loadtests {name}",
+        description=experiment.__doc__,
+        epilog=f"Experiments: {', '.join(_EXPERIMENTS)}. Options not listed here go to selfjudge-serve.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--model", type=Path, default=SHIPPED_MODEL, help="folder of the model")
-    parser.add_argument("--best-of-n", type=int, nargs="+", default=[1, 4, 8, 16], help="candidates", metavar="N")
-    parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32], help="clients at once", metavar="K")
-    parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured, for the spread")
-    parser.add_argument("--max-tokens", type=int, default=32, help="longest candidate, in tokens")
-    parser.add_argument("--temperature", type=float, default=1.0, help="of sampling")
-    parser.add_argument(
-        "--output", type=Path, default=_ROOT / "docs" / "results", help="folder for the page and its plot"
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="one tournament for each client: tries it out, tells nothing"
-    )
-    return parser.parse_args()
+    parser.add_argument("--output", type=Path, default=_ROOT / "docs" / "results", help="folder for page and plot")
+    experiment.add_options(parser)
+    return parser
 
 
 if __name__ == "__main__":

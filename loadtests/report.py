@@ -1,106 +1,101 @@
-"""From runs to figures: throughput, ratios within a round, judge tokens, what judging costs, and latencies."""
+"""What an experiment tells: a page for people with its plot, and the figures behind them.
 
-from collections.abc import Callable, Iterable, Sequence
+Page and plot are kept. The figures go to a folder `raw` beside them, which git ignores for its size.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
-from loadtests.outcome import Measured, Run, latencies, mean
-from loadtests.workload import Cell
+from matplotlib.figure import Figure
+from typing_extensions import override
+
+_DOTS_PER_INCH: Final = 110
+
+
+class Results(NamedTuple):
+    """One page."""
+
+    name: str
+    """Of its files."""
+    intro: str
+    """Its heading, and what was measured."""
+    conditions: Mapping[str, str]
+    sections: Sequence[str]
+    data: Mapping[str, Any]
+    picture: Figure | None = None
+    failed: Sequence[str] = ()
+    """What must hold and does not."""
 
 
 class Spread(NamedTuple):
-    """Median over rounds, and the least and greatest."""
+    """The middle of several rounds, the least and the greatest."""
 
     median: float
     low: float
     high: float
 
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """That of these."""
+        return cls(median(values), min(values), max(values))
 
-class Latency(NamedTuple):
-    """Seconds from request to answer, over all rounds."""
+    @override
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({self.low:.2f}-{self.high:.2f})"
+
+
+class Quantiles(NamedTuple):
+    """Seconds; 0 where there was nothing to measure."""
 
     p50: float
     p95: float
+    p99: float
+
+    @classmethod
+    def of(cls, seconds: Iterable[float]) -> "Quantiles":
+        """Those of these."""
+        ordered = sorted(seconds) or [0.0]
+        return cls(*(ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95, 0.99)))
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.p50:.3f}, {self.p95:.3f}"
 
 
-class Judging(NamedTuple):
-    """What the judge reads for one tournament of the server's, on average."""
-
-    matches: float
-    tokens: float
-    cached_share: float
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---:"] * len(head), *rows]
+    return "".join(f"| {' | '.join(map(str, cells))} |\n" for cells in lines)
 
 
-class Figures(NamedTuple):
-    """All figures of one cell. Throughput is tournaments a second."""
-
-    cell: Cell
-    throughput: dict[str, Spread]
-    server_over_bound: Spread
-    server_over_client: Spread
-    server_over_thrifty: Spread
-    judging: Judging
-    judging_over_sampling: Spread
-    """Of the bare engine: time with judging over time without, less 1."""
-    latency: dict[str, Latency]
-    same_winner: float
-    """Share of tournaments in which bound and both clients have one winner; the server samples other candidates."""
+def bullets(facts: Mapping[str, str]) -> str:
+    """A list in Markdown."""
+    return "".join(f"* {name}: {fact}\n" for name, fact in facts.items())
 
 
-def summarise(measured: Sequence[Measured]) -> list[Figures]:
-    """The figures of every cell, in the order measured."""
-    cells = dict.fromkeys(one.cell for one in measured)
-    return [_figures(cell, [one.runs for one in measured if one.cell == cell]) for cell in cells]
+def write(folder: Path, about: Mapping[str, str], results: Results) -> list[Path]:
+    """Writes raw/NAME.json, NAME.md and, where there is a picture, NAME.png; returns their paths in this order."""
+    facts = {**about, **results.conditions}
+    page, plot = (folder / f"{results.name}.{kind}" for kind in ("md", "png"))
+    raw = folder / "raw" / f"{results.name}.json"
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    raw.write_text(json.dumps(plain({"about": facts, **results.data}), indent=1) + "\n")
+    page.write_text("\n".join([results.intro, bullets(facts), *results.sections]))
+    if not results.picture:
+        return [raw, page]
+    results.picture.savefig(plot, dpi=_DOTS_PER_INCH)
+    return [raw, page, plot]
 
 
-def _figures(cell: Cell, rounds: Sequence[dict[str, Run]]) -> Figures:
-    names = list(rounds[0])
-    return Figures(
-        cell=cell,
-        throughput={name: _throughput(cell, [runs[name] for runs in rounds]) for name in names},
-        server_over_bound=_over(rounds, lambda runs: runs["bound"].seconds / runs["server"].seconds),
-        server_over_client=_over(rounds, lambda runs: runs["client"].seconds / runs["server"].seconds),
-        server_over_thrifty=_over(rounds, lambda runs: runs["thrifty client"].seconds / runs["server"].seconds),
-        judging=_judging([runs["server"] for runs in rounds]),
-        judging_over_sampling=_over(rounds, lambda runs: runs["bound"].seconds / runs["sampling"].seconds - 1),
-        latency={name: _latency([runs[name] for runs in rounds]) for name in names},
-        same_winner=mean([_same_winner(runs) for runs in rounds]),
-    )
-
-
-def _throughput(cell: Cell, runs: Sequence[Run]) -> Spread:
-    return _spread([cell.tournaments / run.seconds for run in runs])
-
-
-def _over(rounds: Iterable[dict[str, Run]], figure: Callable[[dict[str, Run]], float]) -> Spread:
-    return _spread([figure(runs) for runs in rounds])
-
-
-def _spread(values: Sequence[float]) -> Spread:
-    return Spread(median(values), min(values), max(values))
-
-
-def _judging(runs: Sequence[Run]) -> Judging:
-    outcomes = [outcome for run in runs for outcome in run.outcomes]
-    tokens = sum(outcome.judge_tokens for outcome in outcomes)
-    cached = sum(outcome.cached_tokens for outcome in outcomes)
-    return Judging(
-        matches=mean([outcome.judgments for outcome in outcomes]),
-        tokens=tokens / len(outcomes),
-        cached_share=cached / tokens if tokens else 0.0,
-    )
-
-
-def _latency(runs: Sequence[Run]) -> Latency:
-    seconds = sorted(second for run in runs for second in latencies(run))
-    return Latency(p50=_quantile(seconds, 0.5), p95=_quantile(seconds, 0.95))
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-def _same_winner(runs: dict[str, Run]) -> float:
-    comparable = [run for name, run in runs.items() if name not in ("sampling", "server")]
-    winners = [[outcome.winner for outcome in run.outcomes] for run in comparable]
-    return mean([float(len(set(each)) == 1) for each in zip(*winners, strict=True)])
+def plain(value: Any) -> Any:  # noqa: ANN401  JSON is untyped
+    """Named tuples as objects, all the way down; figures to six digits."""
+    if hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value

@@ -1,4 +1,4 @@
-"""`python -m loadtests.restarts`: kills and stops a running server's engine, and times how long nobody is answered.
+"""How long nobody is answered when a server's engine is killed, and when it hangs. About 12 minutes.
 
 From the signal to the end of the first successful answer, as one client sees it that asks again and again. Also what
 the standby costs, the process that new engines are forked from.
@@ -6,65 +6,62 @@ the standby costs, the process that new engines are forked from.
 
 import argparse
 import asyncio
-import json
-import shlex
 import signal
-import sys
-import tempfile
 import time
-from collections.abc import Sequence
-from pathlib import Path
-from statistics import median
-from typing import Any
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Final
 
 import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
+from tqdm import tqdm
 
-from loadtests.machine import describe, load_average
+from loadtests.report import Results, Spread, table
 from loadtests.server import Connection, running_server
-from selfjudge.shipped import SHIPPED_MODEL
 
-_BODY = {"messages": [{"role": "user", "content": "Sort these letters: QDBA"}], "best_of_n": 4}
-_HARMS = {"killed": signal.SIGKILL, "hung": signal.SIGSTOP}
-_MIB = 2**20
+_BODY: Final = {"messages": [{"role": "user", "content": "Sort these letters: QDBA"}], "best_of_n": 4}
+_HARMS: Final = {"killed": signal.SIGKILL, "hung": signal.SIGSTOP}
+_MIB: Final = 2**20
+_INTRO: Final = """# Restarts
 
-
-def main() -> None:
-    """Measures by the command line's options."""
-    args, flags = _parse()
-    load = load_average()
-    outages, memory = asyncio.run(_measure(args.times, args.pause, [str(args.model), *flags]))
-    report: dict[str, Any] = {
-        "about": {
-            **describe(args.model),
-            "load before": f"{load:.1f}",
-            "command": shlex.join(["python", "-m", "loadtests.restarts", *sys.argv[1:]]),
-        },
-        "outage_seconds": {harm: [round(one, 2) for one in seconds] for harm, seconds in outages.items()},
-        "median_outage_seconds": {harm: round(median(seconds), 2) for harm, seconds in outages.items()},
-        "memory_mib": memory,
-    }
-    args.output.write_text(json.dumps(report, indent=1) + "\n")
-    print(json.dumps(report, indent=1))
+How long a server answers nobody when its engine is killed (SIGKILL) and when it hangs (SIGSTOP), measured by `python -m
+loadtests restarts`: seconds from the signal to the end of the first successful answer, as one client sees it that asks
+again and again. The watchdog's patience is part of the second. Medians, in brackets the least and greatest.
+"""
 
 
-async def _measure(times: int, pause: float, flags: Sequence[str]) -> tuple[dict[str, list[float]], dict[str, int]]:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Those of this experiment."""
+    parser.add_argument("--times", type=int, default=5, help="how often the engine is killed, and how often stopped")
+    parser.add_argument(
+        "--pause", type=float, default=61, help="seconds between failures; after 60 they don't count as in a row"
+    )
+
+
+async def measure(args: argparse.Namespace, flags: Sequence[str]) -> AsyncIterator[Results]:
+    """Harms one server's engine again and again."""
     outages: dict[str, list[float]] = {harm: [] for harm in _HARMS}
-    with tempfile.TemporaryDirectory() as folder:
-        async with running_server(flags, Path(folder, "log")) as connection:
-            await connection.post("/v1/chat/completions", _BODY)
-            memory = _memory(psutil.Process(connection.process))
-            for harm in [harm for harm in _HARMS for _ in range(times)]:
-                await asyncio.sleep(pause)
-                outages[harm].append(await _outage(connection, _HARMS[harm]))
-                print(f"{harm}: {outages[harm][-1]:.1f} s", file=sys.stderr)
-    return outages, memory
+    async with running_server([str(args.model), *flags]) as connection:
+        await connection.post("/v1/chat/completions", _BODY)
+        memory = _memory(psutil.Process(connection.process))
+        for harm in tqdm([harm for harm in _HARMS for _ in range(args.times)], unit="outage"):
+            await asyncio.sleep(args.pause)
+            outages[harm].append(await _outage(connection, _HARMS[harm]))
+    yield results(outages, memory)
+
+
+def results(outages: Mapping[str, Sequence[float]], memory: Mapping[str, float]) -> Results:
+    """What was found, for people and for programs."""
+    held = ", ".join(f"{name} {mib:.0f}" for name, mib in memory.items())
+    sections = [
+        table(["engine", "times", "seconds"], [(harm, len(one), Spread.of(one)) for harm, one in outages.items()]),
+        f"Memory in MiB, where what several processes share is divided among them: {held}.\n",
+    ]
+    return Results("restarts", _INTRO, {}, sections, {"outage_seconds": outages, "memory_mib": memory})
 
 
 async def _outage(connection: Connection, harm: signal.Signals) -> float:
     """Seconds from harming the engine to the end of the first successful answer."""
-    (standby,) = _standbys(psutil.Process(connection.process))
     started = time.perf_counter()
-    for engine in standby.children():
+    for engine in _standby(psutil.Process(connection.process)).children():
         engine.send_signal(harm)
     while True:
         try:
@@ -74,33 +71,12 @@ async def _outage(connection: Connection, harm: signal.Signals) -> float:
             await asyncio.sleep(0.05)
 
 
-def _memory(server: psutil.Process) -> dict[str, int]:
-    """Memory of each process in MiB; what several share is divided among them."""
-    (standby,) = _standbys(server)
-    engines = standby.children()
-    families = {"server": [server], "standby": [standby], "engine": engines}
-    return {name: round(sum(one.memory_full_info().pss for one in family) / _MIB) for name, family in families.items()}
+def _memory(server: psutil.Process) -> dict[str, float]:
+    standby = _standby(server)
+    families = {"server": [server], "standby": [standby], "engine": standby.children()}
+    return {name: sum(one.memory_full_info().pss for one in family) / _MIB for name, family in families.items()}
 
 
-def _standbys(server: psutil.Process) -> list[psutil.Process]:
-    return [one for one in server.children() if "forkserver" in " ".join(one.cmdline())]
-
-
-def _parse() -> tuple[argparse.Namespace, list[str]]:
-    parser = argparse.ArgumentParser(
-        prog="python -m loadtests.restarts",
-        description="Times how long a server answers nobody when its engine is killed, and when it hangs. About 12 "
-        "minutes. Options not listed here go to selfjudge-serve.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("--model", type=Path, default=SHIPPED_MODEL, help="folder of the model to serve")
-    parser.add_argument("--times", type=int, default=5, help="how often the engine is killed, and how often stopped")
-    parser.add_argument(
-        "--pause", type=float, default=61, help="seconds between failures; after 60 they don't count as in a row"
-    )
-    parser.add_argument("--output", type=Path, default=Path("docs/results/restarts.json"), help="file to write")
-    return parser.parse_known_args()
-
-
-if __name__ == "__main__":
-    main()
+def _standby(server: psutil.Process) -> psutil.Process:
+    (found,) = [one for one in server.children() if "forkserver" in " ".join(one.cmdline())]
+    return found

@@ -1,86 +1,52 @@
-"""This server as a contender: a `selfjudge-serve` process, asked over HTTP with `best_of_n`."""
+"""A `selfjudge-serve` process, and what is said to it."""
 
 import asyncio
 import os
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
 
-from loadtests.outcome import Outcome
-from loadtests.workload import Job, Sampling
-
-_START_SECONDS = 300
-_STOP_SECONDS = 20
-_TOLD_OF_LOG = 8000  # characters
-_CONTROL = {
+_START_SECONDS: Final = 300
+_STOP_SECONDS: Final = 20
+_TOLD_OF_LOG: Final = 8000  # characters
+_ADMIN_KEY: Final = "load-tests"
+_ENVIRONMENT: Final = {
     "VLLM_SERVER_DEV_MODE": "1",  # adds the route that empties the prefix cache
-    "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "600",  # seconds; no connection ends while the other contenders have their turn
+    "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "600",  # seconds; no connection ends while somebody else has a turn
+    "SELFJUDGE_ADMIN_KEYS": _ADMIN_KEY,
 }
 
 
-@asynccontextmanager
-async def running_server(
-    flags: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
-) -> AsyncIterator["Connection"]:
-    """A server in a process of its own, ready to answer, and stopped at the end.
-
-    Whatever goes wrong meanwhile is raised with the end of its log as a note.
-
-    Raises:
-        RuntimeError: if it does not start.
-    """
-    port = _free_port()
-    command = Path(sys.executable).with_name("selfjudge-serve")
-    with log.open("wb") as sink:
-        process = await asyncio.create_subprocess_exec(
-            command,
-            *flags,
-            "--port",
-            str(port),
-            stdout=sink,
-            stderr=sink,
-            env={**os.environ, **_CONTROL, **(environment or {})},
-        )
-    try:
-        limits = aiohttp.ClientTimeout(total=None)
-        url = f"http://127.0.0.1:{port}"
-        async with aiohttp.ClientSession(url, timeout=limits, connector=aiohttp.TCPConnector(limit=0)) as session:
-            await _wait_until_ready(session, process)
-            yield Connection(session, process.pid, url)
-    except Exception as error:
-        error.add_note(f"The end of the server's log:\n{_end_of(log)}")
-        raise
-    finally:
-        await _stop(process)
-
-
 class Connection:
-    """What contenders say to a server."""
+    """What is said to a server, by its operator."""
 
-    def __init__(self, session: aiohttp.ClientSession, process: int, url: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, process: int) -> None:
         self.session = session
+        self.url = url
         self.process = process
         """Id of the server's first process."""
-        self.url = url
-        """For other programs."""
 
-    async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def get(self, path: str) -> dict[str, Any]:
+        """The JSON answer."""
+        async with self.session.get(path) as response:
+            return await _json(response)
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON answer to a request.
 
         Raises:
             RuntimeError: if the server refuses, with what it said.
         """
         async with self.session.post(path, json=body) as response:
-            if not response.ok:
-                raise RuntimeError(f"POST {path} was answered {response.status}: {await response.text()}")
-            answer: dict[str, Any] = await response.json()
-            return answer
+            return await _json(response)
 
     async def forget(self) -> None:
         """Empties the prefix cache."""
@@ -88,43 +54,66 @@ class Connection:
         while not (await self.post("/reset_prefix_cache", {}))["success"]:  # noqa: ASYNC110  nothing tells when
             await asyncio.sleep(0.01)
 
-
-class ServerTournament:
-    """One request for each tournament."""
-
-    name = "server"
-
-    def __init__(self, connection: Connection, sampling: Sampling) -> None:
-        self._connection = connection
-        self._sampling = sampling
-        self.forget = connection.forget
-
-    async def hold(self, job: Job, best_of_n: int) -> Outcome:
-        """Has the server hold one tournament."""
+    async def activate(self, policy: str, version: str) -> float:
+        """Makes a version of a policy the active one; the seconds that took."""
         started = time.perf_counter()
-        answer = await self._connection.post(
-            "/v1/chat/completions",
-            {
-                "messages": job.messages,
-                "best_of_n": best_of_n,
-                "seed": job.seed,
-                "top_k": 0,
-                **({"self_rejection": {"seed": job.seed}} if best_of_n > 1 else {}),
-                **self._sampling._asdict(),
-            },
+        await self.post(f"/v1/adapters/{policy}/activate", {"version": version})
+        return time.perf_counter() - started
+
+    async def metric(self, name: str) -> float:
+        """The sum of a metric's samples."""
+        async with self.session.get("/metrics") as response:
+            families = text_string_to_metric_families(await response.text())
+        found = [sample.value for family in families for sample in family.samples if sample.name == name]
+        if not found:
+            raise RuntimeError(f"the server's metrics lack {name}")
+        return sum(found)
+
+
+async def _json(response: aiohttp.ClientResponse) -> dict[str, Any]:
+    if not response.ok:
+        raise RuntimeError(f"{response.method} {response.url} was answered {response.status}: {await response.text()}")
+    answer: dict[str, Any] = await response.json()
+    return answer
+
+
+@asynccontextmanager
+async def running_server(flags: Sequence[str]) -> AsyncIterator[Connection]:
+    """A server in a process of its own, ready to answer, and stopped at the end.
+
+    Whatever goes wrong meanwhile is raised with the end of the server's log as a note, and the log is kept.
+
+    Raises:
+        RuntimeError: if it does not start.
+    """
+    port = _free_port()
+    command = [str(Path(sys.executable).with_name("selfjudge-serve")), *flags, "--port", str(port)]
+    with tempfile.NamedTemporaryFile(prefix="selfjudge-serve-", suffix=".log", delete=False) as sink:
+        log = Path(sink.name)
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=sink, stderr=sink, env={**os.environ, **_ENVIRONMENT}
         )
-        seconds = time.perf_counter() - started
-        # Plain answers, to best_of_n=1, have no such report.
-        report = answer.get("self_rejection", {"ranking": [0], "usage": {}})
-        usage = report["usage"]
-        return Outcome(
-            seconds=seconds,
-            winner=report["ranking"][0],
-            sampled_tokens=answer["usage"]["completion_tokens"],
-            judgments=usage.get("matches", 0),
-            judge_tokens=usage.get("judge_prompt_tokens", 0),
-            cached_tokens=usage.get("judge_cached_tokens", 0),
-        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        async with aiohttp.ClientSession(
+            url,
+            headers={"Authorization": f"Bearer {_ADMIN_KEY}"},
+            timeout=aiohttp.ClientTimeout(total=None),
+            connector=aiohttp.TCPConnector(limit=0),
+        ) as session:
+            await _wait_until_ready(session, process)
+            yield Connection(session, url, process.pid)
+    except Exception as error:
+        error.add_note(_kept(log))
+        raise
+    else:
+        os.unlink(log)  # noqa: PTH108  ruff takes the path's own method for a wait
+    finally:
+        await _stop(process)
+
+
+def _kept(log: Path) -> str:
+    return f"{log} ends with:\n{log.read_text()[-_TOLD_OF_LOG:]}"
 
 
 async def _wait_until_ready(session: aiohttp.ClientSession, process: asyncio.subprocess.Process) -> None:
@@ -151,10 +140,6 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         # A server that hangs while it starts does not listen.
         process.kill()
         await process.wait()
-
-
-def _end_of(log: Path) -> str:
-    return log.read_text()[-_TOLD_OF_LOG:]
 
 
 def _free_port() -> int:

@@ -1,12 +1,16 @@
-"""What is asked: held-out prompts, and how many of them for each number of candidates and clients."""
+"""What is asked: held-out prompts, and clients in closed loops, each of which asks again once it is answered."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from selfjudge_training.tasks.split import Split, draw_problems
 
 _PROMPTS_SEED = 0
+
+_Item = TypeVar("_Item")
+_Done = TypeVar("_Done")
 
 
 class Job(NamedTuple):
@@ -19,14 +23,6 @@ class Job(NamedTuple):
     def messages(self) -> list[dict[str, str]]:
         """The prompt as the messages of a chat request."""
         return [{"role": "user", "content": self.prompt}]
-
-
-class Cell(NamedTuple):
-    """One setting that is measured: so many tournaments of `best_of_n`, by so many clients at once."""
-
-    best_of_n: int
-    clients: int
-    tournaments: int
 
 
 class Sampling(NamedTuple):
@@ -43,11 +39,16 @@ def draw_jobs(count: int) -> list[Job]:
     return [Job(problem.prompt, index * 1000) for index, problem in enumerate(problems)]
 
 
-def make_cells(best_of_n: Sequence[int], clients: Sequence[int], *, quick: bool) -> list[Cell]:
-    """All combinations, each of some seconds' work for every contender on two cores; `quick` makes it a moment's."""
-    return [Cell(n, k, k if quick else _tournaments(n, k)) for n in best_of_n for k in clients]
+async def closed_loops(clients: int, todo: Iterable[_Item], do: Callable[[_Item], Awaitable[_Done]]) -> list[_Done]:
+    """Has items done by so many clients, each of which takes the next one when it is through; in the items' order."""
+    items = iter(enumerate(todo))
+    done: dict[int, _Done] = {}
 
+    async def client() -> None:
+        for index, item in items:
+            done[index] = await do(item)
 
-def _tournaments(best_of_n: int, clients: int) -> int:
-    # Three for each of 32 clients, so that the last to finish don't count for much; plain answers are cheap.
-    return 32 * min(clients, 3) * (3 if best_of_n == 1 else 1)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(clients):
+            group.create_task(client())
+    return [done[index] for index in range(len(done))]

@@ -1,27 +1,28 @@
-"""The three phases, on a running server: what is sent when, and what came of each request."""
+"""What is sent to a running server when, and what came of each request."""
 
 import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from http import HTTPStatus
-from typing import Any, NamedTuple, TypeVar
+from itertools import count, takewhile
+from typing import Any, Final, NamedTuple, TypeVar
 
 import aiohttp
-from prometheus_client.parser import text_string_to_metric_families
 from tqdm import tqdm
 
-from loadtests.workload import Job, Sampling
+from loadtests.server import Connection
+from loadtests.workload import Job, Sampling, closed_loops
+
+NO_ANSWER: Final = 0
+"""The status of requests whose connection failed."""
 
 # Enough to tell a crowd that gets in from one that never does.
-_TRIES = 50
+_TRIES: Final = 50
 
 # Any other status is shown with the beginning of its body, since a figure alone tells no cause.
-_EXPECTED = (HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS)
-_SHOWN = 500  # characters
-
-# The status of requests whose connection failed.
-NO_ANSWER = 0
+_EXPECTED: Final = (HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS)
+_SHOWN: Final = 500  # characters
 
 _Came = TypeVar("_Came")
 
@@ -43,26 +44,15 @@ class Level(NamedTuple):
     replies: list[Reply]
 
 
-class Workload(NamedTuple):
-    """What every request asks for."""
-
-    best_of_n: int
-    sampling: Sampling
-    jobs: Sequence[Job]
-
-
 class Asker:
-    """Sends tournaments, each of another seed, and keeps time.
+    """Sends tournaments, each of another seed, and keeps time."""
 
-    Args:
-        session: to the server.
-        workload: what to ask for.
-    """
-
-    def __init__(self, session: aiohttp.ClientSession, workload: Workload) -> None:
-        self._session = session
-        self._workload = workload
-        self._asked = 0
+    def __init__(self, connection: Connection, best_of_n: int, sampling: Sampling, jobs: Sequence[Job]) -> None:
+        self._connection = connection
+        self._best_of_n = best_of_n
+        self._sampling = sampling
+        self._jobs = jobs
+        self._asked = count()
         self._began = time.perf_counter()
 
     def begin(self) -> None:
@@ -76,27 +66,23 @@ class Asker:
 
     async def at_once(self) -> int:
         """Tournaments that the server lets run at once, by the limit of candidates that its metrics tell."""
-        async with self._session.get("/metrics") as answer:
-            told = await answer.text()
-        samples = (sample for metric in text_string_to_metric_families(told) for sample in metric.samples)
-        limit = next(int(sample.value) for sample in samples if sample.name == "selfjudge_candidates_limit")
-        return max(1, limit // self._workload.best_of_n)
+        return max(1, int(await self._connection.metric("selfjudge_candidates_limit")) // self._best_of_n)
 
     async def ask(self) -> Reply:
         """One request."""
-        job, seed = self._workload.jobs[self._asked % len(self._workload.jobs)], 1000 * self._asked
-        self._asked += 1
+        number = next(self._asked)
+        seed = 1000 * number
         body = {
-            "messages": job.messages,
-            "best_of_n": self._workload.best_of_n,
+            "messages": self._jobs[number % len(self._jobs)].messages,
+            "best_of_n": self._best_of_n,
             "seed": seed,
             "top_k": 0,
             "self_rejection": {"seed": seed},
-            **self._workload.sampling._asdict(),
+            **self._sampling._asdict(),
         }
         sent = self.now
         try:
-            async with self._session.post("/v1/chat/completions", json=body) as answer:
+            async with self._connection.session.post("/v1/chat/completions", json=body) as answer:
                 text = await answer.text()
         except aiohttp.ClientError as error:
             tqdm.write(f"no answer: {error!r}")
@@ -107,18 +93,11 @@ class Asker:
         return Reply(sent, self.now - sent, answer.status, None if told is None else float(told))
 
 
-async def closed_loops(asker: Asker, clients: int, seconds: float) -> Level:
+async def asking(asker: Asker, clients: int, seconds: float) -> Level:
     """So many clients for so long; their last requests are awaited and count, and so does the time of these."""
-    replies: list[Reply] = []
-
-    async def client() -> None:
-        while asker.now < seconds:
-            replies.append(await asker.ask())
-
     asker.begin()
-    async with asyncio.TaskGroup() as group:
-        for _ in range(clients):
-            group.create_task(client())
+    turns = takewhile(lambda _: asker.now < seconds, count())
+    replies = await closed_loops(clients, turns, lambda _: asker.ask())
     return Level(clients, asker.now, replies)
 
 
@@ -128,7 +107,7 @@ async def open_loop(asker: Asker, rate: float, seconds: float, seed: int) -> lis
 
 
 async def crowd(asker: Asker, rate: float, seconds: float, seed: int) -> list[list[Reply]]:
-    """The same, but whoever is refused comes back when it was told to; each one's replies in turn."""
+    """The same, but a request that is refused comes back when it was told to; each one's replies in turn."""
 
     async def visit() -> list[Reply]:
         replies = [await asker.ask()]
@@ -153,12 +132,10 @@ async def _arrivals(
     tasks: list[asyncio.Task[_Came]] = []
     asker.begin()
     due = pauses.expovariate(rate)
-    with tqdm(desc="answered", unit="") as bar:
-        async with asyncio.TaskGroup() as group:
-            while due < seconds or not tasks:
-                # Behind time nobody sleeps: those that are due come together.
-                await asyncio.sleep(max(0.0, due - asker.now))
-                tasks.append(group.create_task(come()))
-                tasks[-1].add_done_callback(lambda _: bar.update())
-                due += pauses.expovariate(rate)
+    async with asyncio.TaskGroup() as group:
+        while due < seconds or not tasks:
+            # Behind time nobody sleeps: those that are due come together.
+            await asyncio.sleep(max(0.0, due - asker.now))
+            tasks.append(group.create_task(come()))
+            due += pauses.expovariate(rate)
     return [task.result() for task in tasks]

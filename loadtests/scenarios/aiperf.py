@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from loadtests.scenarios.settings import Cell
+from loadtests.scenarios.cells import Cell
 from loadtests.workload import draw_jobs
 
 PROGRAM: Final = Path(__file__).resolve().parents[2] / "build" / "aiperf" / "bin" / "aiperf"

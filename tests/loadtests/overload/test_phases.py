@@ -9,7 +9,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from loadtests.overload.phases import NO_ANSWER, Asker, Reply, Workload, closed_loops, crowd, open_loop, until_forgotten
+from loadtests.overload.phases import NO_ANSWER, Asker, Reply, asking, crowd, open_loop, until_forgotten
+from loadtests.server import Connection
 from loadtests.workload import Sampling, draw_jobs
 
 
@@ -33,7 +34,7 @@ async def asker() -> AsyncIterator[Asker]:
     app.router.add_post("/v1/chat/completions", answer)
     app.router.add_get("/metrics", metrics)
     async with TestServer(app) as server, aiohttp.ClientSession(server.make_url("/")) as session:
-        yield Asker(session, Workload(4, Sampling(1.0, 8), draw_jobs(3)))
+        yield Asker(Connection(session, "", 0), 4, Sampling(1.0, 8), draw_jobs(3))
 
 
 async def test_the_server_tells_how_many_tournaments_it_runs_at_once(asker: Asker) -> None:
@@ -41,7 +42,7 @@ async def test_the_server_tells_how_many_tournaments_it_runs_at_once(asker: Aske
 
 
 async def test_closed_loops_ask_for_as_long_as_told(asker: Asker) -> None:
-    level = await closed_loops(asker, clients=2, seconds=0.3)
+    level = await asking(asker, clients=2, seconds=0.3)
     assert (level.clients, level.seconds >= 0.3) == (2, True)
     assert {reply.status for reply in level.replies} == {200, 429}
     assert all(reply.sent < 0.3 for reply in level.replies)
@@ -75,5 +76,5 @@ async def test_nobody_waits_where_nobody_was_refused(asker: Asker) -> None:
 
 async def test_a_connection_that_fails_is_a_reply_too() -> None:
     async with aiohttp.ClientSession("http://127.0.0.1:9") as session:
-        reply = await Asker(session, Workload(4, Sampling(1.0, 8), draw_jobs(1))).ask()
+        reply = await Asker(Connection(session, "", 0), 4, Sampling(1.0, 8), draw_jobs(1)).ask()
     assert reply.status == NO_ANSWER

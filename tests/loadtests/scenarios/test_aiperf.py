@@ -6,7 +6,7 @@ import pytest
 
 from loadtests.scenarios import aiperf
 from loadtests.scenarios.aiperf import MissingError, Target, read, require_aiperf
-from loadtests.scenarios.settings import Cell
+from loadtests.scenarios.cells import Cell
 
 DATA = Path(__file__).with_name("data")
 CELL = Cell(4, 2.0, "tasks", streaming=True, swap_seconds=None, seconds=5)

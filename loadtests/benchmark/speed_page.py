@@ -1,0 +1,104 @@
+"""The page `speed`, and its plot: throughput by N for every number of clients, and ratios to the others."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from loadtests.benchmark.figures import OTHERS, Figures, Measured, Run, summarise
+from loadtests.report import Results, Spread, table
+from loadtests.workload import Sampling
+
+_INTRO: Final = """# Speed
+
+What a tournament costs, measured by `make bench`. Four contenders hold the same tournaments and judge in both orders:
+
+* **server**: one request with `best_of_n`; it does not judge equal texts, nor two texts twice;
+* **bound**: the bare engine computes the same prompts in ideal batches, without HTTP, rendering or bracket;
+* **client**: one request with `n`, then one for each of the N - 1 matches, a round's all at once;
+* **thrifty client**: the same without the judgments that the server leaves out.
+
+They take turns in every round, each with an empty prefix cache, in closed loops. The server's candidates differ from
+the others', because vLLM's `n` derives seeds differently. Figures are medians over rounds, in brackets the least and
+greatest. Ratios of tournaments a second are taken within a round; judging / sampling is the bare engine's time. p50 and
+p95 are the server's seconds from request to answer.
+"""
+_HEAD: Final = [
+    *("N", "clients", "tournaments/s", *(f"server / {name}" for name in OTHERS), "judging / sampling", "p50", "p95"),
+]
+_COLOURS: Final = {"bound": "0.4", "server": "tab:blue", "client": "tab:orange", "thrifty client": "tab:green"}
+_TARGETS: Final = {"bound": 0.85, "client": 1.5}
+
+
+def results(sampling: Sampling, rounds: int, measured: Sequence[Measured]) -> Results:
+    """What was found, for people and for programs."""
+    figures = summarise(measured)
+    conditions = {
+        "sampling": f"temperature {sampling.temperature:g}, at most {sampling.max_tokens} tokens",
+        "rounds": str(rounds),
+        "same winner": f"bound and clients agree in {min(one.same_winner for one in figures):.0%}, in the worst row",
+        "judge reads of one tournament": "; ".join(_judging(figures)),
+    }
+    sections = [table(_HEAD, map(_row, figures)), "![Throughput and ratios](speed.png)\n"]
+    data = {"figures": figures, "runs": [_run(one) for one in measured]}
+    return Results("speed", _INTRO, conditions, sections, data, _draw(figures))
+
+
+def _row(one: Figures) -> list[object]:
+    throughput = f"{one.throughput['server'].median:.2f}"
+    judging = one.judging_over_sampling if one.cell.best_of_n > 1 else ""
+    latency = (f"{seconds:.3f}" for seconds in one.latency[:2])
+    return [*one.cell[:2], throughput, *(one.server_over[name] for name in OTHERS), judging, *latency]
+
+
+def _judging(figures: Sequence[Figures]) -> Iterator[str]:
+    """Of each N with the most clients; how many clients there are hardly matters."""
+    most = {one.cell.best_of_n: one for one in figures if one.cell.best_of_n > 1}
+    for n, one in most.items():
+        matches, tokens, cached = one.judging
+        yield f"N={n}: {matches:.1f} matches, {tokens:.0f} tokens, {cached:.0%} cached"
+
+
+def _run(measured: Measured) -> dict[str, Any]:
+    return {"cell": measured.cell, "round": measured.round, "contenders": dict(map(_totals, measured.runs.items()))}
+
+
+def _totals(item: tuple[str, Run]) -> tuple[str, dict[str, Any]]:
+    name, run = item
+    counts = ("sampled_tokens", "judgments", "judge_tokens", "cached_tokens")
+    totals = {count: sum(getattr(outcome, count) for outcome in run.outcomes) for count in counts}
+    return name, {"seconds": run.seconds, "latencies": sorted(one.seconds for one in run.outcomes), **totals}
+
+
+def _draw(figures: Sequence[Figures]) -> Figure:
+    clients = list(dict.fromkeys(one.cell.clients for one in figures))
+    picture = Figure(figsize=(4 * len(clients), 7), layout="constrained")
+    upper, lower = picture.subplots(2, len(clients), squeeze=False, sharey="row")
+    for above, below, count in zip(upper, lower, clients, strict=True):
+        chosen = [one for one in figures if one.cell.clients == count]
+        above.set_title(f"{count} client{'s' if count > 1 else ''}")
+        for name in _COLOURS:
+            _line(above, chosen, [one.throughput[name] for one in chosen], name, name)
+        above.set_yscale("log")
+        for name in OTHERS:
+            _line(below, chosen, [one.server_over[name] for one in chosen], f"server / {name}", name)
+        for name, target in _TARGETS.items():
+            below.axhline(target, color=_COLOURS[name], linestyle=":", linewidth=1)
+        below.set_ylim(bottom=0)
+        below.set_xlabel("N")
+    upper[0].set_ylabel("tournaments a second")
+    lower[0].set_ylabel("ratio of tournaments a second")
+    upper[-1].legend()
+    lower[-1].legend()
+    return picture
+
+
+def _line(axes: Axes, figures: Sequence[Figures], values: Sequence[Spread], label: str, contender: str) -> None:
+    n = [one.cell.best_of_n for one in figures]
+    middle = [value.median for value in values]
+    below = [value.median - value.low for value in values]
+    above = [value.high - value.median for value in values]
+    axes.errorbar(n, middle, yerr=[below, above], label=label, color=_COLOURS[contender], marker="o", capsize=3)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(n, [str(one) for one in n])

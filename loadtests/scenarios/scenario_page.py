@@ -1,0 +1,107 @@
+"""The page `scenario-NAME` and its plot."""
+
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from typing import Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from loadtests.report import Results, table
+from loadtests.scenarios.cells import Objectives, Scenario
+from loadtests.scenarios.goodput import FLAT, Figures, Measured, summarise
+
+_MEMORY_HEAD: Final = ["cell", "first (MiB)", "last (MiB)", "growth (MiB)", "flat"]
+_MEMORY_SECONDS: Final = 300
+"""Shorter cells say little about memory."""
+_INTRO: Final = """# Scenario: {name}
+
+{about} Measured by aiperf, with Poisson arrivals in an open loop, on the server's machine.
+"""
+_GOAL: Final = """A request is good if its first progress event (or token; streams only) came within
+{goal.first_progress_seconds:g} s and its whole answer within {goal.answer_seconds:g} s. Cells hold: share of good
+requests; p50 and p95 of the first progress and of the whole answer, in seconds; answers per core-second; statuses but
+200. The generator was late by {late:.3f} s at most (95th percentile of a cell).
+"""
+_MEMORY: Final = """## Memory
+
+Of all of the server's processes, without pages of files; what they share is counted once. Growth is that of the line
+through the last three quarters of the time; flat means below {:.0%} of the memory.
+"""
+
+
+def results(name: str, scenario: Scenario, goal: Objectives, measured: Sequence[Measured]) -> Results:
+    """What was found, for people and for programs."""
+    figures = summarise(measured, goal)
+    sections = [
+        _GOAL.format(goal=goal, late=max(one.late for one in figures)),
+        _by_n(figures),
+        f"![Goodput, latency and memory](scenario-{name}.png)\n",
+    ]
+    if long := [one for one in figures if one.cell.seconds >= _MEMORY_SECONDS]:
+        sections += [_MEMORY.format(FLAT), table(_MEMORY_HEAD, map(_memory, long))]
+    requests = f"temperature 1, at most {scenario.max_tokens} tokens; {scenario.seconds:g} s for each cell"
+    data = {"scenario": scenario.model_dump(), "figures": figures, "runs": measured}
+    intro = _INTRO.format(name=name, about=scenario.about)
+    picture = _draw(goal, measured, figures)
+    return Results(f"scenario-{name}", intro, {"requests": requests}, sections, data, picture)
+
+
+def _by_n(figures: Sequence[Figures]) -> str:
+    """A row for each load, a column for each N."""
+    sizes = list(dict.fromkeys(one.cell.best_of_n for one in figures))
+    rows: dict[str, dict[int, str]] = {}
+    for one in figures:
+        rows.setdefault(one.cell.load, {})[one.cell.best_of_n] = "; ".join(_told(one))
+    return table(
+        ["load", *(f"N={n}" for n in sizes)],
+        ([load, *(row.get(n, "") for n in sizes)] for load, row in rows.items()),
+    )
+
+
+def _told(one: Figures) -> Iterator[str]:
+    yield f"{one.good:.0%}"
+    yield from (str(quantiles) for quantiles in (one.progress, one.answer) if quantiles.p50)
+    yield f"{one.per_core:.1f}"
+    yield from (f"{count} x {status}" for status, count in one.statuses.items() if status != HTTPStatus.OK)
+    if one.swaps:
+        yield f"{one.swaps} swaps"
+
+
+def _memory(one: Figures) -> list[str]:
+    memory = one.memory
+    flat = "yes" if memory.flat else "no"
+    return [one.cell.name, f"{memory.first:.0f}", f"{memory.last:.0f}", f"{memory.growth:+.1f}", flat]
+
+
+def _draw(goal: Objectives, measured: Sequence[Measured], figures: Sequence[Figures]) -> Figure:
+    picture = Figure(figsize=(14, 2 + 0.3 * len(figures)), layout="constrained")
+    good, latency, memory = picture.subplots(1, 3, width_ratios=[2, 2, 1.4])
+    good.barh([one.cell.name for one in figures], [one.good for one in figures])
+    good.set_xlim(0, 1)
+    good.set_xlabel("share within both objectives")
+    good.invert_yaxis()
+    _latency(latency, goal, figures)
+    for one in measured:
+        memory.plot([look.at for look in one.looks], [look.memory_mib for look in one.looks], linewidth=1)
+    memory.set_ylim(bottom=0)
+    memory.set_xlabel("time (s)")
+    memory.set_ylabel("memory (MiB)")
+    return picture
+
+
+def _latency(axes: Axes, goal: Objectives, figures: Sequence[Figures]) -> None:
+    for label, colour, limit in (
+        ("progress", "tab:orange", goal.first_progress_seconds),
+        ("answer", "tab:blue", goal.answer_seconds),
+    ):
+        found = [(place, quantiles) for place, one in enumerate(figures) if (quantiles := getattr(one, label)).p50]
+        for place, quantiles in found:
+            axes.plot([quantiles.p50, quantiles.p95], [place, place], color=colour, linewidth=2)
+        axes.plot([one.p50 for _, one in found], [place for place, _ in found], "o", color=colour, label=label)
+        axes.axvline(limit, color=colour, linestyle=":", linewidth=1)
+    axes.set_yticks([])
+    axes.set_ylim(len(figures) - 0.5, -0.5)
+    axes.set_xscale("log")
+    axes.set_xlabel("p50 to p95 (s); dotted: objectives")
+    axes.legend()
