@@ -1,7 +1,7 @@
 """The rules and the times told, together, on a simulated server: ten times its capacity, and a crowd that comes back.
 
 The server finishes 100 candidates a second, shared evenly by all that runs. What a real one does is measured by
-`python -m loadtests.overload`.
+`python -m loadtests overload`.
 """
 
 import random
