@@ -145,6 +145,8 @@ def test_gpus_asked_for_are_those_of_the_parallelism(rendered: dict[str, list[Ma
             if container["name"] in ("server", "worker"):
                 gpus = [container["resources"][kind].get("nvidia.com/gpu") for kind in ("requests", "limits")]
                 assert gpus == [wanted, wanted]
+    if name == "tensor-parallel":
+        assert "--tensor-parallel-size=4" in server(rendered[name])["args"]
 
 
 def test_secrets_are_only_named(rendered: dict[str, list[Manifest]]) -> None:
@@ -161,6 +163,54 @@ def test_keda_scales_on_our_queue(rendered: dict[str, list[Manifest]]) -> None:
     assert "sum(selfjudge_tournaments_running{" in query
     (deployment,) = of_kind(rendered["many-replicas"], "Deployment")
     assert "replicas" not in deployment["spec"], "else each upgrade would undo what the autoscaler did"
+
+
+def test_kubernetes_own_autoscaler_reads_the_same_metrics(rendered: dict[str, list[Manifest]]) -> None:
+    (scaler,) = of_kind(rendered["hpa"], "HorizontalPodAutoscaler")
+    names = {one["pods"]["metric"]["name"] for one in scaler["spec"]["metrics"]}
+    assert names == {"selfjudge_queue_length", "selfjudge_tournaments_running"}
+    (deployment,) = of_kind(rendered["hpa"], "Deployment")
+    assert scaler["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
+    assert "replicas" not in deployment["spec"]
+
+
+def test_prometheus_is_pointed_at_the_service(rendered: dict[str, list[Manifest]]) -> None:
+    (monitor,) = of_kind(rendered["many-replicas"], "ServiceMonitor")
+    (service,) = of_kind(rendered["many-replicas"], "Service")
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert (endpoint["path"], endpoint["port"]) == ("/metrics", service["spec"]["ports"][0]["name"])
+
+
+def test_replicas_are_spread(rendered: dict[str, list[Manifest]]) -> None:
+    (deployment,) = of_kind(rendered["many-replicas"], "Deployment")
+    spread = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert [one["topologyKey"] for one in spread] == ["kubernetes.io/hostname"]
+
+
+def test_an_uninstall_keeps_weights_and_pods_mount_what_is_claimed(rendered: dict[str, list[Manifest]]) -> None:
+    for found in rendered.values():
+        claims = {one["metadata"]["name"]: one for one in of_kind(found, "PersistentVolumeClaim")}
+        kept = [one["metadata"]["annotations"]["helm.sh/resource-policy"] for one in claims.values()]
+        assert set(kept) <= {"keep"}
+        mounted = {
+            volume["persistentVolumeClaim"]["claimName"]
+            for pod in pods(found)
+            for volume in pod["spec"].get("volumes", [])
+            if "persistentVolumeClaim" in volume
+        }
+        assert claims.keys() <= mounted
+
+
+def test_a_model_and_a_store_that_is_only_followed_are_mounted_to_be_read(rendered: dict[str, list[Manifest]]) -> None:
+    read_only = {
+        (name, mount["name"]): mount.get("readOnly", False)
+        for name in ("hpa", "many-replicas")
+        for mount in server(rendered[name])["volumeMounts"]
+    }
+    assert read_only["many-replicas", "model"]
+    assert read_only["hpa", "adapters"]
+    assert not read_only["many-replicas", "adapters"]
 
 
 def test_alerts_and_dashboards_are_the_files_of_the_chart(rendered: dict[str, list[Manifest]]) -> None:
