@@ -23,8 +23,8 @@ from selfjudge_service.protocol.errors import (
     ApiError,
     ConflictError,
     InvalidFieldError,
+    NotFoundError,
     RefusedVersionError,
-    UnknownVersionError,
 )
 
 _LOG = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Changes:
         """Makes the policy's name stand for a version.
 
         Raises:
-            UnknownVersionError: if the store has no such version.
+            NotFoundError: if the store has no such version.
             RefusedVersionError: if it can't be served, or doesn't pass the gate; the one before goes on serving.
             ConflictError: if the store can't be read or written, or another version became active meanwhile.
         """
@@ -132,7 +132,7 @@ class Changes:
         """Deletes a version from the store.
 
         Raises:
-            UnknownVersionError: if the store has no such version.
+            NotFoundError: if the store has no such version.
             ConflictError: while it is active, a canary, or in use by a request.
         """
         async with self._adapters.changing:
@@ -235,7 +235,7 @@ class Changes:
             return await asyncio.to_thread(work)
         except AdapterError as error:
             if error.reason == "unknown":
-                raise UnknownVersionError(str(error)) from error
+                raise NotFoundError(str(error)) from error
             raise RefusedVersionError(str(error)) from error
         except OSError as error:
             raise ConflictError(f"the store can't be used: {error}") from error

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictStr, TypeAdapter, Valid
 from selfjudge.adapters.manifest import PolicyName
 from selfjudge_service.api.route import Route
 from selfjudge_service.middleware.auth import Keys, require_admin
-from selfjudge_service.protocol.errors import InvalidFieldError, UnknownVersionError
+from selfjudge_service.protocol.errors import InvalidFieldError, NotFoundError
 from selfjudge_service.state import state_of
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ async def delete(policy: Policy, version: str, request: Request) -> Response:
 def _adapting(request: Request) -> "Adapting":
     adapting = state_of(request).adapting
     if adapting is None:
-        raise UnknownVersionError("this server has no store of adapters: start it with --adapters-dir")
+        raise NotFoundError("this server has no store of adapters: start it with --adapters-dir")
     return adapting
 
 

@@ -32,7 +32,7 @@ class BodyLimitMiddleware:
             too_large = messages is None
             receive = _replay(messages or [], receive)
         if too_large:
-            refusal = BodyTooLargeError(f"the request body may be at most {self._max_bytes} bytes long", "body")
+            refusal = BodyTooLargeError(self._max_bytes)
             await api_error_response(refusal)(scope, receive, send)
             return
         await self.app(scope, receive, send)

@@ -6,8 +6,9 @@ vLLM's own handlers keep what they say well: unknown models, prompts beyond the 
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from traceback import walk_tb
 from types import TracebackType
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from fastapi import FastAPI, Request, Response
 from fastapi.dependencies.utils import solve_dependencies
@@ -20,29 +21,28 @@ from vllm.entrypoints.serve.exception_handling.handlers.exception import excepti
 
 from selfjudge_service.protocol.errors import (
     ApiError,
-    UnknownRouteError,
     WrongMethodError,
     api_error_response,
-    handle_api_error,
+    no_such_route,
     unreadable_value,
 )
-from selfjudge_service.protocol.finite import handle_value_error
+from selfjudge_service.protocol.finite import told as not_finite
 from selfjudge_service.protocol.validation import first_problem, problem_with
 
 _LOG = logging.getLogger(__name__)
-_Handler: TypeAlias = Callable[[Request, Exception], Awaitable[Response]]
+_Handler: TypeAlias = Callable[[Request, Any], Awaitable[Response]]
 # FastAPI's reading of a body, and that of /invocations, which tries one kind of request after the other.
 _READING_A_BODY: Final = frozenset({solve_dependencies.__code__, TypeAdapter.validate_python.__code__})
 
 
 def answer_errors(app: FastAPI) -> None:
-    """Sets the handlers. vLLM sets its own after it has called plugins, some of them over these: call it again then."""
+    """Sets the handlers; to be called again after vLLM, which calls plugins first, has set its own over some."""
     handlers: dict[type[Exception], _Handler] = {
-        ApiError: handle_api_error,
+        ApiError: _handle_api_error,
         HTTPException: _handle_http_error,
         RequestValidationError: _handle_invalid_request,
         ValidationError: _handle_invalid_part,
-        ValueError: handle_value_error,
+        ValueError: _handle_value_error,
         AttributeError: _handle_type_error,
         LookupError: _handle_type_error,
         RecursionError: _handle_type_error,
@@ -64,12 +64,7 @@ def _logging(handler: _Handler) -> _Handler:
 
 
 def error_response(error: Exception, body: object = None) -> ErrorResponse:
-    """VLLM's answer to an error, in the caller's words where pydantic has said it.
-
-    Args:
-        error: what vLLM has raised.
-        body: the request's, if it is at hand.
-    """
+    """VLLM's answer to an error, in the caller's words where pydantic has said it and the body is at hand."""
     if isinstance(error, ValidationError):
         return ErrorResponse.model_validate(problem_with(error.errors(), body).body())
     return create_error_response(error)
@@ -80,13 +75,15 @@ def unreadable(error: HTTPException) -> ApiError:
     return ApiError(f"the body can't be parsed: {error.__cause__ or error.detail}", "body")
 
 
-async def _handle_http_error(request: Request, error: Exception) -> Response:
+async def _handle_api_error(_request: Request, error: ApiError) -> Response:
+    return api_error_response(error)
+
+
+async def _handle_http_error(request: Request, error: HTTPException) -> Response:
     """Refusals of the frameworks; those that routes give are of a class of their own, and vLLM's handler has them."""
-    if not isinstance(error, HTTPException):
-        raise error
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            told: ApiError = UnknownRouteError(request.method, request.url.path)
+            told: ApiError = no_such_route(request.method, request.url.path)
         case HTTPStatus.METHOD_NOT_ALLOWED:
             told = WrongMethodError(request.method, request.url.path, (error.headers or {}).get("Allow", ""))
         case HTTPStatus.BAD_REQUEST:
@@ -96,17 +93,19 @@ async def _handle_http_error(request: Request, error: Exception) -> Response:
     return api_error_response(told)
 
 
-async def _handle_invalid_request(_request: Request, error: Exception) -> Response:
-    if not isinstance(error, RequestValidationError):
-        raise error
+async def _handle_invalid_request(_request: Request, error: RequestValidationError) -> Response:
     return api_error_response(first_problem(error))
 
 
-async def _handle_invalid_part(request: Request, error: Exception) -> Response:
+async def _handle_invalid_part(request: Request, error: ValidationError) -> Response:
     """What vLLM finds wrong while it makes its own objects of a body that has been read."""
-    if not isinstance(error, ValidationError):
-        raise error
     return api_error_response(problem_with(error.errors(), getattr(request, "_json", None)))
+
+
+async def _handle_value_error(request: Request, error: ValueError) -> Response:
+    """Numbers that JSON has not are the model's fault; vLLM's handler takes every `ValueError` for the caller's."""
+    told = not_finite(error)
+    return api_error_response(told) if told else await _vllms(request, error)
 
 
 async def _handle_type_error(request: Request, error: Exception) -> Response:
@@ -114,14 +113,14 @@ async def _handle_type_error(request: Request, error: Exception) -> Response:
     if _raised_while_reading(error.__traceback__):
         return api_error_response(unreadable_value(error))
     if isinstance(error, TypeError):
-        answer: Response = await exception_handler(request, error)
-        return answer
+        return await _vllms(request, error)
     raise error
 
 
+async def _vllms(request: Request, error: Exception) -> Response:
+    answer: Response = await exception_handler(request, error)
+    return answer
+
+
 def _raised_while_reading(traceback: TracebackType | None) -> bool:
-    while traceback:
-        if traceback.tb_frame.f_code in _READING_A_BODY:
-            return True
-        traceback = traceback.tb_next
-    return False
+    return any(frame.f_code in _READING_A_BODY for frame, _ in walk_tb(traceback))

@@ -1,12 +1,11 @@
-"""Every error a client of ours can meet, and the one place that turns errors into HTTP bodies.
+"""Every error that a client of ours can meet, and what it is as an HTTP answer.
 
     ApiError                      any refusal, with status, message and the field it is about
     +-- InvalidFieldError    400  a field of the request is wrong; names it and says what would be accepted
-    +-- UnauthorizedError    401  no or a wrong API key
+    +-- UnauthorizedError    401  no API key, or a wrong one
     +-- ForbiddenError       403  the route is closed on this server
-    +-- UnknownModelError    404  no such model is served
-    +-- UnknownVersionError  404  the store has no such version of a policy
-    +-- UnknownRouteError    404  the server has no such path
+    +-- NotFoundError        404  the server has no such route, the store no such version
+        +-- UnknownModelError     no such model is served
     +-- WrongMethodError     405  the path takes other methods
     +-- DeadlineError        408  deadline_ms passed before a single candidate was finished
     +-- ConflictError        409  what is served, or the state of the store, doesn't allow it
@@ -16,18 +15,19 @@
     +-- InternalError        500  a bug of the server; names the request whose log lines tell more
     +-- NotFiniteError       500  the model's weights or activations hold NaN
     +-- UnavailableError     503  the engine is being restarted, or the server ends; says when to come back
-    +-- SampleError               one candidate could not be sampled (sampling.py)
+    +-- SampleError               one candidate could not be sampled (sampler.py)
 
 vLLM's own errors (unknown model, prompt longer than the context, dead engine) keep vLLM's handlers, which answer in the
 same shape: ``{"error": {"message", "type", "param", "code"}}``, `code` being the HTTP status.
 """
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
-from fastapi import Request, Response
-from typing_extensions import override
+from starlette.responses import Response
 
 _MAX_ECHO = 120
 
@@ -42,6 +42,7 @@ class ApiError(Exception):
 
     status = HTTPStatus.BAD_REQUEST
     type = "BadRequestError"
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, message: str, param: str | None = None) -> None:
         super().__init__(message)
@@ -52,11 +53,6 @@ class ApiError(Exception):
         """The same about a field of an object in the request; for messages that begin with the field's name."""
         return ApiError(f"{parent}.{self.message}", f"{parent}.{self.param}")
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """Headers of the answer."""
-        return {}
-
     def body(self) -> dict[str, Any]:
         """The answer's JSON body."""
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.status.value}}
@@ -66,20 +62,15 @@ class InvalidFieldError(ApiError):
     """A field of the request is wrong."""
 
     def __init__(self, param: str, accepted: str, got: object) -> None:
-        super().__init__(f"{param}: {accepted}, got {_echo(got)}", param)
+        super().__init__(f"{param}: {accepted}, got {_shortened(repr(got))}", param)
 
 
 class UnauthorizedError(ApiError):
-    """No or a wrong API key."""
+    """No API key, or a wrong one. RFC 9110 wants the scheme named."""
 
     status = HTTPStatus.UNAUTHORIZED
     type = "AuthenticationError"
-
-    @property
-    @override
-    def headers(self) -> dict[str, str]:
-        """RFC 9110 wants the scheme named."""
-        return {"WWW-Authenticate": "Bearer"}
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
 class ForbiddenError(ApiError):
@@ -89,51 +80,26 @@ class ForbiddenError(ApiError):
     type = "PermissionDeniedError"
 
 
-class UnknownModelError(ApiError):
+class NotFoundError(ApiError):
+    """The server has no such route, or the store no such version of a policy."""
+
+    status = HTTPStatus.NOT_FOUND
+    type = "NotFoundError"
+
+
+class UnknownModelError(NotFoundError):
     """No such model is served."""
-
-    status = HTTPStatus.NOT_FOUND
-    type = "NotFoundError"
-
-
-class UnknownVersionError(ApiError):
-    """The store has no such version of a policy."""
-
-    status = HTTPStatus.NOT_FOUND
-    type = "NotFoundError"
-
-
-class UnknownRouteError(ApiError):
-    """The server has no such path."""
-
-    status = HTTPStatus.NOT_FOUND
-    type = "NotFoundError"
-
-    def __init__(self, method: str, path: str) -> None:
-        super().__init__(f"no such route: {method} {_shortened(path)}")
 
 
 class WrongMethodError(ApiError):
-    """The path takes other methods.
-
-    Args:
-        method: that of the request.
-        path: that of the request.
-        allowed: those that the path takes, as the header `Allow` lists them.
-    """
+    """The path takes other methods, which RFC 9110 wants listed."""
 
     status = HTTPStatus.METHOD_NOT_ALLOWED
     type = "MethodNotAllowedError"
 
     def __init__(self, method: str, path: str, allowed: str) -> None:
         super().__init__(f"{_shortened(path)} takes {allowed}, not {method}")
-        self._allowed = allowed
-
-    @property
-    @override
-    def headers(self) -> dict[str, str]:
-        """RFC 9110 wants the methods listed."""
-        return {"Allow": self._allowed}
+        self.headers = {"Allow": allowed}
 
 
 class ConflictError(ApiError):
@@ -144,16 +110,11 @@ class ConflictError(ApiError):
 
 
 class DeadlineError(ApiError):
-    """The deadline passed before a single candidate was finished."""
+    """The deadline passed before a single candidate was finished. OpenAI's clients are told not to retry."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
     type = "DeadlineExceeded"
-
-    @property
-    @override
-    def headers(self) -> dict[str, str]:
-        """The same request would meet the same deadline, so OpenAI's clients are told not to retry."""
-        return {"x-should-retry": "false"}
+    headers = MappingProxyType({"x-should-retry": "false"})
 
 
 class BodyTooLargeError(ApiError):
@@ -161,6 +122,9 @@ class BodyTooLargeError(ApiError):
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     type = "RequestTooLarge"
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"the request body may be at most {max_bytes} bytes long", "body")
 
 
 class RefusedVersionError(ApiError):
@@ -171,33 +135,18 @@ class RefusedVersionError(ApiError):
 
 
 class OverloadedError(ApiError):
-    """The server, or the caller's share of it, is full.
-
-    Args:
-        message: which limit is in the way.
-        retry_seconds: when to come back.
-    """
+    """The server, or the caller's share of it, is full. OpenAI's clients come back by themselves after that time."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     type = "RateLimitError"
 
     def __init__(self, message: str, retry_seconds: int) -> None:
         super().__init__(f"{message}; come back in {retry_seconds} s")
-        self._retry_seconds = retry_seconds
-
-    @property
-    @override
-    def headers(self) -> dict[str, str]:
-        """OpenAI's clients wait that long before they try again by themselves."""
-        return {"Retry-After": str(self._retry_seconds)}
+        self.headers = {"Retry-After": str(retry_seconds)}
 
 
 class InternalError(ApiError):
-    """A bug of the server: what it is stands in the log, and is no caller's business.
-
-    Args:
-        request_id: by which its log lines are found.
-    """
+    """A bug of the server: the log tells more, under the request's id."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     type = "InternalServerError"
@@ -207,11 +156,7 @@ class InternalError(ApiError):
 
 
 class NotFiniteError(ApiError):
-    """The model's weights or activations hold NaN: what it says means nothing.
-
-    Args:
-        what: which numbers of it are NaN.
-    """
+    """The model's weights or activations hold NaN: what it says means nothing."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     type = "InternalServerError"
@@ -221,25 +166,14 @@ class NotFiniteError(ApiError):
 
 
 class UnavailableError(ApiError):
-    """Nothing can be answered at present.
-
-    Args:
-        message: why.
-        retry_seconds: when to come back.
-    """
+    """Nothing can be answered at present. OpenAI's clients come back by themselves after that time."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     type = "ServiceUnavailableError"
 
     def __init__(self, message: str, retry_seconds: int) -> None:
         super().__init__(f"{message} in {retry_seconds} s")
-        self._retry_seconds = retry_seconds
-
-    @property
-    @override
-    def headers(self) -> dict[str, str]:
-        """OpenAI's clients wait that long before they try again by themselves."""
-        return {"Retry-After": str(self._retry_seconds)}
+        self.headers = {"Retry-After": str(retry_seconds)}
 
 
 def api_error_response(error: ApiError) -> Response:
@@ -249,11 +183,9 @@ def api_error_response(error: ApiError) -> Response:
     return Response(body, status_code=error.status, headers=error.headers, media_type="application/json")
 
 
-async def handle_api_error(_request: Request, error: Exception) -> Response:
-    """Exception handler to register for `ApiError`."""
-    if not isinstance(error, ApiError):
-        raise error
-    return api_error_response(error)
+def no_such_route(method: str, path: str) -> NotFoundError:
+    """The error for a path that the server doesn't have."""
+    return NotFoundError(f"no such route: {method} {_shortened(path)}")
 
 
 def unreadable_value(error: Exception) -> ApiError:
@@ -261,10 +193,6 @@ def unreadable_value(error: Exception) -> ApiError:
     if isinstance(error, RecursionError):
         return ApiError("body: a field holds a value that is nested too deep", "body")
     return ApiError(f"body: a field holds a value of a type that can't be read ({error})", "body")
-
-
-def _echo(value: object) -> str:
-    return _shortened(repr(value))
 
 
 def _shortened(text: str) -> str:

@@ -3,10 +3,7 @@
 import json
 from typing import Any, Final
 
-from fastapi import Request, Response
-from vllm.entrypoints.serve.exception_handling.handlers.exception import exception_handler
-
-from selfjudge_service.protocol.errors import NotFiniteError, api_error_response
+from selfjudge_service.protocol.errors import NotFiniteError
 
 # How Python's encoder begins what it says of them.
 _REFUSED: Final = "Out of range float values"
@@ -27,11 +24,3 @@ def dumps(content: Any) -> str:  # noqa: ANN401  any JSON
 def told(error: Exception) -> NotFiniteError | None:
     """The error to answer with, where an encoder of JSON has met such a number."""
     return NotFiniteError() if isinstance(error, ValueError) and str(error).startswith(_REFUSED) else None
-
-
-async def handle_value_error(request: Request, error: Exception) -> Response:
-    """Exception handler to register for `ValueError`, which vLLM's takes for the caller's whatever it is."""
-    if not_finite := told(error):
-        return api_error_response(not_finite)
-    answer: Response = await exception_handler(request, error)
-    return answer

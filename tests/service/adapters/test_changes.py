@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from selfjudge_service.adapters.registry import Key
 from selfjudge_service.background import Background
-from selfjudge_service.protocol.errors import ApiError, ConflictError, RefusedVersionError, UnknownVersionError
+from selfjudge_service.protocol.errors import ApiError, ConflictError, NotFoundError, RefusedVersionError
 from vllm.exceptions import GracefulHTTPError
 from vllm.lora.request import LoRARequest
 
@@ -45,7 +45,7 @@ async def test_activating_the_active_version_changes_nothing(replica: Replica, v
 
 
 async def test_an_unknown_version_is_named(replica: Replica, versions: list[str]) -> None:
-    with pytest.raises(UnknownVersionError, match="0123456789abcdef"):
+    with pytest.raises(NotFoundError, match="0123456789abcdef"):
         await replica.changes.activate("chat", "0123456789abcdef")
 
 

@@ -11,7 +11,8 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from selfjudge_service.api.route import Route, counting_of
 from selfjudge_service.observability.metrics import CLIENT_CLOSED_REQUEST, outcome_of
-from selfjudge_service.protocol.errors import ApiError, UnknownModelError, handle_api_error
+from selfjudge_service.protocol.error_handlers import answer_errors
+from selfjudge_service.protocol.errors import UnknownModelError
 from selfjudge_service.protocol.requests import JudgeRequest
 from vllm.entrypoints.serve.exception_handling.register import init_exception_handler
 
@@ -54,7 +55,7 @@ def app() -> FastAPI:
     app.include_router(router)
     app.state.args = Namespace(log_error_stack=False)
     init_exception_handler(app)
-    app.add_exception_handler(ApiError, handle_api_error)
+    answer_errors(app)
     started.clear()
     return app
 

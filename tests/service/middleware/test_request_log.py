@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from argparse import Namespace
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -13,7 +14,8 @@ from fastapi.responses import StreamingResponse
 from selfjudge_service.api.route import Route
 from selfjudge_service.middleware.request_log import RequestLogMiddleware
 from selfjudge_service.observability.request_context import engine_id, note, note_text, request_id
-from selfjudge_service.protocol.errors import ApiError, UnknownModelError, handle_api_error
+from selfjudge_service.protocol.error_handlers import answer_errors
+from selfjudge_service.protocol.errors import UnknownModelError
 from typing_extensions import override
 
 from tests.service.fakes import hang_up, make_world, served
@@ -54,7 +56,8 @@ async def identify() -> str | None:
 def app() -> FastAPI:
     app = FastAPI()
     app.include_router(router)
-    app.add_exception_handler(ApiError, handle_api_error)
+    app.state.args = Namespace(log_error_stack=False)
+    answer_errors(app)
     app.add_middleware(RequestLogMiddleware)
     started.clear()
     return app
