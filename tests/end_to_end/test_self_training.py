@@ -19,7 +19,7 @@ KEY = "SELFJUDGE_ADMIN_KEY"
 ADMIN = {"Authorization": "Bearer admin"}
 PROMPTS = 200
 """Held out; with so many the difference of two shares has a standard error of at most 0.05."""
-QUICK = ("prompts.checkable=960", "optimisation.batch=48", "machine.micro_batch=48", "rollouts.adapter_every=5")
+QUICK = ("optimisation.batch=48", "machine.micro_batch=48", "rollouts.adapter_every=5")
 STEPS = 20
 
 
@@ -70,7 +70,10 @@ def test_a_server_gets_better_while_it_serves(adaptable: Server, tmp_path: Path)
     before = exact_match(adaptable, adaptable.model, tmp_path / "before")
 
     run, trained = tmp_path / "run", Event()
-    overrides = [f"rollouts.server.at={adaptable.url}/v1", f"publish.store={store}", *QUICK]
+    rows = tmp_path / "rows.jsonl"
+    assert main(["data", "generate", str(rows), "--rows", "960", "--edits"]) == 0
+    sources = f"prompts.sources=[{{format: ultrafeedback, path: {rows}}}]"
+    overrides = [f"rollouts.server.at={adaptable.url}/v1", f"publish.store={store}", sources, *QUICK]
     with ThreadPoolExecutor(1) as pool:
         answering = pool.submit(versions_that_answer, adaptable, trained)
         try:

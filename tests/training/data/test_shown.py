@@ -5,12 +5,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from selfjudge_training.arms.offline_config import OfflineConfig
-from selfjudge_training.arms.pair_tokens import kept_pairs
 from selfjudge_training.data.load import load_demonstrations
 from selfjudge_training.data.shown import as_shown, require_dialogue
 from selfjudge_training.data.source import DataError, Source
-from selfjudge_training.self_training.config import Prompts
+from selfjudge_training.self_training.buffer import given_buffer
+from selfjudge_training.self_training.config import Prompts, SelfTrainingConfig
 from selfjudge_training.self_training.prompts import gather_prompts
 from transformers import AutoTokenizer
 
@@ -78,12 +77,13 @@ def test_a_conversation_that_the_assistant_begins_is_no_dialogue_whatever_the_te
 def test_offline_pairs_leave_them_out(
     strict: Chat, source: Source, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = OfflineConfig(model=tmp_path, pairs=(source,), system="Be brief.", max_tokens=100)
-    assert len(kept_pairs(config, strict, tmp_path / "run", begun=False)) == 3
+    prompts = Prompts(sources=(source,), system="Be brief.")
+    config = SelfTrainingConfig(model=tmp_path, prompts=prompts, max_tokens=100)
+    assert len(given_buffer(config, strict, tmp_path / "run", begun=False)) == 3
     assert "3 pairs from 6 rows, 3 of them malformed" in capsys.readouterr().out
 
 
 def test_prompts_of_self_training_leave_them_out(strict: Chat, source: Source) -> None:
-    gathered = gather_prompts(strict, Prompts(sources=(source,), system="Be brief."), longest=100, seed=0)
+    gathered = gather_prompts(strict, Prompts(sources=(source,), system="Be brief."), longest=100)
     assert [prompt.asked[0]["content"] for prompt in gathered.prompts] == ["Be brief.\n\nSky?"] * 3
     assert gathered.account[0] == "3 pairs from 6 rows, 3 of them malformed"

@@ -7,9 +7,8 @@ import pytest
 import torch
 from peft import LoraConfig, PeftModel
 from selfjudge_training.self_training.config import Machine
-from selfjudge_training.self_training.log_ratios import add_head, log_ratios
+from selfjudge_training.self_training.losses import Preference, add_head, log_ratios
 from selfjudge_training.self_training.policy import load_base
-from selfjudge_training.self_training.preferences import Preference
 from transformers import AutoConfig, AutoModelForCausalLM
 
 SMALL = {

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from selfjudge_training.arms.offline import train_offline
-from selfjudge_training.arms.offline_config import OfflineConfig
 from selfjudge_training.data.checkable.rows import checkable_rows, write_rows
 from selfjudge_training.jsft.config import JsftConfig
 from selfjudge_training.jsft.stage import run_jsft
@@ -70,26 +68,15 @@ def test_jsft(start: Path, pairs: dict[str, str], tmp_path: Path) -> None:
     assert ends(run_jsft(JsftConfig.model_validate(config), tmp_path / "run")) == [END_OF_TURN, END_OF_SEQUENCE]
 
 
-def test_self_training(start: Path, tmp_path: Path) -> None:
+def test_self_training(start: Path, pairs: dict[str, str], tmp_path: Path) -> None:
     config = {
         "model": start,
         "max_tokens": 256,
-        "prompts": {"checkable": 2},
+        "prompts": {"sources": [pairs]},
         "decoding": {"max_new_tokens": 4},
         "optimisation": {**QUICK, "epochs": 1},
     }
     assert ends(self_train(SelfTrainingConfig.model_validate(config), tmp_path / "run")) == [0, 1]
-
-
-def test_offline(start: Path, pairs: dict[str, str], tmp_path: Path) -> None:
-    config = {
-        "model": start,
-        "max_tokens": 512,
-        "pairs": [pairs],
-        "optimisation": {**QUICK, "epochs": 1},
-        "machine": {"micro_batch": 2},
-    }
-    assert ends(train_offline(OfflineConfig.model_validate(config), tmp_path / "run")) == [0, 1]
 
 
 def test_tokens_at_which_it_stopped_before_stay(

@@ -75,8 +75,8 @@ def test_a_folder_of_something_else_is_named(tmp_path: Path, asked: list[str]) -
         (["data", "stats", "start.path=models/tinny"], "start.path 'models/tinny': no such folder"),
         (["data", "stats", "--tokenizer", "tinny"], "--tokenizer 'tinny': no such folder"),
         (["self-train", "model=models/tinny"], "model: models/tinny holds no model"),
-        (["off-policy", "model=models/tinny"], "model: models/tinny holds no model"),
-        (["offline", "model=models/tinny"], "model: models/tinny holds no model"),
+        (["self-train", "arm=off-policy", "model=models/tinny"], "model: models/tinny holds no model"),
+        (["self-train", "arm=offline", "model=models/tinny"], "model: models/tinny holds no model"),
     ],
 )
 def test_commands_say_so(

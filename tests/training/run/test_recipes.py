@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from selfjudge_training.arms.offline_config import OfflineConfig
 from selfjudge_training.evaluation.config import JudgeConfig, PolicyConfig
 from selfjudge_training.jsft.config import JsftConfig
 from selfjudge_training.paper.recipe import PaperRecipe
@@ -16,9 +15,6 @@ KINDS: dict[str, type[Section]] = {
     "evaluate-policy": PolicyConfig,
     "hh": JsftConfig,
     "jsft-tiny": JsftConfig,
-    "offline-hh": OfflineConfig,
-    "offline-tiny": OfflineConfig,
-    "offline-ultrafeedback": OfflineConfig,
     "paper": PaperRecipe,
     "self-train-hh": SelfTrainingConfig,
     "self-train-server": SelfTrainingConfig,

@@ -1,44 +1,80 @@
-"""A toy policy over the tokenizer of the model that ships."""
+"""A toy policy over the tokenizer of the model that ships, and prompts for it."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from selfjudge_training.self_training.log_ratios import add_head
-from selfjudge_training.tiny.model import Shape, new_model, save_model
-from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBase
+from selfjudge_training.run.config import load_config
+from selfjudge_training.run.model_folder import save_model_folder
+from selfjudge_training.self_training.config import SelfTrainingConfig
+from selfjudge_training.self_training.losses import add_head
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from selfjudge.shipped import SHIPPED_MODEL
 
 torch.set_num_threads(1)
 
-TOY = Shape(width=32, layers=2, heads=2, inner_width=64, context=256)
-SHIPPED = SHIPPED_MODEL
+TOY = Path(__file__).with_name("toy.yaml")
+PROMPTS = "prompts.jsonl"
+"""In the toy's folder: 40 instructions, each with a right and a wrong answer."""
+
+
+def toy(model: Path, *overrides: str, prompts: int = 40, config: Path = TOY) -> SelfTrainingConfig:
+    """Of a model folder with its prompts, of which so many are taken."""
+    return load_config(SelfTrainingConfig, config, [f"model={model}", sources(model, prompts), *overrides])
+
+
+def sources(model: Path, prompts: int = 40) -> str:
+    """The override that names them."""
+    return f"prompts.sources=[{{format: preferences, path: {model / PROMPTS}, limit: {prompts}}}]"
+
+
+def write_prompts(folder: Path) -> None:
+    rows = [{"prompt": f"Add {n} and 4.", "chosen": str(n + 4), "rejected": str(n)} for n in range(10, 50)]
+    (folder / PROMPTS).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def new_model(tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
+    torch.manual_seed(0)
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=64,
+            max_position_embeddings=256,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
 
 
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerBase:
-    loaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(SHIPPED, local_files_only=True)
+    loaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(SHIPPED_MODEL, local_files_only=True)
     return loaded
 
 
 @pytest.fixture
 def toy_model(tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
     """With the head that log-ratios need."""
-    torch.manual_seed(0)
-    model = new_model(TOY, tokenizer)
+    model = new_model(tokenizer)
     add_head(model)
     return model
 
 
 @pytest.fixture(scope="session")
 def toy_folder(tokenizer: PreTrainedTokenizerBase, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    folder, model = tmp_path_factory.mktemp("toy"), new_model(TOY, tokenizer)
+    folder, model = tmp_path_factory.mktemp("toy"), new_model(tokenizer)
     model.config.attention_dropout = 0.5  # which no stage may leave on
-    save_model(model, tokenizer, folder)
+    save_model_folder(model, tokenizer, folder)
+    write_prompts(folder)
     return folder
 
 

@@ -9,8 +9,8 @@ from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships n
 from peft import PeftModel
 from selfjudge_training.self_training.config import Objective, Optimisation
 from selfjudge_training.self_training.learner import Learned, Learner
-from selfjudge_training.self_training.preferences import Preference
-from selfjudge_training.self_training.state import read_state, trained_parameters, write_state
+from selfjudge_training.self_training.losses import Preference
+from selfjudge_training.self_training.policy import read_state, trained_parameters, write_state
 
 PAIRS = [
     Preference([3, 40, 41, 4], [50, 51, 52, 0], [60, 0]),
@@ -35,13 +35,17 @@ def gradients(own: Learner) -> torch.Tensor:
     return torch.cat([state["exp_avg"].flatten() for state in states]) * 10
 
 
+def figures(learned: Learned) -> list[float]:
+    return [*learned.pairs, learned.kl, learned.gradient_norm]
+
+
 def test_four_micro_batches_of_one_are_one_of_four(make_policy: Callable[[], PeftModel]) -> None:
     results: list[tuple[Learned, torch.Tensor]] = []
     for micro_batch in (1, 4, 3):
         own = learner(make_policy(), micro_batch)
         results.append((own.learn(PAIRS, [], 0), gradients(own)))
     for learned, found in results[1:]:
-        assert list(learned) == pytest.approx(list(results[0][0]), rel=1e-4, abs=1e-5)
+        assert figures(learned) == pytest.approx(figures(results[0][0]), rel=1e-4, abs=1e-5)
         torch.testing.assert_close(found, results[0][1], atol=1e-7, rtol=1e-4)
     assert results[0][1].norm().item() == pytest.approx(results[0][0].gradient_norm, rel=1e-5)
 
@@ -52,7 +56,7 @@ def test_a_pair_weighs_the_same_however_many_are_skipped_beside_it(make_policy: 
     whole, few = alone.learn(PAIRS[:1], [], 0), beside.learn(PAIRS[:1], PAIRS[1:], 0)
     torch.testing.assert_close(4 * gradients(beside), gradients(alone), atol=1e-7, rtol=1e-4)
     assert few.gradient_norm == pytest.approx(whole.gradient_norm / 4, rel=1e-4)
-    assert [few.loss, few.reward_margin] == pytest.approx([whole.loss, whole.reward_margin], rel=1e-5)
+    assert list(few.pairs) == pytest.approx(list(whole.pairs), rel=1e-5)
 
 
 def test_kl_is_that_of_all_samples(make_policy: Callable[[], PeftModel]) -> None:
@@ -68,9 +72,14 @@ def test_kl_is_that_of_all_samples(make_policy: Callable[[], PeftModel]) -> None
 def test_learning_raises_the_margin(make_policy: Callable[[], PeftModel]) -> None:
     own = learner(make_policy())
     learned = [own.learn(PAIRS, [], step) for step in range(8)]
-    assert learned[-1].loss < learned[0].loss - 0.05
-    assert learned[-1].reward_margin > learned[0].reward_margin + 0.1
-    assert learned[-1].reward_accuracy == 1.0
+    first, last = learned[0].pairs, learned[-1].pairs
+    assert last.loss < first.loss - 0.05
+    assert last.reward_margin > first.reward_margin + 0.1
+    assert last.reward_accuracy == 1.0
+    before = weights(own.policy)
+    measured = own.measure(PAIRS)
+    assert torch.equal(weights(own.policy), before)
+    assert list(own.learn(PAIRS, [], 8).pairs) == pytest.approx(list(measured), rel=1e-5)
 
 
 def test_frozen_weights_stay(make_policy: Callable[[], PeftModel]) -> None:

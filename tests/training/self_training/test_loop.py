@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 import torch
@@ -15,28 +15,25 @@ from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships n
 from peft import PeftModel
 from safetensors.torch import load_file
 from selfjudge_training.cli import main
-from selfjudge_training.run.config import ConfigError, load_config
+from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
+from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.metrics import read_metrics
-from selfjudge_training.self_training.config import SelfTrainingConfig
-from selfjudge_training.self_training.learner import Learned
+from selfjudge_training.self_training.learner import Learned, Measured
 from selfjudge_training.self_training.loop import Loop
+from selfjudge_training.self_training.losses import Preference
+from selfjudge_training.self_training.pairs import Judged
 from selfjudge_training.self_training.policy import parameters_in_memory
-from selfjudge_training.self_training.preferences import Judged, Preference
-from selfjudge_training.self_training.sources import Buffer
 from selfjudge_training.self_training.stage import self_train
 from transformers import AutoModelForCausalLM
 
-from tests.training.self_training.conftest import SHIPPED
+from selfjudge import ChoiceTokens, Reading
+from selfjudge.shipped import SHIPPED_MODEL
+from tests.training.self_training.conftest import TOY, sources, toy, write_prompts
 from tests.training.self_training.processes import ENVIRONMENT, program, run_alone, run_in_two
 
-TOY = Path(__file__).with_name("toy.yaml")
 STEPS = 6
 WEIGHTS = 1_291_520
 """Of the model that ships."""
-
-
-def toy(model: Path, *overrides: str) -> SelfTrainingConfig:
-    return load_config(SelfTrainingConfig, TOY, [f"model={model}", *overrides])
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +45,7 @@ def finished(toy_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def command(model: Path, folder: Path) -> list[str]:
-    return ["self-train", "--config", str(TOY), "--output", str(folder), f"model={model}"]
+    return ["self-train", "--config", str(TOY), "--output", str(folder), f"model={model}", sources(model)]
 
 
 def test_a_run_leaves_metrics_of_every_step(finished: Path) -> None:
@@ -56,8 +53,8 @@ def test_a_run_leaves_metrics_of_every_step(finished: Path) -> None:
     assert [line["step"] for line in lines] == list(range(1, STEPS + 1))
     always = {
         "loss", "reward/margin", "reward/accuracy", "kl", "gradient_norm", "learning_rate", "pairs", "skipped/equal",
-        "skipped/tie", "skipped/close", "judge/position_consistency", "sampled/tokens", "sampled/exact_match",
-        "seconds/rollouts", "seconds/learning",
+        "skipped/tie", "skipped/close", "judge/position_consistency", "sampled/tokens", "seconds/rollouts",
+        "seconds/learning",
     }  # fmt: skip
     assert all(always <= line.keys() for line in lines)
     assert lines[0]["kl"] == pytest.approx(0, abs=1e-4)
@@ -67,11 +64,12 @@ def test_a_run_leaves_metrics_of_every_step(finished: Path) -> None:
 
 def test_a_step_tells_the_learner_of_the_pairs_that_it_skips(tmp_path: Path) -> None:
     pair = Preference([3], [4], [5])
-    judged = [Judged(pair, 1.0, None, **{why: True}) for why in ("equal", "tie", "close", "consistent")]
-    learner = Mock()
-    learner.learn.return_value = Learned(0.7, 0.1, 1.0, 0.5, 1.0)
+    judged = [Judged(pair, **{why: True}) for why in ("equal", "tie", "close", "consistent")]
+    learner, source = Mock(), MagicMock()
+    source.__len__.return_value, source.judged.return_value = 4, judged
+    learner.learn.return_value = Learned(Measured(0.7, 0.1, 1.0), 0.5, 1.0)
     config = toy(tmp_path, "optimisation.batch=4")
-    Loop(config, Accelerator(), Mock(), learner, Buffer(judged), prompts=4, exchange=Mock())._step(0)
+    Loop(config, Accelerator(), Mock(), learner, source, Mock())._step(0)
     pairs, skipped, _ = learner.learn.call_args.args
     assert (len(pairs), len(skipped)) == (1, 3)
 
@@ -141,7 +139,7 @@ def test_two_processes_give_the_result_of_one(finished: Path, toy_folder: Path, 
 
 
 def test_an_iteration_begins_with_what_the_one_before_made(toy_folder: Path, tmp_path: Path) -> None:
-    config = toy(toy_folder, "iterations=2", "prompts.checkable=16", "optimisation.epochs=1")
+    config = toy(toy_folder, "iterations=2", "optimisation.epochs=1", prompts=16)
     gc.unfreeze()  # what other tests have left would count for the first iteration only
     gc.collect()
     assert self_train(config, tmp_path) == tmp_path / "iteration-2" / "model"
@@ -152,14 +150,42 @@ def test_an_iteration_begins_with_what_the_one_before_made(toy_folder: Path, tmp
     assert first_steps[0]["memory/bytes"] == first_steps[1]["memory/bytes"], "the first policy is still in memory"
 
 
+@pytest.mark.parametrize("weights", ["first", "previous"])
+def test_iterations_are_judged_by_whom_they_should(
+    toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: str
+) -> None:
+    judges: list[str] = []
+    judge = HuggingFaceRollOuts.read
+
+    def read(self: HuggingFaceRollOuts, prompts: list[list[int]], choice: ChoiceTokens) -> list[Reading]:
+        judges.append(Path(str(self._base.name_or_path)).parent.name)
+        return judge(self, prompts, choice)
+
+    monkeypatch.setattr(HuggingFaceRollOuts, "read", read)
+    overrides = ["iterations=2", f"judge.weights={weights}", "optimisation.epochs=1", "optimisation.batch=4"]
+    self_train(toy(toy_folder, *overrides, prompts=4), tmp_path)
+    second = toy_folder.parent.name if weights == "first" else "iteration-1"
+    assert list(dict.fromkeys(judges)) == list(dict.fromkeys([toy_folder.parent.name, second]))
+
+
+def test_held_out_pairs_are_measured_now_and_then(toy_folder: Path, tmp_path: Path) -> None:
+    pairs = f"evaluation={{every: 4, pairs: [{{format: preferences, path: {toy_folder / 'prompts.jsonl'}}}]}}"
+    self_train(toy(toy_folder, pairs), tmp_path / "run")
+    lines = read_metrics(tmp_path / "run")
+    assert [line["step"] for line in lines if "evaluation/loss" in line] == [1, 5]
+    assert lines[0]["evaluation/loss"] == pytest.approx(0.693147, abs=1e-5)
+    assert lines[4]["evaluation/reward/margin"] != 0
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [
+        ("machine.trackers=[wanbd]", r"machine\.trackers: wanbd is not installed or unknown; there are .*tensorboard"),
         ("objective.beat=1", r"'objective\.beat': unknown key; accepted are beta, label_smoothing, loss"),
         ("objective.loss=ppo", "Input should be 'dpo', 'ipo' or 'hinge'"),
         ("objective.label_smoothing=0.5", "less than 0.5"),
         ("judge.template=mine", r"judge\.template: 'mine' is unknown; known are hh-helpful"),
-        ("optimisation.batch=1000", r"optimisation\.batch: 1000 is more than the 40 prompts give"),
+        ("optimisation.batch=1000", r"optimisation\.batch: 1000 is more than the 40 prompts or pairs give"),
         ("max_tokens=100000", "more than the context"),
         ("rollouts.adapter_every=3", r"'machine\.checkpoint_every' \(2\) should be a multiple"),
         ("model=nowhere", "nowhere holds no model"),
@@ -187,8 +213,9 @@ def test_parameters_are_counted_once_wherever_they_are() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_engine_is_handed_each_adapter(tmp_path: Path) -> None:
-    overrides = ["prompts.checkable=40", "rollouts={backend: vllm, adapter_every: 2, engine: {cache_gib: 0.1}}"]
-    run_alone(*command(SHIPPED, tmp_path / "run"), *overrides)
+    write_prompts(tmp_path)
+    overrides = [sources(tmp_path), "rollouts={backend: vllm, adapter_every: 2, engine: {cache_gib: 0.1}}"]
+    run_alone(*command(SHIPPED_MODEL, tmp_path / "run"), *overrides)
     assert [path.name for path in sorted((tmp_path / "run" / "adapters").iterdir())] == [
         "step-00000002",
         "step-00000004",
@@ -202,9 +229,10 @@ def test_the_engine_is_handed_each_adapter(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_each_iteration_gives_its_engine_back(tmp_path: Path) -> None:
-    overrides = ["iterations=3", "prompts.checkable=8", "optimisation.epochs=2", "machine.micro_batch=8"]
+    write_prompts(tmp_path)
+    overrides = ["iterations=3", sources(tmp_path, 8), "optimisation.epochs=2", "machine.micro_batch=8"]
     overrides += ["rollouts={backend: vllm, engine: {cache_gib: 0.1}}"]
-    run_alone(*command(SHIPPED, tmp_path / "run"), *overrides)
+    run_alone(*command(SHIPPED_MODEL, tmp_path / "run"), *overrides)
     runs = [read_metrics(tmp_path / "run" / f"iteration-{number}") for number in (1, 2, 3)]
     assert [len(lines) for lines in runs] == [2, 2, 2]
     kl = [lines[0]["kl"] for lines in runs]

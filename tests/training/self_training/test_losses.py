@@ -8,10 +8,8 @@ import pytest
 import torch
 from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
 from peft import LoraConfig, PeftModel
-from selfjudge_training.self_training.log_ratios import log_ratios
-from selfjudge_training.self_training.losses import LogRatios, Loss, preference_losses
-from selfjudge_training.self_training.preferences import Preference
-from selfjudge_training.self_training.state import trained_parameters
+from selfjudge_training.self_training.losses import LogRatios, Loss, Preference, log_ratios, preference_losses
+from selfjudge_training.self_training.policy import trained_parameters
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase

@@ -5,13 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 from selfjudge_training.data.source import DataError, Source
 from selfjudge_training.rollouts.prompts import encode_prompts
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.self_training.config import Prompts
 from selfjudge_training.self_training.prompts import batch_of_step, gather_prompts
-from selfjudge_training.tasks import TASKS
 from transformers import PreTrainedTokenizerBase
 
 from selfjudge import Chat, SafeTokenizer
@@ -34,48 +32,37 @@ def chat(tokenizer: PreTrainedTokenizerBase) -> Chat:
     return Chat(SafeTokenizer(tokenizer))
 
 
-def test_checkable_prompts_are_distinct_and_know_their_answers(chat: Chat) -> None:
-    prompts, too_long, _ = gather_prompts(chat, Prompts(checkable=60), longest=200, seed=0)
-    assert len({prompt.conversation[0]["content"] for prompt in prompts}) == 60
-    assert too_long == 0
-    assert all(prompt.answer for prompt in prompts)
-    assert prompts != gather_prompts(chat, Prompts(checkable=60), longest=200, seed=1).prompts
-
-
-def test_prompts_that_are_too_long_are_counted(chat: Chat) -> None:
-    every = gather_prompts(chat, Prompts(checkable=60), longest=200, seed=0).prompts
-    middle = sorted(len(prompt.ids) for prompt in every)[30]
-    gathered = gather_prompts(chat, Prompts(checkable=60), longest=middle, seed=0)
+def test_prompts_that_are_too_long_are_counted(chat: Chat, tmp_path: Path) -> None:
+    rows = [{"prompt": "Add 1 and 4." + " Now!" * n, "chosen": "5", "rejected": "6"} for n in range(20)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    config = Prompts(sources=(Source(format="preferences", path=tmp_path / "rows.jsonl"),))
+    every = gather_prompts(chat, config, longest=200).prompts
+    assert len(every) == 20
+    middle = sorted(len(prompt.ids) for prompt in every)[10]
+    gathered = gather_prompts(chat, config, longest=middle)
     assert gathered.prompts == [prompt for prompt in every if len(prompt.ids) <= middle]
-    assert len(gathered.prompts) + gathered.too_long == 60
-    with pytest.raises(ConfigError, match="none of 60 has room in 2 tokens"):
-        gather_prompts(chat, Prompts(checkable=60), longest=2, seed=0)
+    assert len(gathered.prompts) + gathered.too_long == 20
+    with pytest.raises(ConfigError, match="none of 20 has room in 2 tokens"):
+        gather_prompts(chat, config, longest=2)
 
 
 def test_sources_that_give_nothing_say_why(chat: Chat, tmp_path: Path) -> None:
     (tmp_path / "none.jsonl").write_text('{"prompt": "Hi"}\n', encoding="utf-8")
     config = Prompts(sources=(Source(format="preferences", path=tmp_path / "none.jsonl"),))
     with pytest.raises(DataError, match=r"none\.jsonl:1: chosen: Field required\nthe sources give no prompt"):
-        gather_prompts(chat, config, longest=200, seed=0)
+        gather_prompts(chat, config, longest=200)
 
 
-def test_more_prompts_than_there_are_is_an_error(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("selfjudge_training.self_training.prompts.ATTEMPTS", 1)
-    with pytest.raises(ConfigError, match=r"prompts\.checkable: 2000 is more"):
-        gather_prompts(chat, Prompts(checkable=2000, tasks=(next(iter(TASKS)),)), longest=200, seed=0)
-
-
-def test_prompts_of_a_data_set_get_the_system_message_and_no_answer(chat: Chat, tmp_path: Path) -> None:
+def test_prompts_of_a_data_set_get_the_system_message(chat: Chat, tmp_path: Path) -> None:
     rows = [
         {"prompt": text, "chosen": "x", "rejected": "y"} for text in ("Add 3 and 4.", "Add 5 and 4.", "Add 3 and 4.")
     ]
     file = tmp_path / "pairs.jsonl.gz"
     file.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
     config = Prompts(sources=(Source(format="preferences", path=file),), system="Be right.")
-    gathered = gather_prompts(chat, config, longest=200, seed=0)
+    gathered = gather_prompts(chat, config, longest=200)
     assert [prompt.conversation[-1]["content"] for prompt in gathered.prompts] == ["Add 3 and 4.", "Add 5 and 4."]
     assert all(prompt.asked[0] == {"role": "system", "content": "Be right."} for prompt in gathered.prompts)
-    assert all(prompt.answer is None for prompt in gathered.prompts)
     assert gathered.account == ["3 pairs from 3 rows, 0 of them malformed"]
 
 
@@ -88,12 +75,7 @@ def test_prompts_of_ultrafeedback_are_answered_under_the_default_system_message(
     row = {"instruction": "Add 3 and 4.", "completions": [completion("7", "5"), completion("8", "1")]}
     file.write_text(json.dumps(row), encoding="utf-8")
     config = Prompts(sources=(Source(format="ultrafeedback", path=file),), system="Be right.")
-    [prompt] = gather_prompts(chat, config, longest=200, seed=0).prompts
+    [prompt] = gather_prompts(chat, config, longest=200).prompts
     assert prompt.conversation == [{"role": "user", "content": "Add 3 and 4."}], "the judge has a message of its own"
     assert prompt.asked == [{"role": "system", "content": "Be right."}, *prompt.conversation]
     assert prompt.ids == encode_prompts(chat, [prompt.asked])[0]
-
-
-def test_either_data_sets_or_checkable_instructions() -> None:
-    with pytest.raises(ValidationError, match="exactly one of 'sources'"):
-        Prompts()

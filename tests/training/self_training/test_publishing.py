@@ -3,18 +3,13 @@
 from pathlib import Path
 
 import pytest
-from selfjudge_training.run.config import ConfigError, load_config
-from selfjudge_training.self_training.config import SelfTrainingConfig
+from selfjudge_training.run.config import ConfigError
 from selfjudge_training.self_training.stage import self_train
 
 from selfjudge.adapters import Manifest, Store, read_base
+from tests.training.self_training.conftest import toy
 
-TOY = Path(__file__).with_name("toy.yaml")
 STEPS = 6
-
-
-def toy(model: Path, *overrides: str) -> SelfTrainingConfig:
-    return load_config(SelfTrainingConfig, TOY, [f"model={model}", *overrides])
 
 
 def published(store: Path, model: Path) -> list[Manifest]:

@@ -4,17 +4,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from selfjudge_training.arms.offline_config import OfflineConfig
 from selfjudge_training.cli import main
 from selfjudge_training.run.config import load_config, recipe_path
 from selfjudge_training.self_training.config import SelfTrainingConfig
 
 DATA = ("hh", "ultrafeedback", "ultrafeedback-p", "ultrafeedback-pr")
 SELF_TRAINING = tuple(f"self-train-{name}" for name in DATA)
-OFFLINE = ("offline-hh", "offline-ultrafeedback")
 
 
-@pytest.mark.parametrize("name", [*SELF_TRAINING, *OFFLINE])
+@pytest.mark.parametrize("name", SELF_TRAINING)
 def test_recipes_of_7b_models_have_the_values_of_table_9(name: str) -> None:
     recipe = yaml.safe_load(recipe_path(name).read_text(encoding="utf-8"))
     expected = {"epochs": 3, "batch": 64, "learning_rate": 5e-6, "warm_up": 0.1, "betas": [0.9, 0.999], "clip": 1.0}
@@ -22,8 +20,7 @@ def test_recipes_of_7b_models_have_the_values_of_table_9(name: str) -> None:
     assert recipe["lora"] == {"rank": 8, "alpha": 16, "dropout": 0.1}
     assert recipe["objective"] == {"loss": "dpo", "beta": 0.1}
     assert recipe["max_tokens"] == 2048
-    if name in SELF_TRAINING:
-        assert recipe["decoding"] == {"temperature": 1.0, "top_p": 0.9, "max_new_tokens": 768}
+    assert recipe["decoding"] == {"temperature": 1.0, "top_p": 0.9, "max_new_tokens": 768}
 
 
 def test_defaults_are_those_values_too() -> None:
@@ -31,25 +28,14 @@ def test_defaults_are_those_values_too() -> None:
     bare = SelfTrainingConfig(model=full.model, prompts=full.prompts)
     for section in ("lora", "decoding", "objective", "optimisation"):
         assert getattr(full, section) == getattr(bare, section)
-    offline = load_config(OfflineConfig, recipe_path("offline-hh"))
-    assert (offline.lora, offline.objective, offline.optimisation) == (bare.lora, bare.objective, bare.optimisation)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*SELF_TRAINING, "self-train-tiny"])
-def test_a_dry_run_of_self_training_passes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["self-train", "--config", name, "--dry-run"]) == 0
+@pytest.mark.parametrize("arm", ["on-policy", "off-policy", "offline"])
+@pytest.mark.parametrize("name", ["self-train-hh", "self-train-ultrafeedback-pr"])
+def test_a_dry_run_passes(name: str, arm: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["self-train", "--config", name, "--dry-run", f"arm={arm}"]) == 0
     assert capsys.readouterr().out.endswith("the dry run passed\n")
-
-
-def test_a_dry_run_of_the_off_policy_arm_passes() -> None:
-    assert main(["off-policy", "--dry-run"]) == 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", OFFLINE)
-def test_a_dry_run_of_offline_dpo_passes(name: str) -> None:
-    assert main(["offline", "--config", name, "--dry-run"]) == 0
 
 
 def test_a_dry_run_refuses_what_the_run_would(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

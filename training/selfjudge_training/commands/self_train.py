@@ -1,4 +1,4 @@
-"""`selfjudge-train self-train`: on-policy self-training of a model that JSFT made."""
+"""`selfjudge-train self-train`: preference learning of a model that JSFT made, on-policy or as it is compared."""
 
 import argparse
 
@@ -8,7 +8,8 @@ NAME = "self-train"
 HELP = "train a JSFT model on its own judgments of its own samples"
 DESCRIPTION = (
     "On-policy self-training (section 3.2): per prompt two samples of the policy, judged in both orders by the frozen "
-    "reference, teach a LoRA adapter. Configurations that ship: self-train-hh, self-train-ultrafeedback, "
+    "reference, teach a LoRA adapter. arm=off-policy samples the initial policy once, arm=offline learns the pairs of "
+    "the data sets (table 4). Configurations that ship: self-train-hh, self-train-ultrafeedback, "
     "self-train-ultrafeedback-p, self-train-ultrafeedback-pr (7B models, the paper's hyper-parameters) and "
     "self-train-tiny (the model that ships). "
     "An interrupted run goes on from its last checkpoint. Writes adapter/ and model/ (merged; a folder for each "
@@ -31,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
 
     config = load_config(SelfTrainingConfig, recipe_path(options.config), options.overrides)
     if options.dry_run:
-        dry_run(config, options.tokenizer, self_train)
+        dry_run(config, options.tokenizer)
         print("the dry run passed")
         return 0
     print(f"model in {self_train(config, options.output)}")

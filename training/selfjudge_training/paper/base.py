@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from selfjudge import JudgmentEncoder, JudgmentTemplate, load_templates
 from selfjudge_training.paper.recipe import PaperRecipe
 from selfjudge_training.paper.tokenizer import TEMPLATES, train_tokenizer
-from selfjudge_training.self_training.seeds import derived_seed
+from selfjudge_training.seeds import derived_seed
 from selfjudge_training.tasks.split import Split, draw_problems
 from selfjudge_training.tiny.documents import Document, Renderer
 from selfjudge_training.tiny.loss import EarlyTargets

@@ -14,7 +14,7 @@ from selfjudge_training.data.checkable.rows import Row, checkable_rows, write_ro
 from selfjudge_training.data.source import Source
 from selfjudge_training.paper.base import checkpoint
 from selfjudge_training.paper.recipe import PaperRecipe
-from selfjudge_training.self_training.seeds import derived_seed
+from selfjudge_training.seeds import derived_seed
 from selfjudge_training.tasks import Problem
 from selfjudge_training.tasks.split import Split
 from selfjudge_training.tiny.pool import ModelPool, Sampling

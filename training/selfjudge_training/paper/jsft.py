@@ -18,7 +18,7 @@ from selfjudge_training.paper.base import TemplateRenderer
 from selfjudge_training.paper.data import DEMONSTRATIONS, TRAIN, source
 from selfjudge_training.paper.models import MAX_TOKENS, VARIANTS
 from selfjudge_training.paper.recipe import PaperRecipe
-from selfjudge_training.self_training.seeds import derived_seed
+from selfjudge_training.seeds import derived_seed
 from selfjudge_training.tiny.documents import Document
 from selfjudge_training.tiny.jsft import CHOICE_WEIGHT
 from selfjudge_training.tiny.model import load_model, save_model

@@ -23,7 +23,7 @@ from selfjudge_training.paper.data import TEST, source
 from selfjudge_training.paper.models import VARIANTS
 from selfjudge_training.paper.recipe import PaperRecipe
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
-from selfjudge_training.self_training.seeds import derived_seed
+from selfjudge_training.seeds import derived_seed
 from selfjudge_training.tasks import Problem
 
 FILE = "measured.json"

@@ -7,9 +7,6 @@ table 4 in where their pairs come from. All else is equal.
 from pathlib import Path
 from typing import NamedTuple
 
-from selfjudge_training.arms.off_policy import train_off_policy
-from selfjudge_training.arms.offline import train_offline
-from selfjudge_training.arms.offline_config import OfflineConfig
 from selfjudge_training.paper.data import TRAIN, source
 from selfjudge_training.paper.recipe import PaperRecipe
 from selfjudge_training.self_training.config import Judgments, Machine, Prompts, SelfTrainingConfig
@@ -41,22 +38,8 @@ ARMS = ("offline", "off-policy", "on-policy")
 
 def train_arm(recipe: PaperRecipe, arm: str, rate: float, seed: int, model: Path, data: Path, folder: Path) -> None:
     """One arm of table 4: equally many steps on pairs of equally many prompts. Its model is in ``folder / "model"``."""
-    plan = recipe.self_training
-    if arm == "offline":
-        config = OfflineConfig(
-            model=model,
-            seed=seed,
-            pairs=(source(data, TRAIN, plan.prompts),),
-            max_tokens=MAX_TOKENS,
-            lora=plan.lora,
-            objective=plan.objective,
-            optimisation=plan.optimisation.at(rate),
-            machine=_machine(plan.optimisation.batch),
-        )
-        train_offline(config, folder)
-        return
-    train = train_off_policy if arm == "off-policy" else self_train
-    train(_self_training(recipe, rate, seed, model, data, VARIANTS["jm"].template), folder)
+    config = _self_training(recipe, rate, seed, model, data, VARIANTS["jm"].template)
+    self_train(config.model_copy(update={"arm": arm}), folder)
 
 
 def iterate(recipe: PaperRecipe, rate: float, seed: int, model: Path, data: Path, folder: Path) -> None:

@@ -13,7 +13,7 @@ from selfjudge_training.paper import figures
 from selfjudge_training.paper.measure import answers, load_rollouts
 from selfjudge_training.paper.models import iterate, train_arm
 from selfjudge_training.paper.recipe import PaperRecipe
-from selfjudge_training.self_training.seeds import derived_seed
+from selfjudge_training.seeds import derived_seed
 from selfjudge_training.tasks.split import Split, draw_problems
 
 FILE = "trials.json"

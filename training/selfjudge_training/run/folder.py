@@ -7,6 +7,7 @@ Leaves out what a stage makes, which it puts beside these files under names of i
 import json
 import platform
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -34,7 +35,9 @@ class RunFolder:
         return (path / _CONFIG).is_file()
 
     @classmethod
-    def open(cls, path: Path, config: Section, *, seed: int, main: bool = True) -> "RunFolder":
+    def open(
+        cls, path: Path, config: Section, *, seed: int, main: bool = True, trackers: Sequence[str] = ("tensorboard",)
+    ) -> "RunFolder":
         """Make the folder, or go on in one made with the same configuration and seed.
 
         Writes config.yaml and versions.json. Where several processes share the folder, only the ``main`` one writes,
@@ -42,12 +45,13 @@ class RunFolder:
         configuration. Where that one has left nothing but these two files, having failed at its start, the folder is
         free.
         """
+        resolved = {**config.model_dump(mode="json"), "seed": seed}
+        metrics = MetricsLog(path, trackers, resolved, silent=not main)
         if main:
             path.mkdir(parents=True, exist_ok=True)
-            resolved = {**config.model_dump(mode="json"), "seed": seed}
             _claim(path, resolved)
             _note_versions(path / _VERSIONS)
-        return cls(path, MetricsLog(path, silent=not main))
+        return cls(path, metrics)
 
 
 def _claim(path: Path, resolved: dict[str, object]) -> None:

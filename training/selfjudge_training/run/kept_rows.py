@@ -31,7 +31,7 @@ def find_rows(folder: Path, *, begun: bool) -> Dataset | None:
     if state.is_main_process and not begun:
         shutil.rmtree(folder, ignore_errors=True)
     state.wait_for_everyone()
-    return _opened(folder) if folder.is_dir() else None
+    return open_rows(folder) if folder.is_dir() else None
 
 
 def make_rows(folder: Path, features: Features, kinds: Mapping[str, Iterable[Mapping[str, object]]]) -> Dataset:
@@ -45,12 +45,12 @@ def make_rows(folder: Path, features: Features, kinds: Mapping[str, Iterable[Map
         unfinished.mkdir(parents=True)
     state.wait_for_everyone()
     for kind, rows in kinds.items():
-        _write(rows, features, unfinished / f"{kind}-{state.process_index:05d}.arrow")
+        write_rows(rows, features, unfinished / f"{kind}-{state.process_index:05d}.arrow")
     state.wait_for_everyone()
     if state.is_main_process:
         put_in_place(unfinished, folder)
     state.wait_for_everyone()
-    return _opened(folder)
+    return open_rows(folder)
 
 
 def own_share(records: list[Record]) -> list[Record]:
@@ -64,12 +64,15 @@ def share(records: list[Record], process: int, processes: int) -> list[Record]:
     return records[start:stop]
 
 
-def _opened(folder: Path) -> Dataset:
+def open_rows(folder: Path) -> Dataset:
+    """All rows of the files in a folder, in the order of their names."""
     return concatenate_datasets([Dataset.from_file(str(path)) for path in sorted(folder.glob("*.arrow"))])
 
 
-def _write(rows: Iterable[Mapping[str, object]], features: Features, file: Path) -> None:
-    with ArrowWriter(path=str(file), features=features, writer_batch_size=_BUFFERED) as writer:
+def write_rows(rows: Iterable[Mapping[str, object]], features: Features, file: Path) -> None:
+    """Write a file, which appears whole or not at all."""
+    with ArrowWriter(path=str(beside(file)), features=features, writer_batch_size=_BUFFERED) as writer:
         for row in rows:
             writer.write(dict(row))
         writer.finalize()
+    beside(file).rename(file)

@@ -1,4 +1,4 @@
-"""Metrics of a run: a line of JSON a step for programs, and TensorBoard's events for people.
+"""Metrics of a run: a line of JSON a step for programs, and the trackers that people look at.
 
 Leaves out what is worth logging. A run that is resumed logs again what came after its last checkpoint, so those lines
 are dropped before the first new one: every step stands in the log once.
@@ -6,47 +6,72 @@ are dropped before the first new one: every step stands in the log once.
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from torch.utils.tensorboard import SummaryWriter
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, get_available_trackers  # type: ignore[import-untyped]  # it ships no py.typed
 
 from selfjudge_training.run.checkpoint import latest_checkpoint
+from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.files import write_whole
 
 FILE = "metrics.jsonl"
 
 
 class MetricsLog:
-    """The log of one run; ``silent`` (every process but the main one) writes nothing."""
+    """The log of one run; ``silent`` (every process but the main one) writes nothing.
 
-    def __init__(self, folder: Path, *, silent: bool = False) -> None:
+    Raises ConfigError for a tracker that Accelerate does not know or that is not installed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        trackers: Sequence[str],
+        config: Mapping[str, object],
+        *,
+        silent: bool = False,
+    ) -> None:
+        unknown = set(trackers) - set(_available())
+        if unknown:
+            raise ConfigError(
+                f"machine.trackers: {', '.join(sorted(unknown))} is not installed or unknown; there are "
+                f"{', '.join(_available())}"
+            )
         self._folder, self._silent = folder, silent
-        self._board: SummaryWriter | None = None
+        self._names, self._config = trackers, dict(config)
+        self._trackers: list[GeneralTracker] | None = None
         checkpoint = latest_checkpoint(folder)
         self._resumed_at = checkpoint.step if checkpoint else 0
-        self._fresh = True
 
     def log(self, step: int, **values: float) -> None:
-        """Append the values of ``step``; a name with a slash stands in TensorBoard's group before the slash."""
+        """Append the values of ``step``; a name with a slash stands in a tracker's group before the slash."""
         if self._silent:
             return
-        if self._fresh:
+        if self._trackers is None:
             self._drop_after(self._resumed_at)
-            self._fresh = False
+            self._trackers = [self._started(name) for name in self._names]
         line = json.dumps({"step": step, "time": round(time.time(), 3), **values})
         with (self._folder / FILE).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
-        if self._board is None:
-            self._board = SummaryWriter(str(self._folder / "tensorboard"), purge_step=self._resumed_at + 1)
-        for name, value in values.items():
-            self._board.add_scalar(name, value, step)
-        self._board.flush()
+        for tracker in self._trackers:
+            tracker.log(values, step)
 
     def close(self) -> None:
-        """Finish TensorBoard's file; logging may go on, in another one."""
-        if self._board is not None:
-            self._board.close()
-            self._board = None
+        """Finish what trackers hold; nothing can be logged afterwards."""
+        for tracker in self._trackers or ():
+            tracker.finish()
+
+    def _started(self, name: str) -> GeneralTracker:
+        kind = LOGGER_TYPE_TO_CLASS[name]
+        if name == "tensorboard":
+            tracker = kind(name, logging_dir=self._folder, purge_step=self._resumed_at + 1)
+            tracker.start()
+            return tracker
+        tracker = kind("selfjudge", **({"logging_dir": self._folder} if kind.requires_logging_directory else {}))
+        tracker.start()
+        tracker.store_init_configuration(self._config)
+        return tracker
 
     def _drop_after(self, step: int) -> None:
         path = self._folder / FILE
@@ -56,6 +81,10 @@ class MetricsLog:
         kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
         if kept != lines:
             write_whole(path, "".join(kept))
+
+
+def _available() -> list[str]:
+    return [str(name) for name in get_available_trackers()]
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:

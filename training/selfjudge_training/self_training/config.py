@@ -1,4 +1,4 @@
-"""Configuration of self-training, on-policy or from a buffer. Defaults are the paper's (table 9) where it has any."""
+"""Configuration of preference learning, whatever its pairs come from. Defaults are the paper's (table 9)."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -13,29 +13,19 @@ from selfjudge_training.rollouts.engine_start import EngineSettings
 from selfjudge_training.rollouts.server import ServerSettings
 from selfjudge_training.run.config import Section
 from selfjudge_training.self_training.losses import Loss
-from selfjudge_training.tasks import TASKS
 
 Share = Annotated[float, Field(ge=0, le=1)]
 UnderHalf = Annotated[float, Field(ge=0, lt=0.5)]
 
 
 class Prompts(Section):
-    """What is sampled to: the prompts of data sets, or checkable instructions of the training split."""
+    """What is sampled to, or, offline, whose pairs are learned from."""
 
-    sources: tuple[Source, ...] = ()
-    """Data sets the conversations of whose preference pairs are answered anew (A.1)."""
-    checkable: PositiveInt | None = None
-    """So many checkable instructions instead."""
-    tasks: Annotated[tuple[Literal[tuple(TASKS)], ...], Field(min_length=1)] = tuple(TASKS)  # type: ignore[valid-type]  # the names are those of TASKS
-    """Kinds of checkable instructions, in turn."""
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    """Preference sets. Their conversations are answered anew (A.1); their own responses count offline only, in pairs on
+    the whole (under no principle)."""
     system: str | None = None
     """Message put before conversations without a system message: the default one of JSFT (table 11)."""
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        if bool(self.sources) == (self.checkable is not None):
-            raise ValueError("give exactly one of 'sources' (data sets) and 'checkable' (a number of instructions)")
-        return self
 
 
 class Decoding(Section):
@@ -84,6 +74,9 @@ class Judgments(Section):
 
     template: str = "ultrafeedback"
     """Judgment template that the model was trained on; one with principles judges under all of them."""
+    weights: Literal["previous", "first"] = "previous"
+    """Whose they are where there are several iterations: those of the model that the iteration starts from, as in
+    section 5.3, or those of `model`, of which a second copy is then held."""
     least_margin: UnderHalf = 0.0
     """Pairs with |P(first is better) - 1/2| below it are skipped, and counted."""
 
@@ -100,9 +93,9 @@ class Optimisation(Section):
     """AdamW without weight decay, at a constant rate after a warm-up."""
 
     epochs: PositiveFloat = 3
-    """Times each prompt is sampled to."""
+    """Times each prompt, or pair, is met."""
     batch: PositiveInt = 64
-    """Prompts per step."""
+    """Prompts, or pairs, per step."""
     learning_rate: PositiveFloat = 5e-6
     warm_up: Share = 0.1
     """Share of the steps in which the rate rises to its value."""
@@ -111,21 +104,34 @@ class Optimisation(Section):
     """Largest norm of the gradient."""
 
 
+class Evaluation(Section):
+    """Held-out pairs on which loss, reward margin and accuracy are measured while it trains; no judge plays a part."""
+
+    pairs: tuple[Source, ...] = ()
+    """Preference sets; none: nothing is measured."""
+    every: PositiveInt = 50
+    """Steps between two measurements, the first before training."""
+
+
 class Machine(Section):
     """What the hardware decides, with no part in the method."""
 
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the frozen weights and of those that come out; the adapter is trained in float32."""
+    attn_implementation: str | None = None
+    """As Transformers names it (`sdpa`, `flash_attention_2`, ...); none: its own choice."""
     micro_batch: PositiveInt = 8
     """Pairs that go through the model together, in each process; gradients are averaged over all of a step's pairs."""
     gradient_checkpointing: bool = False
     """Compute activations twice rather than hold them."""
     checkpoint_every: PositiveInt = 50
     """Optimizer steps between checkpoints; the last two are kept."""
+    trackers: tuple[str, ...] = ("tensorboard",)
+    """Where figures go besides metrics.jsonl, as Accelerate names it: `tensorboard`, `wandb`, `mlflow`, ..."""
 
 
 class SelfTrainingConfig(Section):
-    """One run of self-training, or several in a row (section 5.3)."""
+    """One run, or several in a row (section 5.3)."""
 
     model: Path
     """Model folder that JSFT made: initial policy, reference and judge."""
@@ -133,9 +139,12 @@ class SelfTrainingConfig(Section):
     """Its model type in Transformers; of this a dry run makes a tiny model with random weights."""
     seed: int = 0
     max_tokens: PositiveInt = 2048
-    """Longest sequence: a prompt with its response, or a judgment."""
+    """Longest sequence: a prompt with its response, or a judgment. Pairs of data sets lose the ends of responses."""
+    arm: Literal["on-policy", "off-policy", "offline"] = "on-policy"
+    """Where the pairs come from (table 4): the policy as it is, sampled at every step; the initial policy, sampled
+    once; or the data sets themselves, judged by those who labelled them."""
     iterations: PositiveInt = 1
-    """Each begins with a fresh adapter over what the one before it made, which also judges."""
+    """Each begins with a fresh adapter over what the one before it made."""
     prompts: Prompts
     lora: Lora = Lora()
     """The policy's adapter over the weights of reference and judge."""
@@ -145,6 +154,7 @@ class SelfTrainingConfig(Section):
     judge: Judgments = Judgments()
     objective: Objective = Objective()
     optimisation: Optimisation = Optimisation()
+    evaluation: Evaluation = Evaluation()
     machine: Machine = Machine()
 
     @model_validator(mode="after")

@@ -5,14 +5,14 @@ of the same format, responses are short, a CPU computes in float32, Hugging Face
 published.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from selfjudge_training.data.trial import ROWS, few
 from selfjudge_training.jsft.dry_run import trial_folder
-from selfjudge_training.self_training.config import Machine, Optimisation, SelfTrainingConfig
+from selfjudge_training.self_training.config import SelfTrainingConfig
+from selfjudge_training.self_training.stage import self_train
 
 NEW_TOKENS = 16
 """Longest response."""
@@ -21,35 +21,24 @@ BATCH = 2
 """Prompts, or pairs, of the one step."""
 
 
-def dry_run(config: SelfTrainingConfig, tokenizer: Path, train: Callable[[SelfTrainingConfig, Path], Path]) -> None:
-    """Have ``train`` take few steps in a temporary folder. Raises what it raises, and ConfigError."""
+def dry_run(config: SelfTrainingConfig, tokenizer: Path) -> None:
+    """Take few steps in a temporary folder. Raises what `self_train` raises, and ConfigError."""
     with trial_folder(config.architecture, tokenizer, config.max_tokens) as folder:
-        train(reduced(config, folder), folder / "run")
+        self_train(reduced(config, folder), folder / "run")
 
 
 def reduced(config: SelfTrainingConfig, folder: Path) -> SelfTrainingConfig:
     """The configuration with few prompts, few small steps, and the tiny model in ``folder``."""
-    prompts = {"sources": few(config.prompts.sources, folder)} if config.prompts.sources else {"checkable": ROWS}
-    return config.model_copy(
-        update={
-            "model": folder / "start",
-            "prompts": config.prompts.model_copy(update=prompts),
-            "decoding": config.decoding.model_copy(update={"max_new_tokens": NEW_TOKENS}),
-            "rollouts": config.rollouts.model_copy(update={"backend": "huggingface", "prompts_per_call": 2}),
-            "publish": None,
-            "optimisation": few_steps(config.optimisation),
-            "machine": here(config.machine, micro_batch=1),
-            "iterations": 1,
-        }
-    )
-
-
-def few_steps(optimisation: Optimisation) -> Optimisation:
-    """With so few epochs that the rows give four batches, or one where most are malformed or repeat a prompt."""
-    return optimisation.model_copy(update={"batch": BATCH, "epochs": 4 * BATCH / ROWS})
-
-
-def here(machine: Machine, *, micro_batch: int) -> Machine:
-    """With the arithmetic of this machine."""
-    precision = machine.precision if torch.cuda.is_available() else "float32"
-    return machine.model_copy(update={"precision": precision, "micro_batch": micro_batch})
+    changes: dict[str, dict[str, object]] = {
+        "prompts": {"sources": few(config.prompts.sources, folder)},
+        "decoding": {"max_new_tokens": NEW_TOKENS},
+        "rollouts": {"backend": "huggingface", "prompts_per_call": BATCH},
+        # With so few epochs the rows give four batches, or one where most are malformed or repeat a prompt.
+        "optimisation": {"batch": BATCH, "epochs": 4 * BATCH / ROWS},
+        "evaluation": {"pairs": few(config.evaluation.pairs, folder)},
+        "machine": {"micro_batch": 1, "trackers": ()},
+    }
+    if not torch.cuda.is_available():
+        changes["machine"] |= {"precision": "float32", "attn_implementation": None}
+    sections = {name: getattr(config, name).model_copy(update=update) for name, update in changes.items()}
+    return config.model_copy(update={**sections, "model": folder / "start", "publish": None, "iterations": 1})

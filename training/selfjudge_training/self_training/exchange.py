@@ -1,9 +1,10 @@
 """The newest adapter's way from the learner to those who want it: one folder a version, written whole, never changed.
 
-Roll-outs sample with it, a store keeps it. A back end may still be reading the version before the newest, so that one
-stays.
+Roll-outs sample with it, a store of versions for servers keeps it. A back end may still be reading the version before
+the newest, so that one stays.
 """
 
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,7 +15,12 @@ from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships n
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import save_file
 
+from selfjudge.adapters import Manifest
+from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.files import write_folder
+from selfjudge_training.run.metrics import FILE, read_metrics
+from selfjudge_training.run.publish import Trained, publish_adapter
+from selfjudge_training.self_training.config import SelfTrainingConfig
 
 KEPT = 2
 """Newest versions whose files stay."""
@@ -59,6 +65,40 @@ class AdapterExchange:
         if self._accelerator.is_main_process:
             for old in sorted(self._folder.glob("step-*"))[:-KEPT]:
                 shutil.rmtree(old)
+
+
+class Publisher:
+    """Publishes the adapters of one run, each the child of the one before, with the run's last figures.
+
+    Raises:
+        ConfigError: where the configuration has no `publish`.
+    """
+
+    def __init__(self, config: SelfTrainingConfig, run: Path) -> None:
+        """``run`` is the run's folder, with its metrics."""
+        if config.publish is None:
+            raise ConfigError("publish: is needed here, with 'store' and 'policy'")
+        self._store, self._policy, self._run = config.publish.store, config.publish.policy, run
+        self._model, self._template = config.model, config.judge.template
+        self._recipe = config.model_dump(mode="json")
+        self._parent: str | None = None
+
+    def publish(self, adapter: Path) -> Manifest:
+        """Make a folder, as PEFT writes it, the newest version; content that is there already stays what it was.
+
+        Raises AdapterError for what can't be served.
+        """
+        trained = Trained(adapter, self._model, self._template, self._recipe)
+        manifest = publish_adapter(self._store, self._policy, trained, metrics=self._figures(), parent=self._parent)
+        self._parent = manifest.version
+        return manifest
+
+    def _figures(self) -> dict[str, float]:
+        """What the last step logged; nothing before the first one."""
+        if not (self._run / FILE).is_file():
+            return {}
+        last = (read_metrics(self._run) or [{}])[-1]
+        return {f"training/{name}": value for name, value in last.items() if name != "time" and math.isfinite(value)}
 
 
 def _write_adapter(policy: PeftModel, folder: Path) -> None:

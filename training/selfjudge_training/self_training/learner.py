@@ -16,26 +16,31 @@ from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships n
 from peft import PeftModel
 from torch import Tensor
 
+from selfjudge_training.seeds import derived_seed
 from selfjudge_training.self_training.config import Objective, Optimisation
-from selfjudge_training.self_training.log_ratios import log_ratios
-from selfjudge_training.self_training.losses import LogRatios, preference_losses
-from selfjudge_training.self_training.preferences import Preference
-from selfjudge_training.self_training.seeds import derived_seed
-from selfjudge_training.self_training.state import trained_parameters
+from selfjudge_training.self_training.losses import Preference, log_ratios, preference_losses
+from selfjudge_training.self_training.policy import trained_parameters
 
 
-class Learned(NamedTuple):
-    """Figures of a step, as they were before the update; all but `kl` are means over the pairs learned from, or 0."""
+class Measured(NamedTuple):
+    """Means over pairs."""
 
     loss: float
     reward_margin: float
     """beta times the margin of the log-ratios."""
     reward_accuracy: float
     """Share of pairs whose chosen response has the higher implicit reward."""
+
+
+class Learned(NamedTuple):
+    """Figures of a step, as they were before the update."""
+
+    pairs: Measured
+    """Those learned from; zeros where there are none."""
     kl: float
     """Mean log-ratio of all responses, those of skipped pairs too, in nats. On-policy, these are samples of the policy,
-    and this is an estimate of KL(policy, reference) per response, as good as top-p lets it be. From a buffer they are
-    the reference's samples, and it estimates -KL(reference, policy)."""
+    and this is an estimate of KL(policy, reference) per response, as good as top-p lets it be. From a sampled buffer
+    they are the reference's samples, and it estimates -KL(reference, policy)."""
     gradient_norm: float
     """Of the mean over the batch, before clipping."""
 
@@ -71,42 +76,48 @@ class Learner:
 
         All processes give the same. Raises FloatingPointError for an infinite loss.
         """
-        batch, learnt = len(pairs) + len(skipped), self._parts(pairs)
-        parts = learnt + self._parts(skipped)
-        totals = torch.zeros(4, dtype=torch.float64)
+        batch = len(pairs) + len(skipped)
         self.policy.train()
-        for number in range(self._accelerator.process_index, len(parts), self._accelerator.num_processes):
-            torch.manual_seed(derived_seed(self._seed, "dropout", step, number))  # the same in whichever process
-            totals += self._accumulate(parts[number], batch) if number < len(learnt) else self._measure(parts[number])
-        loss, margin, accuracy, kl = self._accelerator.reduce(
-            totals.float().to(self._accelerator.device), "sum"
-        ).tolist()
-        if not math.isfinite(loss):
-            raise FloatingPointError(f"the loss is {loss} at step {step}; lower optimisation.learning_rate")
+        *sums, kl = self._sums(pairs, step, learned_over=batch)
+        if not math.isfinite(sums[0]):
+            raise FloatingPointError(f"the loss is {sums[0]} at step {step}; lower optimisation.learning_rate")
+        if skipped:
+            kl += self._sums(skipped, step)[-1]
         if not pairs:
-            return Learned(0.0, 0.0, 0.0, kl / batch, 0.0)
-        of = len(pairs)
-        return Learned(loss / of, margin / of, accuracy / of, kl / batch, self._update(step))
+            return Learned(Measured(0.0, 0.0, 0.0), kl / batch, 0.0)
+        return Learned(Measured(*(each / len(pairs) for each in sums)), kl / batch, self._update(step))
 
-    def _parts(self, pairs: Sequence[Preference]) -> list[list[Preference]]:
-        """Micro-batches of pairs of like length."""
-        by_length = sorted(pairs, key=lambda pair: len(pair.prompt) + max(len(pair.chosen), len(pair.rejected)))
-        return [by_length[start : start + self._micro_batch] for start in range(0, len(by_length), self._micro_batch)]
+    def measure(self, pairs: Sequence[Preference]) -> Measured:
+        """The same figures of pairs that nothing is learned from, without dropout."""
+        self.policy.eval()
+        return Measured(*(each / len(pairs) for each in self._sums(pairs, 0)[:-1]))
 
-    def _accumulate(self, pairs: Sequence[Preference], batch: int) -> Tensor:
-        """Add the gradients of some pairs of a batch; returns their sums of loss, margin, accuracy and KL."""
+    def _sums(self, pairs: Sequence[Preference], step: int, learned_over: int | None = None) -> list[float]:
+        """Of loss, margin, accuracy and KL over pairs, in micro-batches of like length.
+
+        With ``learned_over``, the size of the batch that they are a part of, their gradients are added up.
+        """
+        by_length = sorted(pairs, key=lambda pair: pair.longest)
+        totals = torch.zeros(4, dtype=torch.float64)
+        starts = range(0, len(pairs), self._micro_batch)
+        for number in range(self._accelerator.process_index, len(starts), self._accelerator.num_processes):
+            torch.manual_seed(derived_seed(self._seed, "dropout", step, number))  # the same in whichever process
+            part = by_length[starts[number] : starts[number] + self._micro_batch]
+            with torch.set_grad_enabled(learned_over is not None):
+                rows = self._rows(part)
+                if learned_over is not None:
+                    (rows[0].sum() / learned_over).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            totals += rows.detach().sum(dim=1).double().cpu()
+        summed: list[float] = self._accelerator.reduce(totals.float().to(self._accelerator.device), "sum").tolist()
+        return summed
+
+    def _rows(self, pairs: Sequence[Preference]) -> Tensor:
+        """Loss, margin, accuracy and KL of each, [4, pairs]; gradients flow into the first."""
         ratios = log_ratios(self.policy, pairs)
         losses = preference_losses(self._objective.loss, ratios, self._objective.beta, self._objective.label_smoothing)
-        (losses.sum() / batch).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         margin = ratios.margin.detach()
-        rows = torch.stack([losses.detach(), self._objective.beta * margin, (margin > 0).float(), _kl(ratios)])
-        return rows.sum(dim=1).double().cpu()
-
-    def _measure(self, pairs: Sequence[Preference]) -> Tensor:
-        """The same sums of pairs that nothing is learned from: the KL alone."""
-        with torch.no_grad():
-            kl = _kl(log_ratios(self.policy, pairs)).sum().double().cpu()
-        return torch.stack([*torch.zeros(3, dtype=torch.float64), kl])
+        kl = (ratios.chosen + ratios.rejected).detach() / 2
+        return torch.stack([losses, self._objective.beta * margin, (margin > 0).float(), kl])
 
     def _update(self, step: int) -> float:
         """Add up the processes' gradients, clip, and take the step; returns the norm before clipping."""
@@ -121,8 +132,3 @@ class Learner:
         self.optimizer.step()
         self.optimizer.zero_grad()
         return float(norm)
-
-
-def _kl(ratios: LogRatios) -> Tensor:
-    """Mean log-ratio of the two responses of each pair, [pairs]."""
-    return (ratios.chosen + ratios.rejected).detach() / 2

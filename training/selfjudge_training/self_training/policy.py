@@ -1,6 +1,8 @@
 """The policy: JSFT's weights, frozen, under a LoRA adapter. Without it, the same module is the reference and the judge.
 
-Also what it leaves behind: the adapter as PEFT writes it, and at the end a model folder with the adapter merged in.
+Also what it leaves behind: checkpoints, the adapter as PEFT writes it, and at the end a model folder with the adapter
+merged in. A checkpoint holds adapter and AdamW's averages, bit for bit; nothing else is needed to go on, since prompts,
+seeds and the learning rate are functions of the step.
 """
 
 import gc
@@ -9,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from peft import PeftModel
+from peft import PeftModel, load_peft_weights, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from selfjudge_training.jsft.model import DTYPES, adapter_config
@@ -17,13 +20,18 @@ from selfjudge_training.run.dropout import turn_dropout_off
 from selfjudge_training.run.files import write_folder
 from selfjudge_training.run.model_folder import save_model_folder
 from selfjudge_training.self_training.config import Machine, SelfTrainingConfig
-from selfjudge_training.self_training.log_ratios import add_head
+from selfjudge_training.self_training.losses import add_head
+
+_OPTIMIZER = "optimizer.safetensors"
 
 
 def load_base(model: Path, machine: Machine) -> PreTrainedModel:
     """The frozen weights of a model folder, without dropout: that of the adapter is the only one."""
     base: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        model, dtype=DTYPES[machine.precision], local_files_only=True
+        model,
+        dtype=DTYPES[machine.precision],
+        attn_implementation=machine.attn_implementation,
+        local_files_only=True,
     )
     turn_dropout_off(base)
     return base
@@ -41,6 +49,32 @@ def load_policy(config: SelfTrainingConfig, device: torch.device) -> PeftModel:
     add_head(base)
     torch.manual_seed(config.seed)
     return PeftModel(base, adapter_config(config.lora, []))
+
+
+def trained_parameters(policy: PeftModel) -> dict[str, torch.nn.Parameter]:
+    """The adapter's parameters by name, in the order in which optimizer and gradients have them."""
+    return {name: parameter for name, parameter in policy.named_parameters() if parameter.requires_grad}
+
+
+def write_state(policy: PeftModel, optimizer: torch.optim.Optimizer, folder: Path) -> None:
+    """Write a checkpoint into an empty folder."""
+    policy.save_pretrained(str(folder), save_embedding_layers=False)
+    tensors = {
+        f"{name}:{key}": value
+        for name, parameter in trained_parameters(policy).items()
+        for key, value in optimizer.state[parameter].items()
+    }
+    save_file(tensors, folder / _OPTIMIZER)
+
+
+def read_state(policy: PeftModel, optimizer: torch.optim.Optimizer, folder: Path) -> None:
+    """Go on from a checkpoint."""
+    set_peft_model_state_dict(policy, load_peft_weights(str(folder), device=str(policy.device)))
+    parameters = trained_parameters(policy)
+    for label, tensor in load_file(folder / _OPTIMIZER).items():
+        name, _, key = label.rpartition(":")
+        # AdamW counts its steps on the CPU, wherever the averages are.
+        optimizer.state[parameters[name]][key] = tensor if key == "step" else tensor.to(policy.device)
 
 
 def save_adapter(policy: PeftModel, folder: Path) -> None:

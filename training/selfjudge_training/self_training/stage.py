@@ -1,19 +1,19 @@
-"""Self-training put together: from a configuration and a folder to the loop's parts, and at the end a model folder.
+"""Preference learning put together: from a configuration and a folder to the loop's parts, at the end a model folder.
 
-Also serves runs that differ from on-policy training in their source only (`selfjudge_training.arms.off_policy`).
+The arms of table 4 differ in their source of pairs, and in nothing else.
 """
 
 import gc
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
 from peft import PeftModel
+from torch.nn import Module
 from transformers import AutoConfig
 
-from selfjudge import Chat, JudgmentEncoder, load_templates
+from selfjudge import Chat, JudgmentEncoder, SafeTokenizer, load_templates
 from selfjudge_training.rollouts.base import RollOuts
 from selfjudge_training.rollouts.engine import EngineRollOuts
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
@@ -24,147 +24,176 @@ from selfjudge_training.run.endpoint import Endpoint
 from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.run.named_model import require_context, require_folder
 from selfjudge_training.run.processes import make_accelerator
+from selfjudge_training.self_training.buffer import given_buffer, held_out_pairs, sampled_buffer
 from selfjudge_training.self_training.config import SelfTrainingConfig
-from selfjudge_training.self_training.exchange import AdapterExchange, Taker
+from selfjudge_training.self_training.exchange import AdapterExchange, Publisher, Taker
 from selfjudge_training.self_training.learner import Learner
 from selfjudge_training.self_training.loop import Loop, steps_of
-from selfjudge_training.self_training.policy import load_policy, load_tokenizer, save_adapter, save_merged
-from selfjudge_training.self_training.prompts import Prompt, gather_prompts
-from selfjudge_training.self_training.publisher import Publisher
-from selfjudge_training.self_training.sources import OnPolicy, Source
+from selfjudge_training.self_training.pairs import OnPolicy, PairSource
+from selfjudge_training.self_training.policy import load_base, load_policy, load_tokenizer, save_adapter, save_merged
+from selfjudge_training.self_training.prompts import gather_prompts
 
-MODEL, ADAPTER = "model", "adapter"
-"""What a run leaves in its folder: the merged model, and the adapter alone."""
+MODEL, ADAPTER, ADAPTERS = "model", "adapter", "adapters"
+"""What a run leaves in its folder: the merged model, the adapter alone, and those handed out on the way."""
 
 
 def self_train(config: SelfTrainingConfig, output: Path) -> Path:
     """Run all iterations, each in a folder of its own where there are several; returns the last one's model folder.
 
     What was interrupted goes on, what is there already is not done again. May be called in each of several processes
-    that `accelerate launch` started.
+    that `accelerate launch` started. Raises ConfigError and DataError.
     """
     if config.iterations == 1:
-        return _train_on_policy(config, output)
+        return _iterate_once(config, output, config.model)
+    if config.arm == "offline":
+        raise ConfigError(f"iterations: should be 1 offline, where nothing is sampled anew, not {config.iterations}")
     model = config.model
     for number in range(1, config.iterations + 1):
         one = config.model_copy(update={"model": model, "iterations": 1, "seed": config.seed + number - 1})
-        model = _train_on_policy(one, output / f"iteration-{number}")
+        judge = config.model if config.judge.weights == "first" else model
+        model = _iterate_once(one, output / f"iteration-{number}", judge)
         gc.collect()  # modules refer to each other; the next iteration has no room for this one's
     return model
 
 
-def _train_on_policy(config: SelfTrainingConfig, output: Path) -> Path:
+def _iterate_once(config: SelfTrainingConfig, output: Path, judge: Path) -> Path:
     accelerator = make_accelerator()
-    folder = open_folder(config, output, accelerator)
-    if is_finished(output):
-        return output / MODEL
-    # The parts have no name here: vLLM keeps the frames that start an engine, and what has a name in them.
-    return _train_parts(config, Parts.make(config, accelerator, output), folder, output)
-
-
-def _train_parts(config: SelfTrainingConfig, parts: "Parts", folder: RunFolder, output: Path) -> Path:
-    with closing(parts):
-        takers = samplers(config, parts)
-        if config.rollouts.backend != "server":  # where what is handed over is published
-            takers += publishers(config, output)
-        return train(config, parts, folder, parts.on_policy, takers)
-
-
-def samplers(config: SelfTrainingConfig, parts: "Parts") -> list[Taker]:
-    """The back end, where it samples with adapters that it is handed. A server goes on serving the last one."""
-    backend = config.rollouts.backend
-    if backend == "huggingface":
-        return []
-    return [Taker(parts.rollouts.use_adapter, config.rollouts.adapter_every, last=backend == "server")]
-
-
-def publishers(config: SelfTrainingConfig, output: Path) -> list[Taker]:
-    """The store that is to get versions, if there is one."""
-    if config.publish is None:
-        return []
-    return [Taker(Publisher(config, output).publish, config.publish.every, last=True)]
-
-
-def open_folder(config: SelfTrainingConfig, output: Path, accelerator: Accelerator) -> RunFolder:
-    """The folder of a run, the same for all processes.
-
-    Raises ConfigError where it is another run's, and where the run has no model to start from.
-    """
-    if not is_finished(output):
+    finished, begun = (output / MODEL).is_dir(), RunFolder.is_begun(output)
+    if not finished:
         require_folder(config.model, "model")
     with accelerator.main_process_first():
-        return RunFolder.open(output, config, seed=config.seed, main=accelerator.is_main_process)
-
-
-def is_finished(output: Path) -> bool:
-    """Whether the run in this folder has left its model."""
-    return (output / MODEL).is_dir()
+        folder = RunFolder.open(
+            output,
+            config,
+            seed=config.seed,
+            main=accelerator.is_main_process,
+            trackers=config.machine.trackers,
+        )
+    if finished:
+        return output / MODEL
+    return _Run(config, accelerator, folder, judge, begun=begun).finish()
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What a run is made of."""
+class Sampling:
+    """What an arm that samples is made of; `close` gives back what the roll-outs hold."""
 
-    accelerator: Accelerator
     policy: PeftModel
     rollouts: RollOuts
-    prompts: list[Prompt]
-    on_policy: OnPolicy
+    source: OnPolicy
 
     @classmethod
-    def make(cls, config: SelfTrainingConfig, accelerator: Accelerator, output: Path) -> "Parts":
-        """Load and make everything for a run in a folder. Raises ConfigError and the errors of what it calls."""
+    def make(cls, config: SelfTrainingConfig, accelerator: Accelerator, output: Path, judge: Path) -> "Sampling":
+        """Load and make everything. Raises ConfigError and the errors of what it calls."""
         # An engine first, while there is no policy yet that its frames could keep.
         engine = _start_engine(config, accelerator) if config.rollouts.backend == "vllm" else None
-        return cls._make(config, accelerator, output, engine)
+        return cls._make(config, accelerator, output, judge, engine)
 
     @classmethod
     def _make(
-        cls, config: SelfTrainingConfig, accelerator: Accelerator, output: Path, engine: EngineRollOuts | None
-    ) -> "Parts":
+        cls,
+        config: SelfTrainingConfig,
+        accelerator: Accelerator,
+        output: Path,
+        judge: Path,
+        engine: EngineRollOuts | None,
+    ) -> "Sampling":
         policy = load_policy(config, accelerator.device)
         rollouts = engine or _make_rollouts(config, policy, output)
         if config.max_tokens > rollouts.context:
             raise ConfigError(
                 f"max_tokens: {config.max_tokens} is more than the context of {rollouts.context} that roll-outs have"
             )
-        chat = rollouts.chat
         longest = config.max_tokens - config.decoding.max_new_tokens
-        gathered = gather_prompts(chat, config.prompts, longest=longest, seed=config.seed)
+        gathered = gather_prompts(rollouts.chat, config.prompts, longest=longest)
         if accelerator.is_main_process:
-            for line in gathered.account:
-                print(line)
+            print(*gathered.account, sep="\n")
             print(f"{len(gathered.prompts):,} prompts; {gathered.too_long:,} left out as longer than {longest} tokens")
-        judge = Judge(rollouts, _encoders(config, chat))
-        on_policy = OnPolicy(rollouts, judge, gathered.prompts, config.decoding.sampling, config.judge.least_margin)
-        return cls(accelerator, policy, rollouts, gathered.prompts, on_policy)
+        judging = rollouts if judge == config.model else _load_judge(config, judge, accelerator)
+        made = Judge(judging, _encoders(config, rollouts.chat))
+        return cls(
+            policy,
+            rollouts,
+            OnPolicy(rollouts, made, gathered.prompts, config.decoding.sampling, config.judge.least_margin),
+        )
+
+    def takers(self, config: SelfTrainingConfig) -> list[Taker]:
+        """The back end, where it samples with adapters that it is handed. A server goes on serving the last one."""
+        backend = config.rollouts.backend
+        if backend == "huggingface":
+            return []
+        return [Taker(self.rollouts.use_adapter, config.rollouts.adapter_every, last=backend == "server")]
 
     def close(self) -> None:
-        """Give back what roll-outs hold; nothing can be sampled or judged afterwards. The policy stays."""
+        """Nothing can be sampled or judged afterwards. The policy stays."""
         if isinstance(self.rollouts, EngineRollOuts | ServerRollOuts):
             self.rollouts.close()
 
 
-def train(config: SelfTrainingConfig, parts: Parts, folder: RunFolder, source: Source, takers: Sequence[Taker]) -> Path:
-    """Train on what a source gives, and write adapter and merged model; returns the model folder."""
-    steps = steps_of(config, len(parts.prompts))
-    exchange = AdapterExchange(parts.policy, folder.path / "adapters", parts.accelerator, takers)
-    learner = Learner(
-        parts.policy,
-        parts.accelerator,
-        config.objective,
-        config.optimisation,
-        micro_batch=config.machine.micro_batch,
-        steps=steps,
-        seed=config.seed,
-    )
-    Loop(config, parts.accelerator, folder, learner, source, prompts=len(parts.prompts), exchange=exchange).run()
-    exchange.finish(steps)
-    if parts.accelerator.is_main_process:
-        save_adapter(parts.policy, folder.path / ADAPTER)
-        save_merged(parts.policy, parts.rollouts.chat.tokens.source, folder.path / MODEL)
-    parts.accelerator.wait_for_everyone()
-    return folder.path / MODEL
+class _Run:
+    """One iteration in its folder."""
+
+    def __init__(
+        self, config: SelfTrainingConfig, accelerator: Accelerator, folder: RunFolder, judge: Path, *, begun: bool
+    ) -> None:
+        self._config, self._accelerator, self._folder = config, accelerator, folder
+        self._output, self._judge, self._begun = folder.path, judge, begun
+
+    def finish(self) -> Path:
+        """Train, and write adapter and merged model; returns the model folder."""
+        if self._config.arm == "offline":
+            return self._train_given()
+        # It has no name here: vLLM keeps the frames that start an engine, and what has a name in them.
+        return self._train_sampled(Sampling.make(self._config, self._accelerator, self._output, self._judge))
+
+    def _train_given(self) -> Path:
+        config = self._config
+        require_context(AutoConfig.from_pretrained(config.model), config.max_tokens, "max_tokens")
+        chat = Chat(SafeTokenizer(load_tokenizer(config.model)))
+        buffer = given_buffer(config, chat, self._output, begun=self._begun)
+        return self._train(load_policy(config, self._accelerator.device), chat, buffer, self._publishers())
+
+    def _train_sampled(self, sampling: Sampling) -> Path:
+        takers, chat = sampling.takers(self._config), sampling.rollouts.chat
+        with closing(sampling):
+            if self._config.arm == "on-policy":
+                # What a server is handed is published by its taker.
+                takers += [] if self._config.rollouts.backend == "server" else self._publishers()
+                return self._train(sampling.policy, chat, sampling.source, takers)
+            steps_of(self._config, len(sampling.source))  # raises where the buffer would be filled for nothing
+            self._exchange(sampling.policy, takers).hand_over(0)
+            buffer = sampled_buffer(self._config, sampling.source, self._accelerator, self._output)
+        return self._train(sampling.policy, chat, buffer, self._publishers())
+
+    def _train(self, policy: PeftModel, chat: Chat, source: PairSource, takers: list[Taker]) -> Path:
+        config, output = self._config, self._output
+        exchange, steps = self._exchange(policy, takers), steps_of(config, len(source))
+        learner = Learner(
+            policy,
+            self._accelerator,
+            config.objective,
+            config.optimisation,
+            micro_batch=config.machine.micro_batch,
+            steps=steps,
+            seed=config.seed,
+        )
+        held_out = held_out_pairs(config, chat)
+        Loop(config, self._accelerator, self._folder, learner, source, exchange, held_out).run()
+        exchange.finish(steps)
+        if self._accelerator.is_main_process:
+            save_adapter(policy, output / ADAPTER)
+            save_merged(policy, chat.tokens.source, output / MODEL)
+        self._accelerator.wait_for_everyone()
+        return output / MODEL
+
+    def _exchange(self, policy: PeftModel, takers: list[Taker]) -> AdapterExchange:
+        return AdapterExchange(policy, self._output / ADAPTERS, self._accelerator, takers)
+
+    def _publishers(self) -> list[Taker]:
+        """The store that is to get versions, if there is one."""
+        if self._config.publish is None:
+            return []
+        return [Taker(Publisher(self._config, self._output).publish, self._config.publish.every, last=True)]
 
 
 def _make_rollouts(config: SelfTrainingConfig, policy: PeftModel, output: Path) -> RollOuts:
@@ -182,6 +211,13 @@ def _start_engine(config: SelfTrainingConfig, accelerator: Accelerator) -> Engin
     longest = config.rollouts.engine.max_tokens or config.max_tokens
     settings = config.rollouts.engine.model_copy(update={"lora_rank": config.lora.rank, "max_tokens": longest})
     return EngineRollOuts(config.model, settings)
+
+
+def _load_judge(config: SelfTrainingConfig, model: Path, accelerator: Accelerator) -> RollOuts:
+    """A judge that is not the policy's reference, in a copy of the weights of its own."""
+    base = load_base(model, config.machine)
+    Module.to(base, accelerator.device)
+    return HuggingFaceRollOuts(base, load_tokenizer(model))
 
 
 def _encoders(config: SelfTrainingConfig, chat: Chat) -> list[JudgmentEncoder]:

@@ -6,11 +6,10 @@ import pytest
 from selfjudge_training.data.records import Messages
 from selfjudge_training.rollouts.base import Sample, Sampling
 from selfjudge_training.rollouts.judge import Judge
-from selfjudge_training.self_training.learner import Learned
-from selfjudge_training.self_training.metrics import figures_of
-from selfjudge_training.self_training.preferences import Judged
+from selfjudge_training.self_training.learner import Learned, Measured
+from selfjudge_training.self_training.loop import figures_of
+from selfjudge_training.self_training.pairs import Judged, OnPolicy
 from selfjudge_training.self_training.prompts import Prompt
-from selfjudge_training.self_training.sources import OnPolicy
 from transformers import PreTrainedTokenizerBase
 from typing_extensions import override
 
@@ -25,7 +24,7 @@ SCRIPT = {
     "tied": ["even", "also"],
     "near": ["even", "fair"],
 }
-LEARNED = Learned(loss=0.7, reward_margin=0.1, reward_accuracy=1.0, kl=0.5, gradient_norm=1.0)
+LEARNED = Learned(Measured(loss=0.7, reward_margin=0.1, reward_accuracy=1.0), kl=0.5, gradient_norm=1.0)
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def judged(
     rollouts = ScriptedRollOuts(chat, SCRIPT, lean)
     encoder = JudgmentEncoder(chat, load_templates()["ultrafeedback"], max_tokens=500)
     asked = [[{"role": "user", "content": name}] for name in names]
-    prompts = [Prompt(one, one, [5, 6], "good") for one in asked]
+    prompts = [Prompt(one, one, [5, 6]) for one in asked]
     source = OnPolicy(rollouts, Judge(rollouts, [encoder]), prompts, Sampling(), least_margin)
     return source.judged(range(len(names)), seed=0), rollouts
 
@@ -57,7 +56,6 @@ def test_the_judge_decides_which_is_chosen_wherever_it_stands(chat: Chat) -> Non
         assert pair.preference.chosen == [*chat.tokens.encode("good"), end]
         assert pair.preference.rejected == [*chat.tokens.encode("bad"), end]
         assert pair.consistent
-        assert pair.exact == 0.5
 
 
 def test_equal_samples_are_skipped_and_no_judge_is_asked(chat: Chat) -> None:
@@ -65,7 +63,6 @@ def test_equal_samples_are_skipped_and_no_judge_is_asked(chat: Chat) -> None:
     assert pair.equal
     assert pair.skipped
     assert pair.consistent is None
-    assert pair.exact == 1.0
     assert rollouts.judgments_read == 0
 
 
@@ -95,7 +92,6 @@ def test_everything_skipped_is_counted(chat: Chat) -> None:
     figures = figures_of(pairs, LEARNED)
     assert figures["pairs"] == 2
     assert figures["skipped/equal"] == figures["skipped/tie"] == figures["skipped/close"] == pytest.approx(0.2)
-    assert figures["sampled/exact_match"] == pytest.approx(0.4)
     assert figures["judge/position_consistency"] == 1.0
     assert (figures["kl"], figures["loss"]) == (0.5, 0.7)
 

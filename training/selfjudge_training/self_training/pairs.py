@@ -1,36 +1,24 @@
-"""From samples and verdicts to preference pairs in token ids, with a count of what was skipped and why.
-
-Leaves out who sampled and who judged (`sources`).
-"""
+"""Pairs of samples, judged: what a step learns from, what it skips and why, and the policy as their source."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Protocol
+
+from typing_extensions import override
 
 from selfjudge import Comparison, Verdict
-from selfjudge_training.rollouts.base import Sample
+from selfjudge_training.rollouts.base import RollOuts, Sample, Sampling
 from selfjudge_training.rollouts.judge import Judge
+from selfjudge_training.self_training.losses import Preference
 from selfjudge_training.self_training.prompts import Prompt
-
-
-class Preference(NamedTuple):
-    """One pair to learn from, in token ids: what the policy generated is what the loss is taken over."""
-
-    prompt: list[int]
-    chosen: list[int]
-    rejected: list[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Two samples to one prompt, judged, and what became of them."""
+    """Two responses to one prompt, judged, and what became of them."""
 
     preference: Preference
     """The two in the order of the judge's preference, or as they were sampled where it has none."""
-    tokens: float
-    """Mean length of the two samples."""
-    exact: float | None
-    """Share of the two that are exactly right; None where no program can tell."""
     equal: bool = False
     """The two say the same, and no judge was asked."""
     tie: bool = False
@@ -44,6 +32,45 @@ class Judged:
     def skipped(self) -> bool:
         """Whether nothing is learned from them: they are `equal`, a `tie` or `close`."""
         return self.equal or self.tie or self.close
+
+    @property
+    def tokens(self) -> float:
+        """Mean length of the two responses."""
+        return (len(self.preference.chosen) + len(self.preference.rejected)) / 2
+
+
+class PairSource(Protocol):
+    """Gives the pairs of a step. A further way of making pairs (RSO's rejection sampling, say) is another of these."""
+
+    def __len__(self) -> int:
+        """How many prompts there are, each with one pair."""
+        ...
+
+    def judged(self, indices: Sequence[int], seed: int) -> list[Judged]:
+        """One pair for each of the prompts with these indices, in their order; equal seeds give equal pairs."""
+        ...
+
+
+class OnPolicy(PairSource):
+    """Two samples of the policy to each prompt, as it is now, judged by the reference (section 3.2)."""
+
+    def __init__(
+        self, rollouts: RollOuts, judge: Judge, prompts: Sequence[Prompt], sampling: Sampling, least_margin: float
+    ) -> None:
+        self._rollouts, self._judge, self._prompts = rollouts, judge, prompts
+        self._sampling, self._least_margin = sampling, least_margin
+
+    @override
+    def __len__(self) -> int:
+        return len(self._prompts)
+
+    @override
+    def judged(self, indices: Sequence[int], seed: int) -> list[Judged]:
+        prompts = [self._prompts[index] for index in indices]
+        samples = self._rollouts.sample(
+            [prompt.asked for prompt in prompts], samples=2, sampling=self._sampling, seed=seed
+        )
+        return judge_samples(self._judge, prompts, samples, self._least_margin)
 
 
 def judge_samples(
@@ -65,13 +92,11 @@ def judge_samples(
 
 
 def _label(prompt: Prompt, pair: Sequence[Sample], verdict: Verdict | None, least_margin: float) -> Judged:
-    tokens = sum(len(sample.token_ids) for sample in pair) / len(pair)
-    exact = None if prompt.answer is None else sum(sample.text == prompt.answer for sample in pair) / len(pair)
     first, second = (sample.token_ids for sample in pair)
     as_sampled = Preference(prompt.ids, first, second)
     if verdict is None:
-        return Judged(as_sampled, tokens, exact, equal=True)
+        return Judged(as_sampled, equal=True)
     tie = verdict.winner == "tie"
     close = not tie and abs(verdict.probability_a - 0.5) < least_margin
     preference = Preference(prompt.ids, second, first) if verdict.winner == "B" else as_sampled
-    return Judged(preference, tokens, exact, tie=tie, close=close, consistent=verdict.consistent)
+    return Judged(preference, tie=tie, close=close, consistent=verdict.consistent)

@@ -1,0 +1,159 @@
+"""Seconds of an on-policy step by back end of the roll-outs, Hugging Face and vLLM in turn: docs/results/rollouts.md.
+
+    python -m experiments.rollouts_benchmark
+
+Models of random weights stand for those that can't be had here: their answers end at random, so that a batch has long
+answers among short ones as real ones do. The steps that warm up are not counted.
+"""
+
+import argparse
+import gc
+import math
+import time
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import torch
+from selfjudge_training.run.config import load_config, recipe_path
+from selfjudge_training.run.model_folder import save_model_folder
+from selfjudge_training.run.processes import make_accelerator
+from selfjudge_training.self_training.config import SelfTrainingConfig
+from selfjudge_training.self_training.exchange import AdapterExchange
+from selfjudge_training.self_training.learner import Learner
+from selfjudge_training.self_training.stage import Sampling
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+from selfjudge.shipped import SHIPPED_MODEL
+
+BACKENDS = ("huggingface", "vllm")
+CONTEXT, BATCH, MEAN_TOKENS = 1024, 64, 48
+
+
+class Cell(NamedTuple):
+    """What is sampled from what."""
+
+    name: str
+    width: int | None
+    """Of a model of random weights; none: the model that ships."""
+    max_new_tokens: int
+
+
+CELLS = {
+    "shipped": Cell("the model that ships, its short answers", None, 24),
+    "long": Cell("random weights of the same size, long answers", 128, 256),
+    "larger": Cell("random weights, 4 times as many, long answers", 256, 256),
+}
+
+
+def make_model(width: int, folder: Path) -> None:
+    """Write a model whose answers have `MEAN_TOKENS` tokens on average."""
+    tokenizer = AutoTokenizer.from_pretrained(SHIPPED_MODEL, local_files_only=True)
+    torch.manual_seed(0)
+    shape = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        num_hidden_layers=6,
+        num_attention_heads=width // 32,
+        intermediate_size=11 * width // 4,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=False,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    made, end = LlamaForCausalLM(shape), tokenizer.eos_token_id
+    ids = torch.arange(len(tokenizer))[:, None]
+    with torch.no_grad():  # one channel is the same after any token, and speaks for the end
+        made.model.embed_tokens.weight[:, 0] = 1.0
+        for layer in made.model.layers:
+            layer.self_attn.o_proj.weight[0] = 0.0
+            layer.mlp.down_proj.weight[0] = 0.0
+        made.lm_head.weight[:, 0] = 0.0
+        made.lm_head.weight[end] = 0.0
+        channel = made.model(input_ids=ids).last_hidden_state[:, 0, 0].mean()
+        made.lm_head.weight[end, 0] = math.log((len(ids) - 1) / (MEAN_TOKENS - 1)) / channel
+    save_model_folder(made, tokenizer, folder)
+
+
+def config_of(cell: Cell, backend: str, folder: Path) -> SelfTrainingConfig:
+    """Self-training of a cell; a model that learns would change the lengths of its answers."""
+    (folder / "prompts.jsonl").write_text(
+        "".join(f'{{"prompt": "Add {n} and {n * n}.", "chosen": "1", "rejected": "2"}}\n' for n in range(640)), "utf-8"
+    )
+    overrides = [f"decoding.max_new_tokens={cell.max_new_tokens}", f"rollouts.backend={backend}"]
+    overrides += [f"prompts.sources=[{{format: preferences, path: {folder / 'prompts.jsonl'}}}]"]
+    if cell.width is not None:
+        overrides += [f"model={folder / 'model'}", f"max_tokens={CONTEXT}", "optimisation.learning_rate=1.0e-9"]
+        overrides += ["machine.micro_batch=8"]
+    return load_config(SelfTrainingConfig, recipe_path("self-train-tiny"), overrides)
+
+
+class Contender:
+    """A back end with its policy and learner; a step is the loop's."""
+
+    def __init__(self, config: SelfTrainingConfig, folder: Path, steps: int) -> None:
+        accelerator = make_accelerator()
+        self._sampling = Sampling.make(config, accelerator, folder, config.model)
+        policy, how = self._sampling.policy, config.optimisation
+        size = config.machine.micro_batch
+        self._learner = Learner(policy, accelerator, config.objective, how, micro_batch=size, steps=steps, seed=0)
+        self._exchange = AdapterExchange(policy, folder, accelerator, self._sampling.takers(config))
+        self.close = self._sampling.close
+
+    def step(self, number: int) -> dict[str, float]:
+        """Wall clock of each part, and what the process used of the processors over all of them."""
+        used, marks = time.process_time(), [time.perf_counter()]
+        self._exchange.hand_over(number)
+        marks.append(time.perf_counter())
+        judged = self._sampling.source.judged(range(number * BATCH, (number + 1) * BATCH), number)
+        marks.append(time.perf_counter())
+        pairs, skipped = ([one.preference for one in judged if one.skipped is skips] for skips in (False, True))
+        self._learner.learn(pairs, skipped, number)
+        marks.append(time.perf_counter())
+        exchange, rollouts, learning = (later - earlier for earlier, later in pairwise(marks))
+        tokens = sum(one.tokens for one in judged) / len(judged)
+        return {
+            "step": marks[-1] - marks[0],
+            "exchange": exchange,
+            "sampling and judging": rollouts,
+            "learning": learning,
+            "processor": time.process_time() - used,
+            "tokens": tokens,
+        }
+
+
+def measure(cell: Cell, steps: int, warm_up: int) -> dict[str, dict[str, float]]:
+    """Medians over steps in which both took turns."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        if cell.width is not None:
+            make_model(cell.width, folder / "model")
+        contenders = {
+            each: Contender(config_of(cell, each, folder), folder / each, warm_up + steps) for each in BACKENDS
+        }
+        found = [{each: one.step(number) for each, one in contenders.items()} for number in range(warm_up + steps)]
+        for one in contenders.values():
+            one.close()
+    del contenders
+    gc.collect()  # the next cell has no room for this one's engine
+    counted = found[warm_up:]
+    return {each: {part: median(row[each][part] for row in counted) for part in counted[0][each]} for each in BACKENDS}
+
+
+def main() -> None:
+    """Print a line of a table for each cell and back end."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cells", nargs="+", choices=list(CELLS), default=list(CELLS))
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--warm-up", type=int, default=2)
+    options = parser.parse_args()
+    print("| cell | back end | step | exchange | sampling and judging | learning | processor | tokens |")
+    for name in options.cells:
+        for backend, figures in measure(CELLS[name], options.steps, options.warm_up).items():
+            print(f"| {CELLS[name].name} | {backend} |", " | ".join(f"{value:.3f}" for value in figures.values()), "|")
+
+
+if __name__ == "__main__":
+    main()
