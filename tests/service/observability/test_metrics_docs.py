@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "operations.md"
-ROW = re.compile(r"^\| `(selfjudge_\w+)` \| (\w+) \|([^|]*)\| (.+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `(selfjudge_\w+)` \|([^|]*)\| (.+) \|$", re.MULTILINE)
 
 
 class Metric(NamedTuple):
@@ -24,10 +24,17 @@ class Metric(NamedTuple):
     labels: frozenset[str]
 
 
+def kind(name: str, text: str) -> str:
+    """By the document's rule."""
+    if name.endswith("_total"):
+        return "counter"
+    return "histogram" if text.startswith("histogram: ") else "gauge"
+
+
 def documented() -> list[Metric]:
     return [
-        Metric(name, kind, frozenset(re.findall(r"`(\w+)`", labels)))
-        for name, kind, labels, _ in ROW.findall(DOCUMENT.read_text())
+        Metric(name, kind(name, text), frozenset(re.findall(r"`(\w+)`", labels)))
+        for name, labels, text in ROW.findall(DOCUMENT.read_text())
     ]
 
 
