@@ -17,7 +17,8 @@ default (requests wait up to `--queue-seconds`) and with a small queue (`--queue
 Load generator and server share the machine.
 """
 _EXPLAINED: Final = """\
-* **Capacity** is the last but one of the closed loops: as many tournaments run as the server admits, and none waits.
+* **N clients** in closed loops: requests/s; p50, p95. **Capacity** is the last but one: as many tournaments
+  run as the server admits, and none waits.
 * **Beyond capacity**: Poisson arrivals in an open loop, no retries. Required: no status but 200 and 429; latency of
   admitted requests within 2 times that at capacity with a small queue, else within `--queue-seconds` plus one request.
 * **Retrying crowd**: the same arrivals for a shorter time. A refused client waits as long as `Retry-After` says and
@@ -37,7 +38,7 @@ def _column(one: Measured) -> dict[str, str]:
     over, crowd, capacity = one.overload, one.crowd, one.capacity
     times = [admitted / usual for admitted, usual in zip(over.admitted, capacity.latency, strict=True)]
     return {
-        **{f"{loop.clients} clients: requests/s, p50, p95": _loop(loop) for loop in one.loops},
+        **{f"{loop.clients} clients": _loop(loop) for loop in one.loops},
         "beyond capacity: offered": f"{over.offered:.0f}/s for {over.seconds:.0f} s, "
         f"{over.offered / capacity.throughput:.1f} times the capacity",
         "statuses": _told(over.statuses),
@@ -56,7 +57,7 @@ def _column(one: Measured) -> dict[str, str]:
 
 def _loop(one: ClosedLoop) -> str:
     refused = "" if set(one.statuses) == {HTTPStatus.OK} else f" ({_told(one.statuses)})"
-    return f"{one.throughput:.1f}, {one.latency.p50:.2f} s, {one.latency.p95:.2f} s{refused}"
+    return f"{one.throughput:.1f}/s; {one.latency.p50:.2f} s, {one.latency.p95:.2f} s{refused}"
 
 
 def _told(statuses: Mapping[int, int]) -> str:

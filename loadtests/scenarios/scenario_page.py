@@ -18,10 +18,10 @@ _INTRO: Final = """# Scenario: {name}
 
 {about} Measured by aiperf, with Poisson arrivals in an open loop, on the server's machine.
 """
-_GOAL: Final = """A request is good if its first progress event (or token; streams only) came within
-{goal.first_progress_seconds:g} s and its whole answer within {goal.answer_seconds:g} s. Cells hold: share of good
-requests; p50 and p95 of the first progress and of the whole answer, in seconds; answers per core-second; statuses but
-200. The generator was late by {late:.3f} s at most (95th percentile of a cell).
+_GOAL: Final = """\
+Good: first progress (or token) within {goal.first_progress_seconds:g} s where it is streamed, whole answer within
+{goal.answer_seconds:g} s. Cells: share of good requests; p50 and p95 of first progress and of the answer (s); answers
+per core-second; statuses but 200. The generator was late by {late:.3f} s at most (p95 of a cell).
 """
 _MEMORY: Final = """## Memory
 

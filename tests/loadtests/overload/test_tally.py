@@ -60,7 +60,7 @@ def test_files_hold_the_figures(measured: tally.Measured, tmp_path: Path) -> Non
     data = json.loads(paths[0].read_text())
     assert data["queues"]["another"]["overload"]["statuses"] == {"200": 11, "429": 29}
     page = paths[1].read_text()
-    assert "| 2 clients: requests/s, p50, p95 | 4.0, 0.20 s, 0.20 s | 4.0, 0.20 s, 0.20 s |" in page
+    assert "| 2 clients | 4.0/s; 0.20 s, 0.20 s | 4.0/s; 0.20 s, 0.20 s |" in page
     assert "1.50 and 2.50 times those at capacity" in page
     assert "33% the first, 67% by the second" in page
     assert paths[2].stat().st_size > 1000
