@@ -1,8 +1,12 @@
-"""Refuses request bodies that are too large, before anything parses them."""
+"""Refuses request bodies that are too large, before anything parses them.
 
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+Starlette's own middleware for that answers in plain text, and once the application has begun to read.
+"""
 
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from selfjudge_service.middleware.vllm_routes import replay
 from selfjudge_service.protocol.errors import BodyTooLargeError, api_error_response
 
 
@@ -23,40 +27,28 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        declared = headers.get("content-length", "0")
-        too_large = declared.isdecimal() and int(declared) > self._max_bytes
-        if not too_large and "transfer-encoding" in headers:
-            # Frameworks turn an error raised while they read the body into a 400 of their own: read it for them.
-            messages = await _read_body(receive, self._max_bytes)
-            too_large = messages is None
-            receive = _replay(messages or [], receive)
-        if too_large:
-            refusal = BodyTooLargeError(self._max_bytes)
+        try:
+            limited = await self._limited(Request(scope, receive))
+        except BodyTooLargeError as refusal:
             await api_error_response(refusal)(scope, receive, send)
+        except ClientDisconnect:
             return
-        await self.app(scope, receive, send)
+        else:
+            await self.app(scope, limited, send)
 
+    async def _limited(self, request: Request) -> Receive:
+        """Brings the body to the application; one of undeclared length has been read for it.
 
-async def _read_body(receive: Receive, max_bytes: int) -> list[Message] | None:
-    messages: list[Message] = []
-    seen, more = 0, True
-    while more:
-        message = await receive()
-        messages.append(message)
-        seen += len(message.get("body", b""))
-        if seen > max_bytes:
-            return None
-        more = message.get("more_body", False)
-    return messages
-
-
-def _replay(messages: list[Message], receive: Receive) -> Receive:
-    remaining = iter(messages)
-
-    async def next_message() -> Message:
-        for message in remaining:
-            return message
-        return await receive()
-
-    return next_message
+        Frameworks would turn an error that is raised while they read the body into a 400 of their own.
+        """
+        declared = request.headers.get("content-length", "0")
+        if declared.isdecimal() and int(declared) > self._max_bytes:
+            raise BodyTooLargeError(self._max_bytes)
+        if "transfer-encoding" not in request.headers:
+            return request.receive
+        body = bytearray()
+        async for piece in request.stream():
+            body += piece
+            if len(body) > self._max_bytes:
+                raise BodyTooLargeError(self._max_bytes)
+        return replay(bytes(body), request.receive)

@@ -12,12 +12,13 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 from vllm.entrypoints.generate.base.serving import PRIORITY_HEADER
 
 from selfjudge_service.api.entry import caller_of, enter_until, unless_hung_up
 from selfjudge_service.middleware.paths import path_of
-from selfjudge_service.middleware.vllm_routes import fields_of, is_generating, read_body, replay
+from selfjudge_service.middleware.vllm_routes import fields_of, is_generating, replay
 from selfjudge_service.protocol.errors import ApiError, api_error_response
 from selfjudge_service.protocol.misplaced_fields import refuse_without_selection
 
@@ -49,22 +50,21 @@ class OtherRoutesMiddleware:
                 body = await self._enter(stack, scope, receive)
             except ApiError as refusal:
                 await api_error_response(refusal)(scope, receive, send)
+            except ClientDisconnect:
                 return
-            if body is not None:
+            else:
                 await self.app(scope, replay(body, receive), send)
 
-    async def _enter(self, stack: ExitStack, scope: Scope, receive: Receive) -> bytes | None:
-        """The body of a request that has been admitted, its priority clamped; None if its client has hung up."""
+    async def _enter(self, stack: ExitStack, scope: Scope, receive: Receive) -> bytes:
+        """The body of a request that has been admitted, its priority clamped."""
         admission: Admission = scope["app"].state.selfjudge.admission
-        body = await read_body(receive)
-        if body is None:
-            return None
+        body = await Request(scope, receive).body()
         fields = fields_of(body)
         headers = Headers(scope=scope)
         refuse_without_selection(path_of(scope), fields, headers)
         entering = enter_until(stack, admission, weight_of(fields), caller=caller_of(headers), size=len(body))
         if not await unless_hung_up(receive, entering):
-            return None
+            raise ClientDisconnect
         if _integer(fields.get("priority")) < 0:
             return json.dumps(fields | {"priority": 0}).encode()
         return body

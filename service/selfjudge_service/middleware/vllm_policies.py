@@ -9,10 +9,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from selfjudge_service.api.served import VERSION_HEADER, find_version, served_name
-from selfjudge_service.middleware.vllm_routes import fields_of, is_generating, read_body, replay
+from selfjudge_service.middleware.vllm_routes import fields_of, is_generating, replay
 from selfjudge_service.observability.request_context import note
 from selfjudge_service.protocol.errors import UnknownModelError, api_error_response
 
@@ -35,9 +36,11 @@ class PoliciesMiddleware:
         if scope["type"] != "http" or not is_generating(scope):
             await self.app(scope, receive, send)
             return
-        body = await read_body(receive)
-        if body is not None:
-            await self._resolve(body, scope, receive, send)
+        try:
+            body = await Request(scope, receive).body()
+        except ClientDisconnect:
+            return
+        await self._resolve(body, scope, receive, send)
 
     async def _resolve(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
         state: SelfJudgeState = scope["app"].state.selfjudge

@@ -33,19 +33,6 @@ def is_generating(scope: Scope) -> bool:
     return scope["method"] == "POST" and path_of(scope) in GENERATING
 
 
-async def read_body(receive: Receive) -> bytes | None:
-    """A request's whole body; None if its client has hung up."""
-    body = bytearray()
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    return bytes(body)
-
-
 def fields_of(body: bytes) -> dict[str, Any]:
     """A JSON object's fields; none of anything else, which vLLM reads or refuses itself."""
     try:

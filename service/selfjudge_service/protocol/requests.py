@@ -5,6 +5,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
+import msgspec
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -21,7 +22,6 @@ from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionReque
 
 from selfjudge_service.protocol.errors import InvalidFieldError, unreadable_value
 from selfjudge_service.protocol.misplaced_fields import refuse_misspelt, refuse_outside
-from selfjudge_service.protocol.sendable import unsendable
 
 Include = Literal["bracket", "candidates", "progress"]
 JudgeModel = Literal["policy", "reference"]
@@ -96,7 +96,7 @@ class ChatRequest(ChatCompletionRequest):
                 if not isinstance(value := data.get(field), dict | None):
                     raise InvalidFieldError(field, "must be an object", value)
             for field in data.keys() - _NOT_SENT:
-                if accepted := unsendable({field: data[field]}):
+                if accepted := _unsendable({field: data[field]}):
                     raise InvalidFieldError(field, accepted, data[field])
         return data
 
@@ -123,6 +123,17 @@ class ChatRequest(ChatCompletionRequest):
             return handler(data)
         except (AttributeError, IndexError, KeyError, RecursionError, TypeError) as error:
             raise unreadable_value(error) from error
+
+
+def _unsendable(value: object) -> str | None:
+    """What would be accepted in place of JSON that msgpack has not: vLLM sends options so, and fails only then."""
+    try:
+        msgspec.msgpack.encode(value, enc_hook=lambda _: None)
+    except OverflowError:
+        return "must hold no integer of more than 64 bits"
+    except UnicodeEncodeError:
+        return "must hold no lone surrogate (half of a character, such as \\ud800)"
+    return None
 
 
 class ChatTurn(BaseModel):
