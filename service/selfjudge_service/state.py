@@ -1,10 +1,10 @@
 """What our routes find in the application: built once, when vLLM initialises its own state."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastapi import Request
-from vllm.entrypoints.openai.models.protocol import BaseModelPath
+from vllm.entrypoints.openai.models.serving import OpenAIServingModels
 from vllm.lora.request import LoRARequest
 
 from selfjudge_service.admission.admission import Admission
@@ -18,24 +18,13 @@ if TYPE_CHECKING:
     from selfjudge_service.observability.tournament_log import BracketLog
 
 
-class ServedModels(Protocol):
-    """As much of vLLM's registry of models (`OpenAIServingModels`) as we need."""
-
-    base_model_paths: list[BaseModelPath]
-    lora_requests: dict[str, LoRARequest]
-
-    def is_base_model(self, model_name: str) -> bool:
-        """Whether this is a name of the base model."""
-        ...
-
-
 class SelfJudgeState(NamedTuple):
     """Shared by all requests."""
 
     settings: Settings
     judge: Judge
     sampler: Sampler
-    models: ServedModels
+    models: OpenAIServingModels
     sampling_defaults: Mapping[str, Any]
     """Parameters of sampling for requests that name none, where they aren't vLLM's own."""
     admission: Admission

@@ -29,6 +29,7 @@ from selfjudge_service.settings import Settings
 from selfjudge_service.state import SelfJudgeState
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
+from typing_extensions import override
 from vllm.engine.protocol import EngineClient
 from vllm.entrypoints.generate.base.protocol import ToolCall
 from vllm.entrypoints.openai.chat_completion.protocol import (
@@ -37,11 +38,14 @@ from vllm.entrypoints.openai.chat_completion.protocol import (
     ChatCompletionResponseChoice,
     ChatMessage,
 )
+from vllm.entrypoints.openai.chat_completion.serving import OpenAIServingChat
 from vllm.entrypoints.openai.models.protocol import BaseModelPath
+from vllm.entrypoints.openai.models.serving import OpenAIServingModels
 from vllm.entrypoints.serve import create_error_response
 from vllm.entrypoints.serve.engine.protocol import CompletionTokenUsageInfo, ErrorResponse, UsageInfo
 from vllm.entrypoints.serve.exception_handling.register import init_exception_handler
 from vllm.entrypoints.serve.utils.api_utils import get_max_tokens
+from vllm.entrypoints.serve.utils.request_logger import RequestLogger
 from vllm.lora.request import LoRARequest
 
 from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, Comparison, Reading
@@ -165,7 +169,7 @@ Outcome = str | ChatCompletionResponse | ErrorResponse | Exception
 
 
 @dataclass
-class ScriptedChat:
+class ScriptedChat(OpenAIServingChat):
     """vLLM's chat handler as far as we use it: answers the i-th call with the i-th outcome, over and over.
 
     Like vLLM's, it swallows a cancellation and returns an error object, and starts nothing for a stream that nobody
@@ -178,8 +182,9 @@ class ScriptedChat:
     """Awaited before the answer to each call, with the call's number."""
     refusal: ErrorResponse | Exception | None = None
     """What rendering a request leads to, if not to a prompt."""
-    request_logger: object = None
+    request_logger: RequestLogger | None = None
 
+    @override
     async def create_chat_completion(
         self, request: ChatCompletionRequest, raw_request: object = None
     ) -> AsyncGenerator[str, None] | ChatCompletionResponse | ErrorResponse:
@@ -215,6 +220,7 @@ class ScriptedChat:
         yield f"data: {(await self.answer(request)).model_dump_json()}\n\n"
         yield "data: [DONE]\n\n"
 
+    @override
     async def render_chat_request(self, request: ChatCompletionRequest) -> tuple[list[Any], list[Any]] | ErrorResponse:
         if isinstance(self.refusal, Exception):
             raise self.refusal
@@ -233,12 +239,13 @@ def _echoed(request: ChatCompletionRequest) -> str:
 
 
 @dataclass
-class FakeModels:
+class FakeModels(OpenAIServingModels):
     """The served models: one base, one adapter."""
 
     base_model_paths: list[BaseModelPath] = field(default_factory=lambda: [BaseModelPath(MODEL, "models/tiny")])
     lora_requests: dict[str, LoRARequest] = field(default_factory=lambda: {ADAPTER.lora_name: ADAPTER})
 
+    @override
     def is_base_model(self, model_name: str) -> bool:
         return model_name in [path.name for path in self.base_model_paths]
 

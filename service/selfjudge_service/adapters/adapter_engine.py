@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Coroutine
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from uuid import uuid4
 
 from vllm import SamplingParams
@@ -17,6 +17,9 @@ from selfjudge import Comparison, SelfJudgeError
 from selfjudge.errors import AdapterError
 from selfjudge_service.best_of_n.judging.judge import Judge
 from selfjudge_service.protocol.requests import JudgingOptions
+
+if TYPE_CHECKING:
+    from vllm.v1.engine.async_llm import AsyncLLM
 
 _PROBED_TOKENS = 8
 _LOOK_SECONDS = 0.05
@@ -58,22 +61,6 @@ class AdapterEngine(Protocol):
         ...
 
 
-class _RequestState(Protocol):
-    lora_name: str | None
-
-
-class _OutputProcessor(Protocol):
-    request_states: dict[str, _RequestState]
-
-
-class _AsyncEngine(Protocol):
-    """vLLM's engine client has these only in its implementation (`AsyncLLM`)."""
-
-    output_processor: _OutputProcessor
-
-    async def remove_lora(self, lora_id: int) -> bool: ...
-
-
 class VllmAdapterEngine:
     """`AdapterEngine` on vLLM's engine client.
 
@@ -108,9 +95,10 @@ class VllmAdapterEngine:
         Leases end with answers, and some work of vLLM's outlives its answer: responses in the background, an aborted
         request's last step. The engine would read the files again for these, and dies if they are gone.
         """
-        await self._unless_abandoned(self._unload(cast("_AsyncEngine", self._engine), lora))
+        await self._unless_abandoned(self._unload(lora))
 
-    async def _unload(self, engine: "_AsyncEngine", lora: LoRARequest) -> None:
+    async def _unload(self, lora: LoRARequest) -> None:
+        engine = cast("AsyncLLM", self._engine)
         requests = engine.output_processor.request_states
         # vLLM sets no event.
         while any(state.lora_name == lora.lora_name for state in requests.values()):  # noqa: ASYNC110

@@ -5,18 +5,19 @@ once for all candidates: so they also reach the engine together, which then take
 """
 
 import copy
-from collections.abc import AsyncGenerator
 from http import HTTPStatus
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from jinja2 import TemplateError
 from vllm.entrypoints.openai.chat_completion.protocol import (
     ChatCompletionRequest,
     ChatCompletionResponse,
 )
+from vllm.entrypoints.openai.chat_completion.serving import OpenAIServingChat
 from vllm.entrypoints.serve import create_error_response
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.exceptions import GenerationError, VLLMClientError, VLLMError
+from vllm.inputs import EngineInput
 
 from selfjudge_service.best_of_n.constraint import unmet
 from selfjudge_service.best_of_n.prefill import judged_text
@@ -49,22 +50,6 @@ class SampleError(ApiError):
         self.type = error.error.type
 
 
-class ChatHandler(Protocol):
-    """As much of vLLM's chat handler (`OpenAIServingChat`) as sampling needs."""
-
-    request_logger: object
-
-    async def create_chat_completion(
-        self, request: ChatCompletionRequest
-    ) -> AsyncGenerator[str, None] | ChatCompletionResponse | ErrorResponse:
-        """Answers a chat request."""
-        ...
-
-    async def render_chat_request(self, request: ChatCompletionRequest) -> object:
-        """Finds the model and renders the prompt; an `ErrorResponse` where that fails."""
-        ...
-
-
 class Sampler(Protocol):
     """Samples the i-th candidate of a request."""
 
@@ -85,18 +70,21 @@ class Sampler(Protocol):
         ...
 
 
+_Rendered: TypeAlias = tuple[list[Any], list[EngineInput]]
+
+
 class _Rendering(NamedTuple):
     """What vLLM's handler makes of a request: its parsers' changes to the request itself, and the rendered prompt."""
 
     request: ChatCompletionRequest
-    conversation: object
-    inputs: list[dict[str, object]]
+    conversation: list[Any]
+    inputs: list[EngineInput]
 
 
 class ChatSampler:
     """`Sampler` on vLLM's chat handler."""
 
-    def __init__(self, handler: ChatHandler) -> None:
+    def __init__(self, handler: OpenAIServingChat) -> None:
         self._handler = handler
 
     async def sample(self, request: ChatRequest, index: int, request_id: str) -> Sampled:
@@ -123,10 +111,10 @@ class ChatSampler:
         handler = copy.copy(self._handler)
         render = handler.render_chat_request
 
-        async def keep(one: ChatCompletionRequest) -> object:
+        async def keep(one: ChatCompletionRequest) -> _Rendered | ErrorResponse:
             rendered = await render(one)
             if not isinstance(rendered, ErrorResponse):
-                request._rendering = _Rendering(one, *cast("tuple[object, list[dict[str, object]]]", rendered))
+                request._rendering = _Rendering(one, *rendered)
             return rendered
 
         handler.render_chat_request = keep  # type: ignore[method-assign, assignment]  # on this copy alone
@@ -139,14 +127,14 @@ class ChatSampler:
         if isinstance(stream, ErrorResponse):
             raise SampleError(stream)
 
-    def _handler_for(self, request: ChatRequest) -> ChatHandler:
+    def _handler_for(self, request: ChatRequest) -> OpenAIServingChat:
         """The handler, or where the request has been rendered, one that takes that for its own rendering."""
         rendering = request._rendering
         if not isinstance(rendering, _Rendering):
             return self._handler
 
-        async def reuse(request: ChatCompletionRequest) -> object:  # noqa: ARG001  the handler's interface
-            return rendering.conversation, [dict(one) for one in rendering.inputs]
+        async def reuse(request: ChatCompletionRequest) -> _Rendered:  # noqa: ARG001  the handler's interface
+            return rendering.conversation, [one.copy() for one in rendering.inputs]
 
         handler = copy.copy(self._handler)
         handler.render_chat_request = reuse  # type: ignore[method-assign]  # on this copy alone
