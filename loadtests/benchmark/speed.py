@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from selfjudge_service.server.launcher import read_options
+from selfjudge_service.server.options import read_options
 from tqdm import tqdm
 
 from loadtests.benchmark.contenders import ClientTournament, Contender, ServerTournament

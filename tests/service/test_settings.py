@@ -14,8 +14,9 @@ def test_nothing_needs_to_be_set() -> None:
 def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SELFJUDGE_MAX_BEST_OF_N", "16")
     monkeypatch.setenv("SELFJUDGE_API_KEYS", " one, two ,,")
+    monkeypatch.setenv("SELFJUDGE_ADMIN_KEYS", "three,")
     settings = Settings()
-    assert (settings.max_best_of_n, settings.api_keys) == (16, ("one", "two"))
+    assert (settings.max_best_of_n, settings.api_keys, settings.admin_keys) == (16, ("one", "two"), ("three",))
 
 
 def test_keys_may_hold_commas_in_a_list(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The command `selfjudge-serve`: from its options to vLLM's application on an HTTP server that outlives its engine.
 
-    launcher.py      options, ours and vLLM's, and their defaults
+    launcher.py      the command: reads the options, serves, says how far it is
+    options.py       vLLM's flags and ours, and their defaults
     vllm_flags.py    flags of vLLM's that are refused here, or handed on to ours
     early.py         what must be so before vLLM is imported
     preload.py       what the process that forks engines imports

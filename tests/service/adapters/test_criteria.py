@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from selfjudge_service.adapters.criteria import Criteria, GateError, read_criteria
-from selfjudge_service.server.launcher import _parse
+from selfjudge_service.server.options import _parse
 from selfjudge_service.settings import Settings
 
 from selfjudge import Comparison
@@ -88,7 +88,7 @@ def test_what_lacks_something_else_is_refused_by_name(settings: dict[str, Any], 
         read(**settings)
 
 
-def test_the_launcher_tells_before_the_model_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_tells_before_the_model_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         _parse(["--adapters-dir", "store", "--gate-prompts", "nowhere"], on_cpu=True)
     assert "gate_prompts: nowhere can't be read" in capsys.readouterr().err

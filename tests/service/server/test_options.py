@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
 import pytest
 import vllm
-from selfjudge_service.server.launcher import _parse, read_options
+from selfjudge_service.server.options import _parse, read_options
 from selfjudge_service.server.vllm_flags import REFUSED
 from selfjudge_service.settings import Flags, Settings
 from vllm.entrypoints.serve.utils.request_logger import logger as request_logger
@@ -208,3 +208,11 @@ def test_no_flag_that_vllms_server_reads_is_unknown_here() -> None:
     read = {name for name in vars(parse()) if re.search(rf"\bargs\.{name}\b|getattr\(args, \"{name}\"", source)}
     assert read <= OBEYED | {one.flag for one in REFUSED}
     assert read >= OBEYED
+
+
+def test_a_store_turns_lora_on() -> None:
+    assert not parse().enable_lora
+    assert parse("--enable-lora").enable_lora
+    assert parse("--adapters-dir", "store", "--adapters-watch").enable_lora
+    assert (Settings().adapters_dir, Settings().adapters_watch) == (Path("store"), True)
+    assert parse().enable_lora, "the variable, which the flag has set, does the same"
