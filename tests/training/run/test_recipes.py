@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from selfjudge_training.evaluation.config import JudgeConfig, PolicyConfig
 from selfjudge_training.jsft.config import JsftConfig
-from selfjudge_training.paper.recipe import PaperRecipe
 from selfjudge_training.run.config import Section, load_config, recipe_path
 from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.self_training.config import SelfTrainingConfig
@@ -15,7 +14,6 @@ KINDS: dict[str, type[Section]] = {
     "evaluate-policy": PolicyConfig,
     "hh": JsftConfig,
     "jsft-tiny": JsftConfig,
-    "paper": PaperRecipe,
     "self-train-hh": SelfTrainingConfig,
     "self-train-server": SelfTrainingConfig,
     "self-train-tiny": SelfTrainingConfig,

@@ -12,12 +12,13 @@ from pathlib import Path
 from selfjudge_training.data.checkable.responses import Responder, Response
 from selfjudge_training.data.checkable.rows import Row, checkable_rows, write_rows
 from selfjudge_training.data.source import Source
-from selfjudge_training.paper.base import checkpoint
-from selfjudge_training.paper.recipe import PaperRecipe
 from selfjudge_training.seeds import derived_seed
 from selfjudge_training.tasks import Problem
 from selfjudge_training.tasks.split import Split
 from selfjudge_training.tiny.pool import ModelPool, Sampling
+
+from experiments.paper.base import checkpoint
+from experiments.paper.recipe import PaperRecipe
 
 TRAIN, DEMONSTRATIONS, TEST = "train.jsonl", "demonstrations.jsonl", "test.jsonl"
 """What the stage leaves in its folder: rows to train on, the same with demonstrators' responses only, test rows."""

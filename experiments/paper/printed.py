@@ -12,14 +12,11 @@ class Judged(NamedTuple):
 
 
 class Arm(NamedTuple):
-    """A row of table 4."""
+    """A row of table 4: win rates against text-davinci-003 and the SFT model in percent, and a score from 1 to 10."""
 
     alpaca_eval: float
-    """Win rate against text-davinci-003, in percent."""
     vicuna_eval: float
-    """Win rate against the SFT model, in percent."""
     mt_bench: float
-    """From 1 to 10."""
 
 
 TABLE_2 = {"judge-only": Judged(66.49, None), "jm": Judged(68.32, 5.78)}
@@ -37,6 +34,3 @@ TABLE_5 = {"jm": Judged(80.5, 67.4), "jm-p": Judged(81.6, 59.3), "jm-pr": Judged
 
 TABLE_6 = {"JM": {1: 80.75, 16: 84.47}, "JM-PR": {1: 79.98, 16: 88.39}}
 """AlpacaEval on UltraFeedback by N; figure 4 plots these and what lies between without printing numbers."""
-
-MEMORY = 2.0
-"""Table 1: parameters in memory in multiples of the model's, for SELF-JUDGE and for DPO."""

@@ -1,4 +1,4 @@
-"""From what was measured to figures with intervals, and to differences between models on the same instructions.
+"""Figures with intervals, differences between models on the same instructions, and what they say of a claim.
 
 Values are arrays [runs, instructions]: runs are seeds of one kind of model. Intervals draw instructions anew, and runs
 too where there are several, so that they say what another run on other instructions might give. Of one run alone they
@@ -9,48 +9,71 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import cache
 from statistics import fmean
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
+from scipy.stats import bootstrap  # type: ignore[import-untyped]  # it ships no py.typed
 from selfjudge_training.data.checkable.ratings import rate
 from selfjudge_training.evaluation.repetition import repetition
-from selfjudge_training.evaluation.statistics import RESAMPLES, Estimate
-from selfjudge_training.paper.measure import Judged
+from selfjudge_training.evaluation.statistics import Estimate
 from selfjudge_training.tasks import Problem
+
+from experiments.paper.measure import Judged
 
 Values = NDArray[np.float64]
 """[runs, instructions]"""
 
-Score = Callable[[Problem, str], float]
-"""What an answer is worth by itself."""
+
+class Part(NamedTuple):
+    """One inequality of a claim: an effect that it says is above 0."""
+
+    what: str
+    effect: Estimate
+
+    @property
+    def verdict(self) -> str:
+        """What the 95% interval says."""
+        if self.effect.low > 0:
+            return "holds"
+        return "reversed" if self.effect.high < 0 else "not shown"
 
 
-def stacked(runs: Sequence[Sequence[float]]) -> Values:
-    """One row for each run."""
-    return np.array(runs, dtype=np.float64)
+class Claim(NamedTuple):
+    """A claim of the paper; it holds where all of its parts do."""
+
+    text: str
+    parts: list[Part]
+
+    @property
+    def verdict(self) -> str:
+        """In the words of the report."""
+        verdicts = [part.verdict for part in self.parts]
+        if set(verdicts) == {"holds"}:
+            return "holds"
+        if "reversed" in verdicts:
+            return "does not hold" if set(verdicts) == {"reversed"} else "does not hold as a whole"
+        return "not shown" if "holds" not in verdicts else "holds in part"
 
 
-def estimate(values: Values) -> Estimate:
-    """The mean with its interval."""
-    return _estimated(values.mean(), values.size, lambda rng: _redrawn(values, rng))
+def estimate(*terms: tuple[float, Values]) -> Estimate:
+    """A weighted sum of means on the same instructions, with its interval; runs are drawn for each by itself."""
+    rng, size = np.random.default_rng(0), terms[0][1].shape[1]
+
+    def redrawn(columns: NDArray[np.int64]) -> float:
+        return sum(
+            weight * float(values[rng.integers(len(values), size=len(values))][:, columns].mean())
+            for weight, values in terms
+        )
+
+    drawn = bootstrap((np.arange(size),), redrawn, vectorized=False, n_resamples=1000, method="percentile", rng=1)
+    mean = sum(weight * float(values.mean()) for weight, values in terms)
+    return Estimate(mean, float(drawn.confidence_interval.low), float(drawn.confidence_interval.high), size)
 
 
 def difference(more: Values, less: Values) -> Estimate:
     """Mean of ``more`` less that of ``less``, on the same instructions, with its interval."""
-    return combination([(1.0, more), (-1.0, less)])
-
-
-def combination(terms: Sequence[tuple[float, Values]]) -> Estimate:
-    """A weighted sum of means on the same instructions, with its interval; runs are drawn for each by itself."""
-    size = terms[0][1].shape[1]
-
-    def redrawn(rng: np.random.Generator) -> float:
-        columns = rng.integers(size, size=size)
-        return sum(weight * _redrawn(values[:, columns], rng, columns=False) for weight, values in terms)
-
-    mean = sum(weight * float(values.mean()) for weight, values in terms)
-    return _estimated(mean, size, redrawn)
+    return estimate((1.0, more), (-1.0, less))
 
 
 def judge_accuracy(judged: Judged) -> list[float]:
@@ -73,7 +96,9 @@ def win_rate(
     ]
 
 
-def mean_score(problems: Sequence[Problem], answers: Sequence[Sequence[str]], score: Score) -> list[float]:
+def mean_score(
+    problems: Sequence[Problem], answers: Sequence[Sequence[str]], score: Callable[[Problem, str], float]
+) -> list[float]:
     """For each question, the mean score of its answers."""
     return [fmean(score(problem, text) for text in texts) for problem, texts in zip(problems, answers, strict=True)]
 
@@ -109,15 +134,3 @@ def _by_prompt(judged: Judged, values: Sequence[float]) -> list[float]:
     for prompt, value in zip(judged.prompts, values, strict=True):
         groups[prompt].append(value)
     return [fmean(group) for _, group in sorted(groups.items())]
-
-
-def _redrawn(values: Values, rng: np.random.Generator, *, columns: bool = True) -> float:
-    runs, size = values.shape
-    drawn = values[rng.integers(runs, size=runs)]
-    return float(drawn[:, rng.integers(size, size=size)].mean() if columns else drawn.mean())
-
-
-def _estimated(mean: float, observations: int, redrawn: Callable[[np.random.Generator], float]) -> Estimate:
-    rng = np.random.default_rng(0)
-    low, high = np.quantile([redrawn(rng) for _ in range(RESAMPLES)], [0.025, 0.975])
-    return Estimate(float(mean), float(low), float(high), observations)

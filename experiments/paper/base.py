@@ -10,11 +10,6 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedTokenizerBase
-
-from selfjudge import JudgmentEncoder, JudgmentTemplate, load_templates
-from selfjudge_training.paper.recipe import PaperRecipe
-from selfjudge_training.paper.tokenizer import TEMPLATES, train_tokenizer
 from selfjudge_training.seeds import derived_seed
 from selfjudge_training.tasks.split import Split, draw_problems
 from selfjudge_training.tiny.documents import Document, Renderer
@@ -23,6 +18,11 @@ from selfjudge_training.tiny.model import new_model, save_model
 from selfjudge_training.tiny.pretrain import pretraining_document
 from selfjudge_training.tiny.schedule import warm_up_then_decay
 from selfjudge_training.tiny.trainer import Trainer
+from transformers import PreTrainedTokenizerBase
+
+from experiments.paper.recipe import PaperRecipe
+from experiments.paper.tokenizer import TEMPLATES, train_tokenizer
+from selfjudge import JudgmentEncoder, JudgmentTemplate, load_templates
 
 MODEL = "model"
 """What the stage leaves in its folder, beside `checkpoint`s."""

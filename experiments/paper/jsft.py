@@ -11,19 +11,20 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from selfjudge import Chat, SafeTokenizer, load_templates
 from selfjudge_training.data.jsft import JsftExample, jsft_examples, units
 from selfjudge_training.data.load import load_demonstrations, load_pairs
-from selfjudge_training.paper.base import TemplateRenderer
-from selfjudge_training.paper.data import DEMONSTRATIONS, TRAIN, source
-from selfjudge_training.paper.models import MAX_TOKENS, VARIANTS
-from selfjudge_training.paper.recipe import PaperRecipe
 from selfjudge_training.seeds import derived_seed
 from selfjudge_training.tiny.documents import Document
 from selfjudge_training.tiny.jsft import CHOICE_WEIGHT
 from selfjudge_training.tiny.model import load_model, save_model
 from selfjudge_training.tiny.schedule import cosine
 from selfjudge_training.tiny.trainer import Trainer
+
+from experiments.paper.arms import MAX_TOKENS, VARIANTS
+from experiments.paper.base import TemplateRenderer
+from experiments.paper.data import DEMONSTRATIONS, TRAIN, source
+from experiments.paper.recipe import PaperRecipe
+from selfjudge import Chat, SafeTokenizer, load_templates
 
 
 def train_variant(recipe: PaperRecipe, name: str, seed: int, base: Path, data: Path, folder: Path) -> None:

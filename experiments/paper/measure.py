@@ -10,21 +10,21 @@ from typing import NamedTuple
 
 import torch
 from pydantic import BaseModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-from selfjudge import Comparison, load_templates
 from selfjudge_training.data.load import load_pairs
 from selfjudge_training.data.records import Messages, PreferencePair
 from selfjudge_training.evaluation.contests import winners
 from selfjudge_training.evaluation.exact_match import held_out_problems
 from selfjudge_training.evaluation.model_judge import ModelPanel
 from selfjudge_training.evaluation.policies import ModelPolicy
-from selfjudge_training.paper.data import TEST, source
-from selfjudge_training.paper.models import VARIANTS
-from selfjudge_training.paper.recipe import PaperRecipe
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.seeds import derived_seed
 from selfjudge_training.tasks import Problem
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from experiments.paper.arms import VARIANTS
+from experiments.paper.data import TEST, source
+from experiments.paper.recipe import PaperRecipe
+from selfjudge import Comparison, load_templates
 
 FILE = "measured.json"
 """What the stage leaves in its folder."""
@@ -60,7 +60,7 @@ class Measured(BaseModel):
     samples: list[list[str]] = []
     """For each question its answers."""
     picks: dict[int, list[list[str]]] = {}
-    """By N above 1: for each question, the winners of its tournaments."""
+    """By N above 1: for each question, the winner of its tournament."""
 
 
 def measure(recipe: PaperRecipe, model: Path, template: str, wanted: Wanted, data: Path, folder: Path) -> None:
@@ -76,7 +76,7 @@ def measure(recipe: PaperRecipe, model: Path, template: str, wanted: Wanted, dat
         conversations = [_conversation(problem) for problem in asked]
         measured.samples = answers(recipe, rollouts, asked, max((wanted.samples, *wanted.sizes)))
         for size in wanted.sizes[1:]:
-            measured.picks[size] = _picks(panel, conversations, measured.samples, size, recipe)
+            measured.picks[size] = _picks(panel, conversations, measured.samples, size, recipe.seed)
     (folder / FILE).write_text(measured.model_dump_json(), encoding="utf-8")
 
 
@@ -134,13 +134,9 @@ def _picks(
     conversations: Sequence[Messages],
     samples: Sequence[Sequence[str]],
     size: int,
-    recipe: PaperRecipe,
+    seed: int,
 ) -> list[list[str]]:
-    """For each question, the winner of each of its tournaments."""
-    picked: list[list[str]] = [[] for _ in samples]
-    for start in range(0, len(samples[0]) - size + 1, size)[: recipe.evaluation.groups]:
-        groups = [texts[start : start + size] for texts in samples]
-        best = winners(panel.under(None), conversations, groups, recipe.seed)
-        for texts, group, index in zip(picked, groups, best, strict=True):
-            texts.append(group[index])
-    return picked
+    """For each question, the winner of a tournament among its first answers."""
+    groups = [texts[:size] for texts in samples]
+    best = winners(panel.under(None), conversations, groups, seed)
+    return [[texts[index]] for texts, index in zip(groups, best, strict=True)]

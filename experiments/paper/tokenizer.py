@@ -10,14 +10,14 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
-
-from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, JudgmentTemplate, load_templates
 from selfjudge_training.data.checkable.ratings import HEDGES, rate
 from selfjudge_training.tasks import Problem
 from selfjudge_training.tiny.edits import edited
 from selfjudge_training.tiny.tokenizer import EOS, PAD, SINGLE_CHARACTER
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, JudgmentTemplate, load_templates
 
 TEMPLATES = ("ultrafeedback", "ultrafeedback-principle", "ultrafeedback-principle-rationale")
 """Of JM, JM-P and JM-PR (tables 13, 15 and 16)."""

@@ -1,31 +1,34 @@
 """Figures, differences and verdicts, on values whose answers are known."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from selfjudge_training.evaluation.statistics import Estimate
-from selfjudge_training.paper.claims import Claim, Part
-from selfjudge_training.paper.figures import (
-    combination,
+from selfjudge_training.tasks import Problem
+
+from experiments.paper.figures import (
+    Claim,
+    Part,
+    Values,
     difference,
     estimate,
     exact,
     judge_accuracy,
     judge_consistency,
     mean_score,
-    stacked,
     win_rate,
 )
-from selfjudge_training.paper.measure import Judged
-from selfjudge_training.tasks import Problem
+from experiments.paper.measure import Judged
 
+stacked: Callable[[list[list[float]]], Values] = np.array
 PROBLEM = Problem("sort", "KDAZ", "Sort these letters: KDAZ", "ADKZ")
 
 
 def test_the_interval_of_independent_trials_has_the_width_of_theory() -> None:
     values = stacked([[float(number % 4 == 0) for number in range(400)]])
-    found = estimate(values)
+    found = estimate((1.0, values))
     assert found.mean == 0.25
     error = math.sqrt(0.25 * 0.75 / 400)
     assert found.low == pytest.approx(0.25 - 1.96 * error, abs=0.008)
@@ -33,9 +36,9 @@ def test_the_interval_of_independent_trials_has_the_width_of_theory() -> None:
 
 
 def test_runs_that_differ_widen_the_interval() -> None:
-    same = estimate(stacked([[0.5] * 100] * 3))
+    same = estimate((1.0, stacked([[0.5] * 100] * 3)))
     assert (same.low, same.high) == (0.5, 0.5)
-    apart = estimate(stacked([[share] * 100 for share in (0.4, 0.5, 0.6)]))
+    apart = estimate((1.0, stacked([[share] * 100 for share in (0.4, 0.5, 0.6)])))
     assert apart.low == pytest.approx(0.4)
     assert apart.high == pytest.approx(0.6)
 
@@ -51,7 +54,7 @@ def test_a_difference_on_the_same_instructions_is_paired() -> None:
 
 def test_gains_of_gains() -> None:
     levels = [stacked([[level] * 50]) for level in (0.2, 0.5, 0.6)]
-    first_less_last = combination([(1.0, levels[1]), (-1.0, levels[0]), (-1.0, levels[2]), (1.0, levels[1])])
+    first_less_last = estimate((1.0, levels[1]), (-1.0, levels[0]), (-1.0, levels[2]), (1.0, levels[1]))
     assert first_less_last.mean == pytest.approx(0.3 - 0.1)
 
 

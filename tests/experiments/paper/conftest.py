@@ -3,9 +3,10 @@
 from itertools import islice
 
 import pytest
-from selfjudge_training.paper.tokenizer import train_tokenizer
 from selfjudge_training.tasks.split import Split, draw_problems
 from transformers import PreTrainedTokenizerFast
+
+from experiments.paper.tokenizer import train_tokenizer
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,11 @@
-"""The recipe of the miniature: every number that decides what comes out.
-
-Sections that other rooms have are theirs. Leaves out where files go and how many processes compute.
-"""
+"""The recipe of the miniature: every number that decides what comes out."""
 
 from typing import Annotated, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
-
 from selfjudge_training.jsft.config import Lora
 from selfjudge_training.run.config import Section
-from selfjudge_training.self_training import config as self_training
-from selfjudge_training.self_training.config import Decoding, Objective
+from selfjudge_training.self_training.config import Decoding
 from selfjudge_training.tiny.model import Shape
 from selfjudge_training.tiny.recipe import Pretraining, Rates, Tokens
 
@@ -53,17 +48,13 @@ class Jsft(Section):
         return round(self.steps * 2 / 3)
 
 
-class Optimisation(Section):
-    """As far as all arms have it in common."""
+class LearningRates(Section):
+    """Of each arm: one that suits pairs of its own samples may spoil another."""
 
-    epochs: PositiveFloat
-    batch: PositiveInt
-    rates: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
-    """Learning rates that each arm is tried at; it keeps the best."""
-
-    def at(self, rate: float) -> self_training.Optimisation:
-        """With a learning rate; all else is self-training's default."""
-        return self_training.Optimisation(epochs=self.epochs, batch=self.batch, learning_rate=rate)
+    offline: PositiveFloat
+    off_policy: PositiveFloat
+    on_policy: PositiveFloat
+    iterated: PositiveFloat
 
 
 class SelfTraining(Section):
@@ -76,10 +67,11 @@ class SelfTraining(Section):
     iterations: Annotated[int, Field(ge=2)]
     prompts: PositiveInt
     """Rows of the training data whose prompts are sampled to, or whose pairs are learnt from offline."""
+    epochs: PositiveFloat
+    batch: PositiveInt
+    rates: LearningRates
     lora: Lora
     decoding: Decoding
-    objective: Objective = Objective()
-    optimisation: Optimisation
 
 
 class Evaluation(Section):
@@ -90,16 +82,6 @@ class Evaluation(Section):
     """Answers per question of a policy without self-rejection."""
     sizes: Annotated[tuple[PositiveInt, ...], Field(min_length=2)]
     """The values of N in figure 4, ascending from 1."""
-    trial_questions: PositiveInt
-    """Instructions of the training split that learning rates are chosen by, one answer to each."""
-    groups: PositiveInt
-    """Tournaments per question at each N, where the samples of the largest N give so many."""
-
-    @model_validator(mode="after")
-    def _ascending(self) -> Self:
-        if self.sizes[0] != 1 or list(self.sizes) != sorted(set(self.sizes)):
-            raise ValueError("'sizes' should begin with 1 and ascend")
-        return self
 
 
 class PaperRecipe(Section):
@@ -117,12 +99,12 @@ class PaperRecipe(Section):
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
-        unknown = set(self.data.responders) - set(self.pretraining.checkpoints)
-        if unknown:
-            raise ValueError(f"'data.responders' {sorted(unknown)} should be among 'pretraining.checkpoints'")
-        unknown = set(self.data.demonstrators) - set(self.data.responders)
-        if unknown:
-            raise ValueError(f"'data.demonstrators' {sorted(unknown)} should be among 'data.responders'")
+        for key, some, owner, others in (
+            ("data.responders", self.data.responders, "pretraining.checkpoints", self.pretraining.checkpoints),
+            ("data.demonstrators", self.data.demonstrators, "data.responders", self.data.responders),
+        ):
+            if unknown := set(some) - set(others):
+                raise ValueError(f"{key!r} {sorted(unknown)} should be among {owner!r}")
         if self.self_training.prompts > self.data.rows:
             raise ValueError(
                 f"'self_training.prompts' ({self.self_training.prompts}) should be at most 'data.rows' "

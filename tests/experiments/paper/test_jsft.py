@@ -5,12 +5,12 @@ from typing import Literal
 
 import pytest
 from selfjudge_training.data.jsft import JsftExample
-from selfjudge_training.paper.base import TemplateRenderer
-from selfjudge_training.paper.jsft import _batches, _document, _units
-from selfjudge_training.paper.tokenizer import TEMPLATES
 from selfjudge_training.tiny.documents import Document
 from transformers import PreTrainedTokenizerFast
 
+from experiments.paper.base import TemplateRenderer
+from experiments.paper.jsft import _batches, _document, _units
+from experiments.paper.tokenizer import TEMPLATES
 from selfjudge import load_templates
 
 MASK = [False, False, True, True, True]

@@ -1,11 +1,11 @@
 """The miniature's tokenizer and base documents: judgments of all templates are short, and rationales too."""
 
 import pytest
-from selfjudge_training.paper.base import TemplateRenderer
-from selfjudge_training.paper.tokenizer import TEMPLATES, fixed_pieces
 from selfjudge_training.tiny.documents import without_choice
 from transformers import PreTrainedTokenizerFast
 
+from experiments.paper.base import TemplateRenderer
+from experiments.paper.tokenizer import TEMPLATES, fixed_pieces
 from selfjudge import Chat, JudgmentEncoder, RationalePair, SafeTokenizer, judgment_example, load_templates
 
 CASES = [(name, principle) for name in TEMPLATES for principle in load_templates()[name].principles or (None,)]
