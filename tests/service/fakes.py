@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from selfjudge_service.admission.admission import Admission
 from selfjudge_service.admission.limits import Limits
 from selfjudge_service.best_of_n.judging.judge import Judge
-from selfjudge_service.best_of_n.judging.label_reads import ChoicePrompt, Continuation, Read
+from selfjudge_service.best_of_n.judging.label_reads import ChoicePrompt, EngineReader, Rationale, Read
 from selfjudge_service.best_of_n.sampler import ChatSampler
 from selfjudge_service.plugin import SelfJudgePlugin
 from selfjudge_service.protocol.error_handlers import answer_errors
@@ -93,8 +93,8 @@ def quality(text: str) -> float:
 
 
 @dataclass
-class QualityReader:
-    """`ChoiceReader` that reads the two responses back from the prompt and prefers the one of higher `quality`."""
+class QualityReader(EngineReader):
+    """Has no engine: reads the two responses back from the prompt and prefers the one of higher `quality`."""
 
     probability: float = 0.9
     """P(the better one's letter), of what both letters have."""
@@ -111,6 +111,7 @@ class QualityReader:
     poison: str | None = None
     """Where one of the responses holds this, the model answers with NaN."""
 
+    @override
     async def read(
         self, prompts: Sequence[ChoicePrompt], lora: LoRARequest | None, *, cache_salt: str | None, priority: int
     ) -> list[Read]:
@@ -121,12 +122,13 @@ class QualityReader:
             await self.before()
         return [self._read(prompt) for prompt in prompts]
 
-    async def continue_text(
+    @override
+    async def rationale(
         self, token_ids: Sequence[int], lora: LoRARequest | None, max_tokens: int, stop: Sequence[str]
-    ) -> Continuation:
+    ) -> Rationale:
         self.adapters.append(lora)
         self.continued.append(decode(token_ids))
-        return Continuation(" it is better. \n", 5)
+        return Rationale("it is better.", 5)
 
     def _read(self, prompt: ChoicePrompt) -> Read:
         found = _RESPONSES.search(decode(prompt.token_ids))

@@ -13,7 +13,8 @@ from selfjudge import Conversation, ConversationError, ReadingError
 from selfjudge_service.api.entry import admitted
 from selfjudge_service.api.route import Route
 from selfjudge_service.api.served import resolve_model
-from selfjudge_service.best_of_n.judging.judge import Judge, Judged, Panel, Rationale
+from selfjudge_service.best_of_n.judging.judge import Judge, Judged, Panel
+from selfjudge_service.best_of_n.judging.label_reads import Rationale
 from selfjudge_service.best_of_n.response import cut_json, judging_usage, verdict_json
 from selfjudge_service.observability.metrics import CLIENT_CLOSED_REQUEST
 from selfjudge_service.protocol.errors import ApiError, InvalidFieldError, NotFiniteError

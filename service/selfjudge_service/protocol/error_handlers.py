@@ -1,4 +1,4 @@
-"""What an application answers to errors, whoever's route they come from: OpenAI's shape, and the caller's words.
+"""What an application answers to errors of any route: OpenAI's shape, and the caller's words.
 
 vLLM's own handlers keep what they say well: unknown models, prompts beyond the context, engines that died.
 """
@@ -53,7 +53,7 @@ def answer_errors(app: FastAPI) -> None:
 
 
 def _logging(handler: _Handler) -> _Handler:
-    """Minds --log-error-stack, as vLLM's handlers do."""
+    """Obeys --log-error-stack, as vLLM's handlers do."""
 
     async def logged(request: Request, error: Exception) -> Response:
         if request.app.state.args.log_error_stack:
@@ -80,7 +80,7 @@ async def _handle_api_error(_request: Request, error: ApiError) -> Response:
 
 
 async def _handle_http_error(request: Request, error: HTTPException) -> Response:
-    """Refusals of the frameworks; those that routes give are of a class of their own, and vLLM's handler has them."""
+    """Refusals of the frameworks; those of vLLM's routes are of a class of their own, with a handler of vLLM's."""
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             told: ApiError = no_such_route(request.method, request.url.path)
@@ -103,13 +103,13 @@ async def _handle_invalid_part(request: Request, error: ValidationError) -> Resp
 
 
 async def _handle_value_error(request: Request, error: ValueError) -> Response:
-    """Numbers that JSON has not are the model's fault; vLLM's handler takes every `ValueError` for the caller's."""
+    """Keeps NaN the server's fault; vLLM's handler takes every `ValueError` for the caller's."""
     told = not_finite(error)
     return api_error_response(told) if told else await _vllms(request, error)
 
 
 async def _handle_type_error(request: Request, error: Exception) -> Response:
-    """VLLM's validators walk into some fields before their types are known, and into all of them however deep."""
+    """Makes a 400 of what vLLM's validators raise when they walk into a field of an unexpected type or depth."""
     if _raised_while_reading(error.__traceback__):
         return api_error_response(unreadable_value(error))
     if isinstance(error, TypeError):

@@ -20,19 +20,19 @@ _BY_LETTERS: Final = {"bestofn": "best_of_n", "selfrejection": "self_rejection"}
 _HEADER_LETTERS: Final = frozenset({"bestofn", "xbestofn"})
 _ALIKE: Final = 0.85
 _LONGEST: Final = 2 * max(map(len, _OURS))
-# Where others carry fields of their own: Python's OpenAI client, which unpacks it, and vLLM.
+# Objects in which Python's OpenAI client, which unpacks its own, and vLLM carry further fields.
 _WRAPPERS: Final = ("extra_body", "sampling_params", "vllm_xargs")
-# Of legacy completions, where it is OpenAI's.
+# OpenAI's, in legacy completions.
 _OPENAIS: Final = "best_of"
-# Nobody means that many fields, and a body may hold a million.
+# A body may hold a million fields.
 _MOST_LOOKED_AT: Final = 200
 
 
 def refuse_without_selection(path: str, fields: Mapping[str, Any], headers: Headers) -> None:
-    """For routes that sample and don't select.
+    """Refuses a request for selection, by field or header, on a route that samples and doesn't select.
 
     Raises:
-        ApiError: if a request asks for selection, by a field or by the header, or means to.
+        ApiError: naming the field or header, which may be misspelt.
     """
     where = f"works on POST {SELECTING_ROUTE} alone, not on {path}"
     for field in _OURS:
@@ -45,11 +45,11 @@ def refuse_without_selection(path: str, fields: Mapping[str, Any], headers: Head
 
 
 def refuse_misspelt(fields: Mapping[str, Any], unknown: Iterable[str]) -> None:
-    """For bodies of routes that sample.
+    """Refuses misspelt fields of ours in the body of a route that samples.
 
     Args:
         fields: the body's.
-        unknown: names among them that nobody reads.
+        unknown: names among them that the route doesn't read.
 
     Raises:
         ApiError: if one of them is meant for ours, or holds ours inside.
@@ -67,15 +67,15 @@ def refuse_misspelt(fields: Mapping[str, Any], unknown: Iterable[str]) -> None:
 
 
 def refuse_outside(fields: Mapping[str, Any], unknown: Collection[str], options: Iterable[str]) -> None:
-    """For bodies of chat.
+    """Refuses options of `self_rejection` that stand beside it in the body of a chat request.
 
     Args:
         fields: the body's.
-        unknown: names among them that nobody reads there.
+        unknown: names among them that the route doesn't read.
         options: names that are read inside of `self_rejection`.
 
     Raises:
-        ApiError: if one of these stands beside it.
+        ApiError: naming the first.
     """
     for name in options:
         if name in unknown and fields[name] is not None:
@@ -83,10 +83,10 @@ def refuse_outside(fields: Mapping[str, Any], unknown: Collection[str], options:
 
 
 def refuse_misspelt_header(headers: Headers) -> None:
-    """For routes that sample.
+    """Refuses headers that are meant for ours, on a route that samples.
 
     Raises:
-        ApiError: if a request bears a header that is meant for ours.
+        ApiError: naming the first.
     """
     for name in headers:
         if len(name) <= _LONGEST and name != BEST_OF_N_HEADER.lower() and _letters(name) in _HEADER_LETTERS:

@@ -32,39 +32,36 @@ Principles = Annotated[list[StrictStr], Field(min_length=1, max_length=16)]
 class _Body(BaseModel):
     """A typo in a field's name is an error, never ignored."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class JudgingOptions(_Body):
     """How to judge, shared by every route that does."""
 
-    template: StrictStr | None = Field(default=None, description="Judgment template; the server's default if unset.")
-    principles: Principles | None = Field(
-        default=None,
-        description="Judge under each of these principles; the winner is the one that wins under more of them.",
-    )
-    judge: JudgeModel = Field(
-        default="policy",
-        description="Weights that judge: those that answer, or the base model without adapter.",
-    )
+    template: StrictStr | None = None
+    """Judgment template; the server's default if unset."""
+    principles: Principles | None = None
+    """Judge under each of these principles; the winner is the one that wins under more of them."""
+    judge: JudgeModel = "policy"
+    """Weights that judge: those that answer, or the base model without adapter."""
 
 
 class SelfRejection(JudgingOptions):
     """Options of best-of-N selection (self-rejection, section 3.3 of the paper)."""
 
-    seed: Seed | None = Field(
-        default=None, description="Seed of the bracket; if unset made from `seed`, else drawn at random; reported."
-    )
-    include: list[Include] = Field(default=[], max_length=3, description="Details to add to the answer.")
-    deadline_ms: Annotated[int, Field(ge=1, le=86_400_000, strict=True)] | None = Field(
-        default=None,
-        description="Time after which the best so far of the running bracket is returned and the rest cancelled.",
-    )
+    seed: Seed | None = None
+    """Seed of the bracket; if unset made from `seed`, else drawn at random; reported."""
+    include: list[Include] = Field([], max_length=3)
+    """Details to add to the answer."""
+    deadline_ms: Annotated[int, Field(ge=1, le=86_400_000, strict=True)] | None = None
+    """Time after which the best so far of the running bracket is returned and the rest cancelled."""
 
 
-_STORE = "False keeps the tournament out of the server's bracket log, if it has one."
+Store = Annotated[
+    StrictBool | None, Field(description="False keeps the tournament out of the server's bracket log, if it has one.")
+]
 
-# Read by the server alone, or made into the prompt, of which the engine is sent token ids.
+# The engine is not sent these: the server reads them, or makes token ids of them.
 _NOT_SENT = frozenset({"messages", "documents", "tools", "model", "self_rejection"})
 
 _PART = "must be a content part that vLLM knows, with its fields, such as {'type': 'text', 'text': '...'}"
@@ -75,9 +72,13 @@ _OBJECTS = ("chat_template_kwargs", "kv_transfer_params", "response_format", "st
 class ChatRequest(ChatCompletionRequest):
     """vLLM's chat request plus best-of-N selection."""
 
-    best_of_n: StrictInt | None = Field(default=None, description="Candidates to sample and hold a tournament among.")
-    self_rejection: SelfRejection | None = Field(default=None, description="Options of the tournament.")
-    store: StrictBool | None = Field(default=None, description=_STORE)
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    best_of_n: StrictInt | None = None
+    """Candidates to sample and hold a tournament among."""
+    self_rejection: SelfRejection | None = None
+    """Options of the tournament."""
+    store: Store = None
 
     _rendering: object = PrivateAttr(default=None)
     """What vLLM made of the prompt, once `ChatSampler` has rendered it."""
@@ -85,7 +86,7 @@ class ChatRequest(ChatCompletionRequest):
     @model_validator(mode="before")
     @classmethod
     def _containers_are_what_they_should_be(cls, data: object) -> object:
-        # vLLM's validators walk into these before pydantic has looked at them, and fail on any other type.
+        # vLLM's validators walk into these before pydantic has looked at them, and fail on other types.
         if isinstance(data, dict):
             unknown = [name for name in data if name not in cls.model_fields]
             refuse_outside(data, unknown, SelfRejection.model_fields)
@@ -102,7 +103,7 @@ class ChatRequest(ChatCompletionRequest):
 
     @model_validator(mode="after")
     def _contents_can_be_read_twice(self) -> Self:
-        # Pydantic makes of some lists of parts an iterator for one use, which finds what is wrong while it is read.
+        # Pydantic makes some lists of parts an iterator for one use, which validates while it is read.
         messages: list[Any] = self.messages  # pydantic gives other types than those that vLLM declares
         for index, message in enumerate(messages):
             if not isinstance(message, dict) or isinstance(content := message.get("content"), str | list | None):
@@ -126,7 +127,7 @@ class ChatRequest(ChatCompletionRequest):
 
 
 def _unsendable(value: object) -> str | None:
-    """What would be accepted in place of JSON that msgpack has not: vLLM sends options so, and fails only then."""
+    """What would be accepted instead, where msgpack has no place for JSON: vLLM would fail when it sends it."""
     try:
         msgspec.msgpack.encode(value, enc_hook=lambda _: None)
     except OverflowError:
@@ -137,12 +138,13 @@ def _unsendable(value: object) -> str | None:
 
 
 class ChatTurn(BaseModel):
-    """One turn of the conversation that is judged: an OpenAI message as it is, of which judges see these fields."""
+    """An OpenAI message of the conversation that is judged: the fields that judges see."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: StrictStr | list[StrictStr | dict[str, Any]] | None = Field(
-        default=None, description="Text, or parts of it; null or absent where the assistant calls tools or refuses."
-    )
+    content: StrictStr | list[StrictStr | dict[str, Any]] | None = None
+    """Text, or parts of it; null or absent where the assistant calls tools or refuses."""
     refusal: StrictStr | None = None
     tool_calls: list[dict[str, Any]] | None = None
     function_call: dict[str, Any] | None = None
@@ -159,8 +161,10 @@ class ChatTurn(BaseModel):
 class _Context(_Body):
     """The conversation an answer belongs to: a prompt or messages, never both."""
 
-    prompt: StrictStr | None = Field(default=None, description="A single instruction.")
-    messages: list[ChatTurn] | None = Field(default=None, min_length=1, description="A conversation.")
+    prompt: StrictStr | None = None
+    """A single instruction."""
+    messages: list[ChatTurn] | None = Field(None, min_length=1)
+    """A conversation."""
 
     @model_validator(mode="after")
     def _one_of_prompt_and_messages(self) -> Self:
@@ -185,7 +189,8 @@ class JudgeRequest(JudgingOptions):
     response_a: StrictStr | None = None
     response_b: StrictStr | None = None
     comparisons: list[Comparison] | None = Field(default=None, min_length=1)
-    rationale: StrictBool = Field(default=False, description="Generate a rationale after the choice token.")
+    rationale: StrictBool = False
+    """Generate a rationale after the choice token."""
 
     @model_validator(mode="after")
     def _one_or_many(self) -> Self:
@@ -215,8 +220,6 @@ class RankRequest(JudgingOptions, _Context):
     model: StrictStr | None = None
     candidates: list[StrictStr] = Field(min_length=2)
     seed: Seed | None = None
-    top_n: Annotated[int, Field(ge=1, strict=True)] | None = Field(
-        default=None,
-        description="Ranks wanted; all of them if unset. Fewer ranks need fewer judgments.",
-    )
-    store: StrictBool | None = Field(default=None, description=_STORE)
+    top_n: Annotated[int, Field(ge=1, strict=True)] | None = None
+    """Ranks wanted; all of them if unset. Fewer ranks need fewer judgments."""
+    store: Store = None

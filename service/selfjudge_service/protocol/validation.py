@@ -1,7 +1,7 @@
 """Says what is wrong with a request body in the caller's words: the field as written and what would be accepted.
 
-Pydantic lists every alternative of every union that failed, under names of its own; callers wrote none of them. What it
-checks only when it is used it places relative to that part: such a part is looked for in the body.
+Pydantic lists every alternative of every union that failed, under names that callers never wrote. Parts that it checks
+only when they are used it places relative to themselves: those are looked for in the body.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ _Loc = tuple[int | str, ...]
 _Problem = Mapping[str, Any]
 
 _BODY: Final = "body"
-# Said by pydantic in Python's words.
+# Pydantic says these in Python's words.
 _IN_JSONS_WORDS: Final = dict.fromkeys(
     ("dict_type", "model_type", "model_attributes_type", "dataclass_type"), "must be an object"
 )
@@ -71,7 +71,7 @@ def _closest(problems: Sequence[_Problem], walked: int, body: object) -> _Proble
             alternatives[other[walked]].append(problem)
 
     def distance(problems: Sequence[_Problem]) -> tuple[int, int]:
-        """An alternative of another type fails at once, the one that was meant further inside, and at fewer places."""
+        """The alternative that was meant fails further inside, and at fewer places."""
         reached = min(
             _walk(_inner(problem), walked + 1, body)[0] + (problem["type"] == "missing") for problem in problems
         )

@@ -1,4 +1,4 @@
-"""What is judged about, encoded once for all comparisons of one request, however many ask for it at the same time."""
+"""The conversation that is judged about, encoded once for all comparisons of one request."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -6,14 +6,14 @@ from typing import TypeVar
 
 from selfjudge import Context, Conversation, JudgmentEncoder
 
-# Encoded within some milliseconds.
+# Encoded within milliseconds, which is less than a thread costs.
 _SHORT_CHARACTERS = 16_384
 
 _Encoded = TypeVar("_Encoded")
 
 
 class Contexts:
-    """Contexts by each encoder of a panel. Only the last conversation's are kept: a tournament has no other."""
+    """Contexts by each encoder of a panel, of the last conversation: a tournament has no other."""
 
     def __init__(self) -> None:
         self._conversation: Conversation | None = None
@@ -30,17 +30,14 @@ class Contexts:
             self._encoding = asyncio.ensure_future(
                 aside(lambda: [encoder.context(conversation) for encoder in encoders], characters(conversation))
             )
-            # Nobody may be left to hear of an error.
+            # Otherwise asyncio logs an error that every waiting caller was cancelled before.
             self._encoding.add_done_callback(lambda done: done.cancelled() or done.exception())
-        # Others wait for it too: whoever is cancelled does not take it from them.
+        # Other comparisons wait for it too, and go on when this one is cancelled.
         return await asyncio.shield(self._encoding)
 
 
 async def aside(encode: Callable[[], _Encoded], characters: int) -> _Encoded:
-    """Encodes long texts in another thread, since megabytes take many seconds in which the server would answer nobody.
-
-    Short ones, which take less time than a change of threads, are encoded at once.
-    """
+    """Encodes long texts in a thread: megabytes take many seconds, in which the server would answer no request."""
     return encode() if characters <= _SHORT_CHARACTERS else await asyncio.to_thread(encode)
 
 

@@ -1,6 +1,6 @@
 """Whether a judge is fit to judge, as far as the comparisons of one tournament tell.
 
-The metrics of the judge's health tell the operator more; this is for whoever asked, in the answer itself.
+It is told to the caller in the answer; the metrics of the judge's health tell the operator more.
 """
 
 from collections.abc import Sequence

@@ -29,7 +29,7 @@ from selfjudge import (
     load_templates,
 )
 from selfjudge_service.best_of_n.judging.contexts import Contexts, aside, characters
-from selfjudge_service.best_of_n.judging.label_reads import ChoicePrompt, ChoiceReader
+from selfjudge_service.best_of_n.judging.label_reads import ChoicePrompt, EngineReader, Rationale
 from selfjudge_service.observability import metrics
 from selfjudge_service.protocol.errors import ApiError, InvalidFieldError
 from selfjudge_service.protocol.requests import JudgingOptions
@@ -46,19 +46,19 @@ _LOG = logging.getLogger(__name__)
 
 
 class Panel(NamedTuple):
-    """A template under one principle or several, ready to encode; `lora` is the adapter that judges, None the base.
-
-    With a `cache_salt`, prefixes are shared only with requests that bear the same, as vLLM has it. Reads go ahead of
-    everything whose `priority` is higher. `contexts` are those of one request: each makes a panel of its own.
-    """
+    """What one request is judged by."""
 
     template: str
     principles: tuple[str, ...]
     encoders: tuple[JudgmentEncoder, ...]
+    """One for each principle, or one where there is none."""
     lora: LoRARequest | None
+    """The adapter that judges; None for the base."""
     contexts: Contexts
     cache_salt: str | None = None
+    """vLLM's: cached prefixes are shared only with requests of the same salt."""
     priority: int = 0
+    """Of the reads; the lowest goes first."""
 
 
 class Judged(NamedTuple):
@@ -68,13 +68,6 @@ class Judged(NamedTuple):
     cut: Cut | None
     prompt_tokens: int
     cached_tokens: int
-
-
-class Rationale(NamedTuple):
-    """Generated text and its length in tokens."""
-
-    text: str
-    tokens: int
 
 
 class Judge:
@@ -95,7 +88,7 @@ class Judge:
     def __init__(
         self,
         tokenizer: PreTrainedTokenizerBase,
-        reader: ChoiceReader,
+        reader: EngineReader,
         settings: Settings,
         max_model_len: int,
         chat_template: str | None = None,
@@ -199,9 +192,9 @@ class Judge:
         """One comparison by every principle of the panel in both orders, all reads in one batch.
 
         Args:
-            panel: who judges, and by what.
+            panel: what is judged by.
             comparison: what is judged.
-            counted: whether the metrics of the judge's health count it: not where nobody is served by it.
+            counted: whether the metrics of the judge's health count it.
 
         Raises:
             ConversationError: if the conversation can't be shown to a judge.
@@ -245,8 +238,7 @@ class Judge:
         prompt = await aside(lambda: encoder.rationale_prompt(*comparison, choice), characters(*comparison))
         rationale = self.templates[panel.template].rationale
         stop = rationale.stop if rationale else ()
-        text, tokens = await self._reader.continue_text(prompt, panel.lora, self._rationale_tokens, stop)
-        return Rationale(text.strip(), tokens)
+        return await self._reader.rationale(prompt, panel.lora, self._rationale_tokens, stop)
 
 
 def _observe(judged: Judged, comparison: Comparison, seconds: float) -> None:

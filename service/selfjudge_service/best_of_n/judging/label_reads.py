@@ -1,11 +1,11 @@
 """Reads choice tokens off the engine, by vLLM's label reads: the one place where judging meets vLLM.
 
-A read is a prefill and one token; the log-probabilities are raw and over the full vocabulary, however improbable the
+A read is a prefill and one token; its log-probabilities are raw and over the full vocabulary, however improbable the
 choice tokens are. What is being judged is not known here.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from vllm import SamplingParams
 from vllm.engine.protocol import EngineClient
@@ -18,8 +18,8 @@ from vllm.utils.async_utils import collect_from_async_generator
 from selfjudge import Reading
 from selfjudge_service.observability.request_context import engine_id
 
-# In a tournament with samples, a judge read frees a waiting match, and a sample merely starts one. Other judge reads
-# are work like any other. Lower goes first, and nobody can go lower than this.
+# The lowest number there is, which goes first. In a tournament, a judge read frees a waiting match, and a sample merely
+# starts one. Other judge reads have the priority of samples.
 JUDGE_PRIORITY = -(2**63)
 
 
@@ -30,6 +30,17 @@ class ChoicePrompt(NamedTuple):
     token_a: int
     token_b: int
 
+    @property
+    def params(self) -> SamplingParams:
+        """Those of its read."""
+        return SamplingParams(
+            max_tokens=1,
+            temperature=0,
+            logprob_token_ids=[self.token_a, self.token_b],
+            detokenize=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+
 
 class Read(NamedTuple):
     """A reading and what it cost, in prompt tokens."""
@@ -39,41 +50,15 @@ class Read(NamedTuple):
     cached_tokens: int
 
 
-class Continuation(NamedTuple):
+class Rationale(NamedTuple):
     """Generated text and its length in tokens."""
 
     text: str
     tokens: int
 
 
-class ChoiceReader(Protocol):
-    """Reads P(A) and P(B) after prompts, with the weights of one adapter or of the base."""
-
-    async def read(
-        self, prompts: Sequence[ChoicePrompt], lora: LoRARequest | None, *, cache_salt: str | None, priority: int
-    ) -> list[Read]:
-        """Reads all prompts together; results in the same order.
-
-        Args:
-            prompts: of one comparison.
-            lora: the adapter that judges, None the base.
-            cache_salt: prefixes are shared only with prompts of the same.
-            priority: lower goes first, where the engine schedules by priority.
-
-        Raises:
-            ReadingError: if a log-probability is NaN.
-        """
-        ...
-
-    async def continue_text(
-        self, token_ids: Sequence[int], lora: LoRARequest | None, max_tokens: int, stop: Sequence[str]
-    ) -> Continuation:
-        """Greedy continuation of a prompt, for rationales, at the priority of samples."""
-        ...
-
-
 class EngineReader:
-    """`ChoiceReader` on vLLM's engine client."""
+    """Reads P(A) and P(B) after prompts, with the weights of one adapter or, where `lora` is None, of the base."""
 
     def __init__(self, engine: EngineClient) -> None:
         self._engine = engine
@@ -82,21 +67,22 @@ class EngineReader:
     async def read(
         self, prompts: Sequence[ChoicePrompt], lora: LoRARequest | None, *, cache_salt: str | None, priority: int
     ) -> list[Read]:
-        """See `ChoiceReader`."""
+        """Reads all prompts in one batch; results in the same order.
+
+        Args:
+            prompts: of one comparison.
+            lora: the adapter that judges.
+            cache_salt: prefixes are shared only with prompts of the same.
+            priority: lower goes first, where the engine schedules by priority.
+
+        Raises:
+            ReadingError: if a log-probability is NaN.
+        """
         reads = await next_token_label_reads(
             self._engine,
             # Not `TokensPrompt`s: the engine takes these for raw text and sends them through a thread.
             [tokens_input(list(prompt.token_ids), cache_salt=cache_salt) for prompt in prompts],
-            [
-                SamplingParams(
-                    max_tokens=1,
-                    temperature=0,
-                    logprob_token_ids=[prompt.token_a, prompt.token_b],
-                    detokenize=False,
-                    output_kind=RequestOutputKind.FINAL_ONLY,
-                )
-                for prompt in prompts
-            ],
+            [prompt.params for prompt in prompts],
             f"judge-{engine_id()}",
             lora_request=lora,
             priority=priority if self._by_priority else 0,
@@ -106,10 +92,10 @@ class EngineReader:
             for prompt, read in zip(prompts, reads, strict=True)
         ]
 
-    async def continue_text(
+    async def rationale(
         self, token_ids: Sequence[int], lora: LoRARequest | None, max_tokens: int, stop: Sequence[str]
-    ) -> Continuation:
-        """See `ChoiceReader`."""
+    ) -> Rationale:
+        """Greedy continuation of a prompt, at the priority of samples."""
         params = SamplingParams(
             max_tokens=max_tokens, temperature=0, stop=list(stop), output_kind=RequestOutputKind.FINAL_ONLY
         )
@@ -117,4 +103,4 @@ class EngineReader:
             tokens_input(list(token_ids)), params, f"judge-{engine_id()}", lora_request=lora
         )
         completion = (await collect_from_async_generator(generation))[-1].outputs[0]
-        return Continuation(completion.text, len(completion.token_ids))
+        return Rationale(completion.text.strip(), len(completion.token_ids))

@@ -11,8 +11,8 @@ import pytest
 from selfjudge_service.best_of_n.judging.label_reads import (
     JUDGE_PRIORITY,
     ChoicePrompt,
-    Continuation,
     EngineReader,
+    Rationale,
     Read,
 )
 from vllm import SamplingParams
@@ -80,7 +80,7 @@ class FakeEngine:
 
     def _output(self, request_id: str, ids: list[int]) -> RequestOutput:
         at_choice = {A: Logprob(-ids[0] / 10), B: Logprob(self.logprob_b), 7: Logprob(-0.1)}
-        completion = CompletionOutput(0, "text", [1, 2, 3], None, [at_choice])
+        completion = CompletionOutput(0, " text \n", [1, 2, 3], None, [at_choice])
         return RequestOutput(request_id, None, ids, None, [completion], finished=True, num_cached_tokens=len(ids) - 1)
 
 
@@ -122,9 +122,9 @@ async def test_a_read_goes_ahead_where_the_engine_can(policy: str, priority: int
 
 async def test_a_continuation_is_greedy_and_waits_like_a_sample() -> None:
     engine = FakeEngine()
-    text = await EngineReader(as_engine(engine)).continue_text([4, 5], ADAPTER, 12, ["stop"])
+    text = await EngineReader(as_engine(engine)).rationale([4, 5], ADAPTER, 12, ["stop"])
     asked = engine.asked[0]
-    assert text == Continuation("text", 3)
+    assert text == Rationale("text", 3)
     assert (asked.prompt, asked.lora, asked.priority) == ([4, 5], ADAPTER, 0)
     assert (asked.params.max_tokens, asked.params.temperature, asked.params.stop) == (12, 0, ["stop"])
 
