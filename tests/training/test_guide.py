@@ -52,7 +52,7 @@ def _is_run(words: list[str]) -> bool:
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder with the models of the checkout, as the working directory, without a hub."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    (tmp_path / "models").symlink_to(ROOT / "models")
+    (tmp_path / "selfjudge").symlink_to(ROOT / "selfjudge")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
