@@ -1,9 +1,9 @@
-"""What the registry of adapters needs of an engine, and how vLLM's does it."""
+"""What the registry of adapters needs of vLLM's engine."""
 
 import asyncio
 import math
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import uuid4
 
 from vllm import SamplingParams
@@ -27,42 +27,10 @@ _PROBE = Comparison("Which number is larger, 2 or 7?", "7", "2")
 _Result = TypeVar("_Result")
 
 
-class AdapterEngine(Protocol):
+class AdapterEngine:
     """Loads and unloads adapters; each has one name and one id for as long as the engine lives.
 
-    All raise EngineDeadError once the engine is dead or abandoned.
-    """
-
-    async def load(self, lora: LoRARequest) -> None:
-        """Makes an adapter's first request wait for no file.
-
-        Raises:
-            AdapterError: `engine`, if it can't be loaded. Part of it may be in the engine then, until it is unloaded.
-        """
-        ...
-
-    async def probe(self, lora: LoRARequest) -> None:
-        """Generates and judges once with an adapter that no request uses yet.
-
-        Raises:
-            AdapterError: `probe`, if a value isn't finite, or the judge gives its choice tokens no probability at all.
-        """
-        ...
-
-    async def unload(self, lora: LoRARequest) -> None:
-        """Frees an adapter's memory once no request uses it; nothing happens if it isn't loaded.
-
-        After that, nothing reads its files, until it is loaded again.
-        """
-        ...
-
-    def abandon(self) -> None:
-        """Ends every call that is under way, and each that comes: the engine is dead, or hangs."""
-        ...
-
-
-class VllmAdapterEngine:
-    """`AdapterEngine` on vLLM's engine client.
+    All calls raise EngineDeadError once the engine is dead or abandoned.
 
     Args:
         engine: vLLM's.
@@ -75,7 +43,11 @@ class VllmAdapterEngine:
         self._abandoned = asyncio.Event()
 
     async def load(self, lora: LoRARequest) -> None:
-        """Loads an adapter; see `AdapterEngine`."""
+        """Makes an adapter's first request wait for no file.
+
+        Raises:
+            AdapterError: `engine`, if it can't be loaded. Part of it may be in the engine then, until it is unloaded.
+        """
         try:
             await self._unless_abandoned(self._engine.add_lora(lora))
         except EngineDeadError:
@@ -86,11 +58,15 @@ class VllmAdapterEngine:
             raise AdapterError("engine", f"the engine can't load it: {told}") from error
 
     async def probe(self, lora: LoRARequest) -> None:
-        """Generates a few tokens and reads one judgment; see `AdapterEngine`."""
+        """Generates a few tokens and reads one judgment with an adapter that no request uses yet.
+
+        Raises:
+            AdapterError: `probe`, if a value isn't finite, or the judge gives its choice tokens no probability at all.
+        """
         await self._unless_abandoned(self._probe(lora))
 
     async def unload(self, lora: LoRARequest) -> None:
-        """Frees an adapter's memory; see `AdapterEngine`.
+        """Frees an adapter's memory once no request uses it; after that, nothing reads its files.
 
         Leases end with answers, and some work of vLLM's outlives its answer: responses in the background, an aborted
         request's last step. The engine would read the files again for these, and dies if they are gone.
@@ -106,7 +82,7 @@ class VllmAdapterEngine:
         await engine.remove_lora(lora.lora_int_id)
 
     def abandon(self) -> None:
-        """Ends all calls; see `AdapterEngine`."""
+        """Ends every call that is under way, and each that comes: the engine is dead, or hangs."""
         self._abandoned.set()
 
     async def _unless_abandoned(self, call: Coroutine[Any, Any, _Result]) -> _Result:

@@ -10,7 +10,7 @@ from vllm.entrypoints.openai.models.serving import OpenAIServingModels
 from selfjudge.adapters.base import read_base
 from selfjudge.adapters.store import Store
 from selfjudge.errors import AdapterError
-from selfjudge_service.adapters.adapter_engine import VllmAdapterEngine
+from selfjudge_service.adapters.adapter_engine import AdapterEngine
 from selfjudge_service.adapters.changes import Changes
 from selfjudge_service.adapters.copies import Copies
 from selfjudge_service.adapters.criteria import read_criteria
@@ -57,7 +57,7 @@ async def start_adapters(
     store = Store(root)
     adapters = Adapters(
         Copies(store, base, lora.max_lora_rank),
-        VllmAdapterEngine(engine, judge),
+        AdapterEngine(engine, judge),
         models.lora_requests,
         lambda: models.lora_id_counter.inc(1),
     )
@@ -111,4 +111,4 @@ async def restore(adapting: Adapting, engine: EngineClient, models: OpenAIServin
     """
     counter = models.lora_id_counter
     counter.inc(max(adapting.adapters.largest_id - counter.value, 0))
-    await adapting.adapters.move(VllmAdapterEngine(engine, judge), models.lora_requests, lambda: counter.inc(1))
+    await adapting.adapters.move(AdapterEngine(engine, judge), models.lora_requests, lambda: counter.inc(1))

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
 
+from selfjudge_service.adapters.adapter_engine import AdapterEngine
 from selfjudge_service.adapters.changes import Changes
 from selfjudge_service.adapters.copies import Copies
 from selfjudge_service.adapters.gate import Gate
 from selfjudge_service.adapters.record import Records
 from selfjudge_service.adapters.registry import Adapters
+from typing_extensions import override
 from vllm.lora.request import LoRARequest
 from vllm.v1.engine.exceptions import EngineDeadError
 
@@ -22,8 +24,8 @@ BASE_NAME = "tiny"
 
 
 @dataclass
-class RememberingEngine:
-    """`AdapterEngine` that loads anything that is there, and refuses what it is told to."""
+class RememberingEngine(AdapterEngine):
+    """Has no engine: loads anything that is there, and refuses what it is told to."""
 
     loaded: dict[int, LoRARequest] = field(default_factory=dict)
     history: list[str] = field(default_factory=list)
@@ -36,6 +38,7 @@ class RememberingEngine:
     before_probe: Callable[[], Awaitable[None]] | None = None
     abandoned: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @override
     async def load(self, lora: LoRARequest) -> None:
         if self.hangs:
             await self.abandoned.wait()
@@ -47,6 +50,7 @@ class RememberingEngine:
         if lora.lora_name in self.unloadable:
             raise AdapterError("engine", "the engine can't load it: too big")
 
+    @override
     async def probe(self, lora: LoRARequest) -> None:
         self.history.append(f"probe {lora.lora_name}")
         if self.before_probe:
@@ -54,10 +58,12 @@ class RememberingEngine:
         if lora.lora_name in self.unfit:
             raise AdapterError("probe", "the probe generation has a log-probability of nan")
 
+    @override
     async def unload(self, lora: LoRARequest) -> None:
         self._require_alive()
         self.loaded.pop(lora.lora_int_id, None)
 
+    @override
     def abandon(self) -> None:
         self.abandoned.set()
 
