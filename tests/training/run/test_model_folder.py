@@ -1,9 +1,12 @@
 """Whatever stage writes a model folder, its generation settings know the token that ends an answer."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import HfApi, RepoUrl
+from selfjudge_training.cli import main
 from selfjudge_training.data.checkable.rows import checkable_rows, write_rows
 from selfjudge_training.jsft.config import JsftConfig
 from selfjudge_training.jsft.stage import run_jsft
@@ -86,3 +89,20 @@ def test_tokens_at_which_it_stopped_before_stay(
     save_model_folder(model, tokenizer, tmp_path)
     settings = GenerationConfig.from_pretrained(tmp_path)
     assert (settings.eos_token_id, settings.temperature) == ([0, 1, 7], 0.7)
+
+
+def test_a_model_goes_to_the_hub_when_that_is_asked_for(
+    start: Path,
+    pairs: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    calls: list[dict[str, object]] = []
+    monkeypatch.setattr(HfApi, "create_repo", lambda self, name, **options: RepoUrl(f"https://huggingface.co/{name}"))
+    monkeypatch.setattr(HfApi, "upload_folder", lambda self, **options: calls.append(options))
+    overrides = [f"model={start}", f"prompts.sources=[{json.dumps(pairs)}]", "max_tokens=256"]
+    overrides += ["decoding.max_new_tokens=4", "optimisation.batch=2", "optimisation.epochs=1"]
+    run = ["self-train", "--output", str(tmp_path / "run"), "--push-to-hub", "me/judge"]
+    assert main([*run, *overrides]) == 0
+    assert calls == [{"repo_id": "me/judge", "folder_path": tmp_path / "run" / "model"}]

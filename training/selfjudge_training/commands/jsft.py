@@ -2,7 +2,7 @@
 
 import argparse
 
-from selfjudge_training.commands.run_arguments import add_run_arguments
+from selfjudge_training.commands.run_arguments import add_run_arguments, report_model
 
 NAME = "jsft"
 HELP = "fine-tune a model to answer and to judge (JSFT)"
@@ -34,5 +34,5 @@ def run(options: argparse.Namespace) -> int:
         dry_run(config, options.tokenizer)
         print("the dry run passed")
         return 0
-    print(f"model in {run_jsft(config, options.output)}")
+    report_model(run_jsft(config, options.output), options)
     return 0

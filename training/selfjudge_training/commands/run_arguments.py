@@ -28,4 +28,17 @@ def add_run_arguments(parser: argparse.ArgumentParser, *, config: str, output: s
         "architecture and random weights; nothing is fetched from the hub (its data sets are replaced by generated "
         "rows), nothing kept",
     )
+    parser.add_argument("--push-to-hub", metavar="NAME", help="upload the model to this repository on the hub")
     parser.add_argument("--tokenizer", type=Path, default=SHIPPED_MODEL, help="tokenizer folder for the dry run")
+
+
+def report_model(folder: Path, options: argparse.Namespace) -> None:
+    """Say where a finished model is, and upload it where that was asked for; the main process does."""
+    from selfjudge_training.run.model_folder import push_to_hub  # noqa: PLC0415
+    from selfjudge_training.run.processes import processes  # noqa: PLC0415
+
+    if not processes().is_main_process:
+        return
+    print(f"model in {folder}")
+    if options.push_to_hub is not None:
+        print(f"and on {push_to_hub(folder, options.push_to_hub)}")

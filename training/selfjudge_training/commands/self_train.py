@@ -2,7 +2,7 @@
 
 import argparse
 
-from selfjudge_training.commands.run_arguments import add_run_arguments
+from selfjudge_training.commands.run_arguments import add_run_arguments, report_model
 
 NAME = "self-train"
 HELP = "train a JSFT model on its own judgments of its own samples"
@@ -35,5 +35,5 @@ def run(options: argparse.Namespace) -> int:
         dry_run(config, options.tokenizer)
         print("the dry run passed")
         return 0
-    print(f"model in {self_train(config, options.output)}")
+    report_model(self_train(config, options.output), options)
     return 0
