@@ -4,7 +4,7 @@ import logging
 
 import pytest
 from hypothesis import settings
-from selfjudge_service.vllm_patches.garbage_collection import imports_are_done
+from selfjudge_service.engine.engine_process import collect_garbage_again
 
 # A busy machine is slow, not wrong.
 settings.register_profile("no-deadline", deadline=None)
@@ -14,7 +14,7 @@ settings.load_profile("no-deadline")
 @pytest.fixture(autouse=True, scope="session")
 def _garbage_is_collected() -> None:
     """Test modules import the launcher, which puts collecting off until vLLM calls our plugin."""
-    imports_are_done()
+    collect_garbage_again()
 
 
 @pytest.fixture(autouse=True)

@@ -1,24 +1,26 @@
-"""The plugin that vLLM runs once in each of its processes (`vllm.general_plugins`), after its imports.
+"""The plugin that vLLM calls once in each of its processes (`vllm.general_plugins`), after its imports.
 
-Without `VLLM_PLUGINS`, that is every process of every vLLM in this environment, whoever starts it and for what. So
-nothing here reads our settings or does anything else than mend vLLM for all.
+Without `VLLM_PLUGINS` vLLM calls every plugin that is installed, in every process of anybody. So nothing is imported or
+changed here unless that variable names ours; `selfjudge-serve` and training's roll-outs have it do so.
 """
 
-from selfjudge_service.engine.deafness import be_deaf
-from selfjudge_service.engine.orphans import end_with_parent
-from selfjudge_service.vllm_patches.cache_patch import zero_new_blocks
-from selfjudge_service.vllm_patches.cpu_lora_patch import multiply_by_runs
-from selfjudge_service.vllm_patches.cpu_seeds_patch import put_generators_aside
-from selfjudge_service.vllm_patches.garbage_collection import imports_are_done
-from selfjudge_service.vllm_patches.sampler_patch import keep_top_logprobs
+import os
+
+NAME = "selfjudge"
 
 
 def prepare_process() -> None:
-    """Ends the time of imports; mends sampler, cache and, on CPUs, LoRA and seeds; an engine ends with its server."""
-    imports_are_done()
-    keep_top_logprobs()
-    multiply_by_runs()
-    put_generators_aside()
-    zero_new_blocks()
-    be_deaf()
-    end_with_parent()
+    """Mends vLLM, and has an engine end with its server.
+
+    Raises:
+        UntriedVersionError: if nobody has tried this version of vLLM.
+    """
+    if NAME not in os.environ.get("VLLM_PLUGINS", "").split(","):
+        return
+    from selfjudge_service.engine import engine_process  # noqa: PLC0415  not in others' processes
+    from selfjudge_service.vllm_patches.patching import apply_patches  # noqa: PLC0415
+
+    engine_process.collect_garbage_again()
+    apply_patches()
+    engine_process.leave_signals_to_server()
+    engine_process.end_with_parent()

@@ -14,6 +14,7 @@ from vllm.engine.protocol import EngineClient
 from vllm.tasks import SupportedTask
 
 from selfjudge import Comparison
+from selfjudge_service.adapters.start import start_adapters
 from selfjudge_service.admission.admission import Admission
 from selfjudge_service.admission.limits import limits_for
 from selfjudge_service.api import adapter_routes, chat_route, judge_route, models_route, probes, rank_route
@@ -24,10 +25,9 @@ from selfjudge_service.best_of_n.judging.label_reads import EngineReader
 from selfjudge_service.best_of_n.sampler import ChatSampler
 from selfjudge_service.middleware.auth import ApiKeyMiddleware
 from selfjudge_service.middleware.body_limit import BodyLimitMiddleware
-from selfjudge_service.middleware.overload import FullMiddleware
+from selfjudge_service.middleware.overload import OverloadMiddleware
 from selfjudge_service.middleware.request_log import RequestLogMiddleware
-from selfjudge_service.middleware.vllm_admission import OtherRoutesMiddleware
-from selfjudge_service.middleware.vllm_policies import PoliciesMiddleware
+from selfjudge_service.middleware.vllm_routes import VllmRoutesMiddleware
 from selfjudge_service.observability import logs, metrics
 from selfjudge_service.observability.tournament_log import open_log
 from selfjudge_service.observability.tracing import start_tracing
@@ -56,13 +56,11 @@ class SelfJudgePlugin:
         settings = Settings()
         for router in (*_WORKING, models_route.router, adapter_routes.router, probes.router):
             app.include_router(router)
-        if settings.adapters_dir:
-            app.add_middleware(PoliciesMiddleware)
         app.state.bracket_log = open_log(settings)
         app.state.background = Background()
         answer_errors(app)
-        app.add_middleware(OtherRoutesMiddleware)
-        app.add_middleware(FullMiddleware, routes=_paths(*_WORKING))
+        app.add_middleware(VllmRoutesMiddleware)
+        app.add_middleware(OverloadMiddleware, routes=_paths(*_WORKING))
         app.add_middleware(BodyLimitMiddleware, max_bytes=int(settings.max_body_mib * _BYTES_PER_MIB))
         keys = settings.api_keys or app.state.args.api_key or [os.environ.get("VLLM_API_KEY", "")]
         if keys := [key for key in keys if key]:
@@ -98,8 +96,6 @@ class SelfJudgePlugin:
         await judge.compare(judge.panel(JudgingOptions(), None), Comparison("warm-up", "a", "b"))
         models, adapting, sampler = state.openai_serving_models, None, ChatSampler(handler)
         if settings.adapters_dir:
-            from selfjudge_service.adapters.start import start_adapters  # noqa: PLC0415  only servers with a store need it
-
             adapting = await start_adapters(
                 settings.adapters_dir, settings, engine_client, models, judge, sampler, state.background
             )

@@ -1,21 +1,26 @@
 """What our routes find in the application: built once, when vLLM initialises its own state."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import ExitStack
+from typing import Any, Final, NamedTuple
 
 from fastapi import Request
+from starlette.datastructures import Headers
 from vllm.entrypoints.openai.models.serving import OpenAIServingModels
 from vllm.lora.request import LoRARequest
 
+from selfjudge_service.adapters.start import Adapting
 from selfjudge_service.admission.admission import Admission
 from selfjudge_service.best_of_n.judging.judge import Judge
 from selfjudge_service.best_of_n.sampler import Sampler
+from selfjudge_service.observability.tournament_log import BracketLog
 from selfjudge_service.protocol.errors import UnknownModelError
 from selfjudge_service.settings import Settings
 
-if TYPE_CHECKING:
-    from selfjudge_service.adapters.start import Adapting
-    from selfjudge_service.observability.tournament_log import BracketLog
+VERSION_HEADER: Final = "X-Selfjudge-Version"
+"""Header of answers that names the weights they are from."""
+
+_STICKY_HEADER: Final = "X-Selfjudge-Sticky"
 
 
 class SelfJudgeState(NamedTuple):
@@ -28,9 +33,9 @@ class SelfJudgeState(NamedTuple):
     sampling_defaults: Mapping[str, Any]
     """Parameters of sampling for requests that name none, where they aren't vLLM's own."""
     admission: Admission
-    adapting: "Adapting | None" = None
+    adapting: Adapting | None = None
     """Versions of policies from a store, if the server has one."""
-    bracket_log: "BracketLog | None" = None
+    bracket_log: BracketLog | None = None
     """Where tournaments are logged, if the operator wants that."""
 
     @property
@@ -50,6 +55,27 @@ class SelfJudgeState(NamedTuple):
             served = [base.name for base in self.models.base_model_paths] + list(self.models.lora_requests)
             raise UnknownModelError(f"model: must be one of {', '.join(served)}, got {model!r}", "model")
         return self.models.lora_requests[model]
+
+    def leased_version(self, model: str | None, headers: Headers, user: str | None, end: ExitStack) -> str | None:
+        """The name of the version that a request for a policy gets, loaded until `end` is closed; None for no policy.
+
+        Requests with the same sticky header, or else the same `user`, get the same one of active version and canaries.
+
+        Raises:
+            UnknownModelError: if the request names a version that isn't loaded.
+        """
+        if self.adapting is None or not model:
+            return None
+        key = self.adapting.adapters.find(model, headers.get(_STICKY_HEADER) or user)
+        if key:
+            end.enter_context(self.adapting.adapters.lease(key))
+        return key and str(key)
+
+    def served_name(self, model: str | None) -> str | None:
+        """The name of the weights that answer for `model`, for header and log; None where no such model is served."""
+        if not model or self.models.is_base_model(model):
+            return model or self.base_model
+        return model if model in self.models.lora_requests else None
 
 
 def state_of(request: Request) -> SelfJudgeState:

@@ -1,18 +1,16 @@
 """Versions of policies in the running server: what is loaded, what a policy's name stands for, who still uses what.
 
-    record.py       what a policy serves (active, previous, canaries), kept in the store for restarts and replicas
-    copies.py       private, validated copies of versions: what the engine loads can't change or vanish under it
+    record.py          what a policy serves (active, previous, canaries), kept in the store
+    copies.py          private, validated copies of versions: what the engine loads can't change or vanish under it
     adapter_engine.py  what the registry needs of the engine: load, unload, probe
-    draw.py         which version a request for a policy gets
-    registry.py     loads, switches, and keeps a version until its last request is done
-    criteria.py     what a version must reach before it becomes active, from settings and files
-    gate.py         holds a version against that
-    gate_results.py how versions did
-    changes.py      activation, rollback, canaries, deletion; follows other replicas and, where wanted, new versions
-    replicas.py     notes that the replicas on one store leave of what they serve
-    report.py       what GET /v1/adapters tells
-    start.py        puts these together for vLLM's server, and moves them to a fresh engine
+    registry.py        loads, switches, and keeps a version until its last request is done
+    criteria.py        what a version must reach before it becomes active, from settings and files
+    gate.py            holds a version against that
+    gate_results.py    how versions did
+    changes.py         activation, rollback, canaries, deletion; follows other replicas and, where wanted, new versions
+    replicas.py        notes that the replicas on one store leave of what they serve
+    start.py           puts these together for vLLM's server, and moves them to a fresh engine
 
-Leaves out publishing (`selfjudge-train publish`). Nothing here is imported unless the server has
-a store; vLLM's `load_inplace` is not used, because it mixes weights within an answer.
+Leaves out publishing (`selfjudge-train publish`). vLLM's `load_inplace` is not used, because it mixes weights within an
+answer.
 """

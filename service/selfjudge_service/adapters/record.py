@@ -3,7 +3,10 @@
 Writers of one policy's record at one moment overwrite each other: the last one holds, on all replicas.
 """
 
+import hashlib
 import os
+import secrets
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated, Final
@@ -12,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 # No policy's name begins with a dot.
 FOLDER: Final = ".serving"
+
+_DRAWN: Final = 2**64
 
 Weight = Annotated[float, Field(ge=0, le=1)]
 
@@ -94,3 +99,22 @@ class Records:
             temporary.replace(self._folder / f"{policy}.json")
         except OSError as error:
             raise RecordError(f"what {policy!r} serves can't be written to {self._folder}: {error}") from error
+
+
+def draw(policy: str, record: Record, sticky: str | None, is_loaded: Callable[[str], bool]) -> str:
+    """A version of the policy; an empty name where none is active.
+
+    Canaries get their shares of the range from 0 up, so as a weight grows, none that had the canary loses it. A
+    request's place in the range is that of its sticky text, or else drawn anew.
+    """
+    point = secrets.randbelow(_DRAWN) if sticky is None else _point(policy, sticky)
+    reached = 0.0
+    for version, weight in sorted(record.canaries.items()):
+        reached += weight
+        if point < reached * _DRAWN and is_loaded(version):
+            return version
+    return record.active or ""
+
+
+def _point(policy: str, sticky: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{policy}\n{sticky}".encode()).digest()[:8])

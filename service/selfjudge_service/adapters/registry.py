@@ -20,8 +20,7 @@ from vllm.v1.engine.exceptions import EngineDeadError
 from selfjudge.errors import AdapterError
 from selfjudge_service import background
 from selfjudge_service.adapters.adapter_engine import AdapterEngine
-from selfjudge_service.adapters.draw import draw
-from selfjudge_service.adapters.record import Record
+from selfjudge_service.adapters.record import Record, draw
 from selfjudge_service.adapters.replicas import Answering
 from selfjudge_service.observability import metrics
 from selfjudge_service.protocol.errors import RefusedVersionError, UnknownModelError

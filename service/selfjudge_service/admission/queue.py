@@ -73,7 +73,7 @@ class _Line:
         return Load(len(self.tickets), self.candidates)
 
 
-class Gate:
+class Queue:
     """Keeps the limits.
 
     Args:

@@ -19,7 +19,7 @@ _SHORTEST_SECONDS = 1e-6
 LONGEST_SECONDS = 60
 
 
-class _Throughput:
+class _Rate:
     """Weight finished per second of the time that counts."""
 
     def __init__(self, memory: float) -> None:
@@ -40,7 +40,7 @@ class _Throughput:
         return self._finished / self._seconds if self._finished and self._seconds >= _SHORTEST_SECONDS else None
 
 
-class Drain:
+class Throughput:
     """Measures, and tells times. All times are of one monotonic clock, in seconds.
 
     Args:
@@ -51,8 +51,8 @@ class Drain:
     def __init__(self, now: float, candidates: int) -> None:
         self._now = now
         self._candidates = candidates
-        self._busy = _Throughput(_MEMORY_ROUNDS * candidates)
-        self._full = _Throughput(_MEMORY_ROUNDS * candidates)
+        self._busy = _Rate(_MEMORY_ROUNDS * candidates)
+        self._full = _Rate(_MEMORY_ROUNDS * candidates)
         self._told_until = now
 
     @property

@@ -5,26 +5,28 @@ Behind admin keys of their own (SELFJUDGE_ADMIN_KEYS). Without a store of adapte
 
 import asyncio
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, TypeAdapter, ValidationError
 
-from selfjudge.adapters.manifest import PolicyName
+from selfjudge.adapters.manifest import Manifest, PolicyName
+from selfjudge_service.adapters.gate_results import GateResults
+from selfjudge_service.adapters.record import Record
+from selfjudge_service.adapters.registry import Adapters, Key
+from selfjudge_service.adapters.start import Adapting
 from selfjudge_service.api.route import Route
 from selfjudge_service.middleware.auth import Keys, require_admin
 from selfjudge_service.protocol.errors import InvalidFieldError, NotFoundError
 from selfjudge_service.state import state_of
 
-if TYPE_CHECKING:
-    from selfjudge_service.adapters.record import Record
-    from selfjudge_service.adapters.start import Adapting
-
 
 def _admin(request: Request) -> None:
     require_admin(Keys(state_of(request).settings.admin_keys), request.headers)
 
+
+_State = Literal["active", "canary", "previous", "gate", "retiring", "refused", "stored"]
 
 router = APIRouter(route_class=Route, prefix="/v1/adapters", dependencies=[Depends(_admin)])
 
@@ -61,11 +63,9 @@ class Canary(Activation):
 @router.get("")
 async def list_adapters(request: Request) -> Response:
     """Policies, their versions, what this replica does with them, and what the others on the store serve."""
-    from selfjudge_service.adapters.report import report  # noqa: PLC0415  only servers with a store need it
-
     adapting = _adapting(request)
     await asyncio.to_thread(adapting.replicas.leave, adapting.adapters.answering())
-    return JSONResponse(await asyncio.to_thread(report, adapting.store, adapting.adapters, adapting.replicas))
+    return JSONResponse(await asyncio.to_thread(report, adapting))
 
 
 @router.post("/{policy}/activate")
@@ -93,12 +93,61 @@ async def delete(policy: Policy, version: str, request: Request) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-def _adapting(request: Request) -> "Adapting":
+def _adapting(request: Request) -> Adapting:
     adapting = state_of(request).adapting
     if adapting is None:
         raise NotFoundError("this server has no store of adapters: start it with --adapters-dir")
     return adapting
 
 
-def _served(policy: Policy, record: "Record") -> Response:
+def _served(policy: Policy, record: Record) -> Response:
     return JSONResponse({"policy": policy, **record.model_dump()})
+
+
+def report(adapting: Adapting) -> dict[str, Any]:
+    """All policies, their versions oldest first, and all replicas. Reads every manifest and result of the gate."""
+    store, adapters, replicas = adapting.store, adapting.adapters, adapting.replicas
+    policies, results = sorted({*store.policies(), *adapters.policies()}), GateResults(store.root)
+    return {
+        "object": "list",
+        "replica": replicas.name,
+        "replicas": [note.model_dump(mode="json") for note in replicas.notes()],
+        "data": [_policy_report(policy, store.versions(policy), adapters, results) for policy in policies],
+    }
+
+
+def _policy_report(policy: str, versions: list[Manifest], adapters: Adapters, results: GateResults) -> dict[str, Any]:
+    record = adapters.record(policy)
+    return {
+        "policy": policy,
+        "active": record.active,
+        "previous": record.previous,
+        "canaries": record.canaries,
+        "versions": [_version_report(manifest, adapters, results) for manifest in versions],
+    }
+
+
+def _version_report(manifest: Manifest, adapters: Adapters, results: GateResults) -> dict[str, Any]:
+    key, result = Key(manifest.policy, manifest.version), results.read(manifest.policy, manifest.version)
+    return {
+        "version": manifest.version,
+        "model": str(key),
+        "state": _state(key, adapters),
+        "in_flight": adapters.in_flight(key),
+        "refused": adapters.refused.get(key),
+        "gate": result.model_dump(mode="json") if result else None,
+        **manifest.model_dump(mode="json", include={"created", "parent", "rank", "template", "metrics"}),
+    }
+
+
+def _state(key: Key, adapters: Adapters) -> _State:
+    record = adapters.record(key.policy)
+    if not adapters.is_loaded(key):
+        return "refused" if key in adapters.refused else "stored"
+    if key.version == record.active:
+        return "active"
+    if key.version in record.canaries:
+        return "canary"
+    if key.version == record.previous:
+        return "previous"
+    return "gate" if key in adapters.at_gate else "retiring"

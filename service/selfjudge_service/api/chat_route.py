@@ -27,22 +27,19 @@ from vllm.entrypoints.serve.utils.api_utils import (
 from vllm.entrypoints.serve.utils.sse_keep_alive import with_sse_keep_alive
 from vllm.exceptions import GenerationError, VLLMError
 
-from selfjudge_service.api.entry import admitted
+from selfjudge_service.api.entry import admitted, resolve_model
 from selfjudge_service.api.route import Route, counting_of
-from selfjudge_service.api.served import resolve_model
-from selfjudge_service.best_of_n.constraint import unmet
 from selfjudge_service.best_of_n.judging.fitness import header_of
 from selfjudge_service.best_of_n.log_entry import Facts, entry
+from selfjudge_service.best_of_n.plan import Plan, candidates_needed, plan, wanted_best_of_n
 from selfjudge_service.best_of_n.response import Json, Selection, Usage, chat_completion, progress_chunk, stream_chunks
 from selfjudge_service.best_of_n.run import Progress
-from selfjudge_service.best_of_n.sampler import REFUSALS, SampleError
-from selfjudge_service.best_of_n.select import Plan, candidates_needed, plan, select, wanted_best_of_n
+from selfjudge_service.best_of_n.sampler import REFUSALS, SampleError, unmet
+from selfjudge_service.best_of_n.select import select
 from selfjudge_service.observability.metrics import CLIENT_CLOSED_REQUEST, Counting, outcome_of
 from selfjudge_service.observability.request_context import note, note_text, request_id
-from selfjudge_service.protocol.error_handlers import error_response
+from selfjudge_service.protocol.error_handlers import dumps, error_response, not_finite
 from selfjudge_service.protocol.errors import ApiError, InternalError, InvalidFieldError
-from selfjudge_service.protocol.finite import dumps
-from selfjudge_service.protocol.finite import told as not_finite
 from selfjudge_service.protocol.misplaced_fields import SELECTING_ROUTE, refuse_misspelt_header
 from selfjudge_service.protocol.requests import ChatRequest
 from selfjudge_service.state import SelfJudgeState, state_of

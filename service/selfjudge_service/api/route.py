@@ -17,8 +17,7 @@ from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from selfjudge_service.observability.metrics import Counting, count_request, expect_requests, outcome_of
-from selfjudge_service.protocol.error_handlers import unreadable
-from selfjudge_service.protocol.finite import told
+from selfjudge_service.protocol.error_handlers import not_finite, unreadable
 from selfjudge_service.protocol.validation import first_problem
 
 
@@ -51,7 +50,7 @@ class Route(APIRoute):
                     raise unreadable(error) from error
                 except (OverflowError, TypeError, ValueError) as error:
                     # vLLM's handlers take these for the caller's mistake; what is the caller's has been told by now.
-                    raise told(error) or RuntimeError(f"{self.path} failed") from error
+                    raise not_finite(error) or RuntimeError(f"{self.path} failed") from error
                 response.headers.update(headers_of(request))
                 counting.outcome = outcome_of(response.status_code)
                 if isinstance(response, StreamingResponse):

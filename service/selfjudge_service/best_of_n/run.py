@@ -15,7 +15,7 @@ from selfjudge import Match, ReadingError, Record, Tournament, Verdict
 from selfjudge_service.best_of_n.judging.judge import Judged
 from selfjudge_service.best_of_n.sampler import SampleError
 from selfjudge_service.observability import metrics
-from selfjudge_service.observability.spans import rounds
+from selfjudge_service.observability.tracing import Rounds, mark
 from selfjudge_service.protocol.errors import NotFiniteError
 from selfjudge_service.tasks import task_group
 
@@ -57,7 +57,7 @@ class _Holder:
         self._known: dict[tuple[str, str], asyncio.Future[Verdict | None]] = {}
 
     async def run(self) -> None:
-        with rounds() as self._rounds:
+        with Rounds() as self._rounds:
             async with task_group() as group:
                 for candidate in range(self._tournament.n):
                     group.create_task(self._candidate(candidate, group))
@@ -109,7 +109,7 @@ class _Holder:
                 self.unreadable += 1
                 told.set_result(None)
                 return None
-            traced.set(winner=verdict.winner, probability=verdict.probability_a, tokens=tokens, cached_tokens=cached)
+            mark(traced, winner=verdict.winner, probability=verdict.probability_a, tokens=tokens, cached_tokens=cached)
         self.judged.append(judged)
         told.set_result(verdict)
         return verdict

@@ -6,7 +6,7 @@ once for all candidates: so they also reach the engine together, which then take
 
 import copy
 from http import HTTPStatus
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from jinja2 import TemplateError
 from vllm.entrypoints.openai.chat_completion.protocol import (
@@ -19,13 +19,14 @@ from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.exceptions import GenerationError, VLLMClientError, VLLMError
 from vllm.inputs import EngineInput
 
-from selfjudge_service.best_of_n.constraint import unmet
 from selfjudge_service.best_of_n.prefill import judged_text
 from selfjudge_service.best_of_n.seeds import candidate_seed
 from selfjudge_service.protocol.error_handlers import error_response
 from selfjudge_service.protocol.errors import ApiError
 from selfjudge_service.protocol.requests import ChatRequest
 from selfjudge_service.tasks import cancellable
+
+_UNMET: Final = "no token follows that {field} allows: give a schema or grammar that a text of finite length can meet"
 
 # What vLLM's own error handlers take for the caller's mistake besides its own errors, and answer with a 400.
 REFUSALS = (ValueError, TypeError, OverflowError, TemplateError)
@@ -139,6 +140,25 @@ class ChatSampler:
         handler = copy.copy(self._handler)
         handler.render_chat_request = reuse  # type: ignore[method-assign]  # on this copy alone
         return handler
+
+
+def unmet(request: ChatCompletionRequest, error: GenerationError) -> ErrorResponse | None:
+    """The refusal that a failed generation comes to if the request constrains it; None if the failure is the server's.
+
+    vLLM compiles a constraint (grammar, schema, tools) without finding out that it can't be met, such as a schema that
+    is its own and only property. The engine then has no token to choose, and vLLM calls that an internal error. Without
+    a constraint, and where vLLM names another status than 500, nothing says that the caller is to blame.
+    """
+    plain = request.response_format is None or request.response_format.type == "text"
+    constraints = {
+        "structured_outputs": request.structured_outputs,
+        "response_format": None if plain else request.response_format,
+        "tools": request.tools,
+    }
+    field = next((name for name, constraint in constraints.items() if constraint), None)
+    if field is None or error.status_code != HTTPStatus.INTERNAL_SERVER_ERROR:
+        return None
+    return create_error_response(_UNMET.format(field=field), "BadRequestError", HTTPStatus.BAD_REQUEST, field)
 
 
 def _request_for_one(request: ChatRequest, index: int, request_id: str) -> ChatCompletionRequest:

@@ -14,9 +14,11 @@ from http import HTTPStatus
 from typing import Any, Literal, cast
 
 from typing_extensions import override
-from vllm.config import VllmConfig
+from vllm.config import ModelConfig, VllmConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.exceptions import GracefulHTTPError
+from vllm.model_executor.model_loader.utils import get_model_cls
+from vllm.model_executor.models import supports_lora
 from vllm.outputs import RequestOutput
 from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.async_llm import AsyncLLM
@@ -25,7 +27,7 @@ from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 from vllm.v1.engine.utils import CoreEngineProcManager
 from vllm.v1.executor import Executor
 
-from selfjudge_service.engine.lora_support import require_lora
+from selfjudge.errors import AdapterError
 from selfjudge_service.engine.standby import kill_engines, start_standby
 
 # How long the remains of a killed engine may take to vanish before they are left behind.
@@ -131,7 +133,7 @@ async def start_engine(args: Namespace) -> ReplaceableEngine:
     engine_args = AsyncEngineArgs.from_cli_args(args)
     config = engine_args.create_engine_config(usage_context=UsageContext.OPENAI_API_SERVER)
     if config.lora_config is not None:
-        require_lora(config.model_config)
+        _require_lora(config.model_config)
     # After vLLM has looked at the options, because it puts into the environment what its processes must find there.
     start_standby()
     engine = ReplaceableEngine.from_vllm_config(
@@ -143,3 +145,14 @@ async def start_engine(args: Namespace) -> ReplaceableEngine:
     )
     await engine.reset_mm_cache()
     return cast("ReplaceableEngine", engine)
+
+
+def _require_lora(model: ModelConfig) -> None:
+    """Raises AdapterError where vLLM's implementation of a model takes no adapters: the engine would end over it."""
+    found = get_model_cls(model)
+    if not supports_lora(found):
+        raise AdapterError(
+            "unsupported",
+            f"vLLM's {found.__name__} takes no LoRA adapters: leave --adapters-dir and --enable-lora out, or serve a "
+            "model that takes them",
+        )

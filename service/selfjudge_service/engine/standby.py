@@ -17,13 +17,13 @@ import psutil  # type: ignore[import-untyped]  # stubs are a package of their ow
 from typing_extensions import override
 from vllm.v1.engine import utils as engine_processes
 
-from selfjudge_service.engine.deafness import END, supervise_children
+from selfjudge_service.engine.engine_process import END, supervise_children
 
 _HELPERS: Final = ("multiprocessing.forkserver import", "multiprocessing.resource_tracker import")
 
 
 class EngineProcess(ForkServerProcess):
-    """An engine's process, which is deaf to SIGTERM."""
+    """An engine's process, which leaves SIGTERM to the server."""
 
     @override
     def terminate(self) -> None:

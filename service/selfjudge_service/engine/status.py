@@ -3,7 +3,7 @@
 import math
 import time
 
-from selfjudge_service.observability import engine_metrics as metrics
+from selfjudge_service.observability import metrics
 from selfjudge_service.protocol.errors import UnavailableError
 
 # Longer waits are not believed: OpenAI's clients give up on anything above two minutes.

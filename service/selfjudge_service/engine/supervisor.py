@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from selfjudge.errors import SelfJudgeError
 from selfjudge_service.engine.status import Status
 from selfjudge_service.engine.watchdog import Watched, failure
-from selfjudge_service.observability import engine_metrics as metrics
+from selfjudge_service.observability import metrics
 
 _LOG = logging.getLogger(__name__)
 _FORGIVEN_AFTER_SECONDS = 60.0
@@ -136,12 +136,12 @@ class Supervisor:
         Raises:
             EngineLostError: if that was one failure too many.
         """
-        cause = "hung" if how == "hung" else self._engine.how_it_ended
+        cause: metrics.RestartCause = "hung" if how == "hung" else self._engine.how_it_ended
         await self._engine.end()
         silence = f"no answer for {self._watchdog_seconds:g} s"
         self._count(cause, silence if how == "hung" else "its process ended")
 
-    def _count(self, cause: str, words: str) -> None:
+    def _count(self, cause: metrics.RestartCause, words: str) -> None:
         """Notes a failure.
 
         Raises:

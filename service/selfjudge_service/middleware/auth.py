@@ -10,11 +10,10 @@ from collections.abc import Iterable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from selfjudge_service.middleware.paths import path_of
+from selfjudge_service.middleware.asgi import path_of
 from selfjudge_service.protocol.errors import ForbiddenError, UnauthorizedError, api_error_response
 
 OPEN_PATHS = frozenset({"/health", "/live", "/ready", "/metrics"})
-
 
 _HOW = "send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'"
 
@@ -23,6 +22,15 @@ def key_of(headers: Headers) -> str:
     """The key that a request bears: as OpenAI's clients send it, else as Anthropic's do; empty if it bears none."""
     scheme, _, key = headers.get("authorization", "").partition(" ")
     return key if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+
+
+def caller_of(headers: Headers) -> str:
+    """A name for the API key that a request bears, by which the key can't be told.
+
+    On a server without keys callers may send what they like as one; those that send none are one caller.
+    """
+    key = key_of(headers)
+    return hashlib.sha256(key.encode()).hexdigest()[:16] if key else ""
 
 
 class Keys:

@@ -93,7 +93,7 @@ class UnderWay:
                 self._none.set()
 
 
-class Gate:
+class AvailabilityMiddleware:
     """ASGI middleware, inside of those that authenticate and log.
 
     Args:

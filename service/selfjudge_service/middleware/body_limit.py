@@ -6,7 +6,7 @@ Starlette's own middleware for that answers in plain text, and once the applicat
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from selfjudge_service.middleware.vllm_routes import replay
+from selfjudge_service.middleware.asgi import replay
 from selfjudge_service.protocol.errors import BodyTooLargeError, api_error_response
 
 

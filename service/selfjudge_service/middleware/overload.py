@@ -10,14 +10,13 @@ from collections.abc import Collection
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from selfjudge_service.api.entry import caller_of
-from selfjudge_service.middleware.paths import path_of
-from selfjudge_service.middleware.vllm_routes import is_generating
+from selfjudge_service.middleware.asgi import is_generating, path_of
+from selfjudge_service.middleware.auth import caller_of
 from selfjudge_service.observability.metrics import REQUESTS, outcome_of
 from selfjudge_service.protocol.errors import OverloadedError, api_error_response
 
 
-class FullMiddleware:
+class OverloadMiddleware:
     """Refuses at once whom nobody would let in, whatever they weigh.
 
     Args:

@@ -10,12 +10,13 @@ import time
 from http import HTTPStatus
 from uuid import uuid4
 
+from opentelemetry.trace import Span
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from selfjudge_service.observability.metrics import CLIENT_CLOSED_REQUEST, outcome_of
 from selfjudge_service.observability.request_context import Request, begin
-from selfjudge_service.observability.spans import Marked, request_span
+from selfjudge_service.observability.tracing import mark, request_span
 from selfjudge_service.protocol.errors import InternalError, api_error_response
 
 _LOG = logging.getLogger(__name__)
@@ -75,13 +76,13 @@ class RequestLogMiddleware:
             _LOG.exception("a request failed")
 
 
-def _tell(scope: Scope, request: Request, span: Marked, status: int, seconds: float) -> None:
+def _tell(scope: Scope, request: Request, span: Span, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", None)
     # What nobody routed has no name but its own.
     where = {"route": route} if route else {"path": scope["path"]}
     facts = {"method": scope["method"], **where, "status": status, "outcome": outcome_of(status), **request.noted}
     facts = {name: value[:_LONGEST] if isinstance(value, str) else value for name, value in facts.items()}
-    span.set(request_id=request.request_id, **facts)
+    mark(span, request_id=request.request_id, **facts)
     level = logging.DEBUG if scope["path"] in _PROBES else logging.INFO
     if _LOG.isEnabledFor(level):
         _LOG.log(level, {"message": "request", **facts, "seconds": round(seconds, 4), **request.texts})

@@ -1,7 +1,7 @@
 """Prometheus metrics of selection and judging, and the judge's health among them.
 
 They live in the default registry and so appear on vLLM's own /metrics beside vLLM's `vllm:` metrics. No label holds
-what a client wrote. Metrics of admission and supervision stand in rooms of their own; docs/operations.md lists all.
+what a client wrote. docs/operations.md lists all.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import get_args
+from typing import Literal, get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.exceptions import HTTPException
@@ -23,6 +23,9 @@ from selfjudge_service.protocol.errors import ApiError
 
 # What nginx logs where a client hung up before its answer; nobody is there to read it.
 CLIENT_CLOSED_REQUEST = 499
+
+RestartCause = Literal["killed", "crashed", "hung", "start"]
+LogOutcome = Literal["written", "not_sampled", "opted_out", "queue_full", "log_full", "error"]
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _UNIT = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
@@ -107,6 +110,44 @@ ADAPTER_INFO = Gauge(
     "selfjudge_adapter_info", "1 for the version that is active of each policy.", ["policy", "version"]
 )
 
+# Several server processes of one replica add up.
+TOURNAMENTS_RUNNING = Gauge("selfjudge_tournaments_running", "Tournaments running.", multiprocess_mode="livesum")
+CANDIDATES_RUNNING = Gauge(
+    "selfjudge_candidates_running", "Weight of all requests running, in candidates.", multiprocess_mode="livesum"
+)
+CANDIDATES_LIMIT = Gauge(
+    "selfjudge_candidates_limit", "Weight that may run at once, in candidates.", multiprocess_mode="livesum"
+)
+QUEUE_LENGTH = Gauge("selfjudge_queue_length", "Requests waiting for admission.", multiprocess_mode="livesum")
+QUEUE_SECONDS = Histogram("selfjudge_queue_seconds", "From a request's arrival to its admission.", buckets=_SECONDS)
+REFUSALS = Counter(
+    "selfjudge_refusals",
+    "Requests answered 429, by the limit in the way (queue_full, queue_seconds, key_requests, key_candidates).",
+    ["reason"],
+)
+
+READY = Gauge("selfjudge_ready", "Whether the server takes requests: the engine is up and the server isn't draining.")
+DRAINING = Gauge("selfjudge_draining", "Whether the server is finishing what is under way before it ends.")
+RESTARTS = Counter(
+    "selfjudge_engine_restarts",
+    "Engines that had to be replaced, by cause (killed: by a signal, as the kernel does without memory; crashed: ended "
+    "by itself; hung: silent for watchdog_seconds; start: it did not come up, or not in time).",
+    ["cause"],
+)
+RESTART_SECONDS = Histogram(
+    "selfjudge_engine_restart_seconds",
+    "From the moment an engine's failure was found to the moment the next one took requests.",
+    buckets=(1, 2, 4, 6, 8, 10, 15, 20, 30, 60, 120, 300, 600),
+)
+
+BRACKETS = Counter(
+    "selfjudge_brackets",
+    "Tournaments that ended while a bracket log was kept, by outcome: written; left out by bracket_log_share "
+    "(not_sampled) or on the request's wish (opted_out); lost to a slow disk (queue_full), to bracket_log_max_mib "
+    "(log_full) or to an error of the disk (error).",
+    ["outcome"],
+)
+
 # Series of a known set are there from the start: a first event counts as an increase, and no ratio lacks a term.
 for _counter, _values in (
     (CANDIDATES, ("ok", "failed", "cancelled")),
@@ -117,6 +158,8 @@ for _counter, _values in (
     (WORK_TOKENS, ("sampling", "judging")),
     (WORK_SECONDS, ("sampling", "judging")),
     (ADAPTER_LOADS, ("ok", *get_args(AdapterFault))),
+    (RESTARTS, get_args(RestartCause)),
+    (BRACKETS, get_args(LogOutcome)),
 ):
     for _value in _values:
         _counter.labels(_value)

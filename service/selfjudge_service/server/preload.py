@@ -9,13 +9,13 @@ import gc
 
 import vllm.v1.engine.async_llm
 
-import selfjudge_service.engine_plugin
 import selfjudge_service.server.early
 import selfjudge_service.server.launcher
-from selfjudge_service.engine.deafness import ignore
+import selfjudge_service.vllm_patches.patching
+from selfjudge_service.engine.engine_process import ignore_stopping
 
 # Engines are taken to have ended when the standby does; it ends by itself when the server and all engines are gone.
-ignore()
+ignore_stopping()
 
 # Engines share the memory of what is here as long as nobody writes to it, and a collection would.
 gc.freeze()

@@ -27,11 +27,12 @@ from vllm.utils.system_utils import decorate_logs
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from selfjudge import Comparison
+from selfjudge_service.adapters.start import restore
 from selfjudge_service.background import Background
 from selfjudge_service.engine.replaceable_engine import ReplaceableEngine, start_engine
 from selfjudge_service.engine.status import Status
 from selfjudge_service.engine.supervisor import Supervisor
-from selfjudge_service.middleware.availability import Gate, UnderWay
+from selfjudge_service.middleware.availability import AvailabilityMiddleware, UnderWay
 from selfjudge_service.middleware.body_limit import BodyLimitMiddleware
 from selfjudge_service.observability import logs
 from selfjudge_service.protocol.error_handlers import answer_errors
@@ -135,7 +136,9 @@ class _Server:
         # Inside of what authenticates and logs, so that refusals are too; outside of admission.
         classes: list[object] = [middleware.cls for middleware in app.user_middleware]
         outside = classes.index(BodyLimitMiddleware)
-        app.user_middleware.insert(outside + 1, Middleware(Gate, status=self._status, under_way=self._under_way))
+        app.user_middleware.insert(
+            outside + 1, Middleware(AvailabilityMiddleware, status=self._status, under_way=self._under_way)
+        )
         answer_errors(app)
         app.add_exception_handler(EngineDeadError, self._engine_is_dead)
         # vLLM has built it already.
@@ -154,8 +157,6 @@ async def _restore(engine: ReplaceableEngine, state: State) -> None:
     served: SelfJudgeState = state.selfjudge
     await served.judge.compare(served.judge.panel(JudgingOptions(), None), Comparison("warm-up", "a", "b"))
     if served.adapting:
-        from selfjudge_service.adapters.start import restore  # noqa: PLC0415  only servers with a store need it
-
         await restore(served.adapting, engine, state.openai_serving_models, served.judge)
 
 

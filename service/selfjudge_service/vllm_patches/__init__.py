@@ -1,1 +1,12 @@
-"""Faults of vLLM, mended in its own classes until vLLM has mended them."""
+"""Faults of vLLM that are mended in its own classes, until vLLM has mended them.
+
+    versions.py          a version that nobody has tried is refused
+    patching.py          which patch is for which versions
+    sampler_patch.py     a judge read shortens the `top_logprobs` of another request
+    cache_patch.py       what is not a number in a freed cache block spoils other requests
+    cpu_lora_patch.py    LoRA on a CPU
+    cpu_seeds_patch.py   a request with a seed ends the engine on a CPU
+
+A patch says which versions have its fault, and replaces something of vLLM's when it is called, never when it is
+imported.
+"""

@@ -8,7 +8,7 @@ one are left alone.
 Logits of a prompt (`prompt_logprobs`, or `echo` in a chat) end vLLM's engine: it takes their rows for those that tokens
 are sampled from, which are others in number. Here each row has the adapter of its own token.
 
-Loaded by way of engine_plugin.py; GPUs have kernels of their own and need none of this.
+GPUs have kernels of their own and need none of this.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from vllm.v1.worker.gpu_model_runner import GPUModelRunner
 
 
 def multiply_by_runs() -> None:
-    """Replaces the multiplications of vLLM's `PunicaWrapperCPU`; vLLM calls this once in each of its processes."""
+    """Replaces the multiplications of vLLM's `PunicaWrapperCPU`."""
 
     def find_runs(self: Any, slots: Tensor) -> None:  # noqa: ANN401
         PunicaWrapperBase._update_prefill_metadata(self, slots)

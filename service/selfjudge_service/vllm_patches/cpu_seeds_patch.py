@@ -2,8 +2,8 @@
 
 A step that computes a part of a prompt samples a token that is dropped, and vLLM 0.32 then turns the request's random
 generator back by an offset. Generators of a CPU have no offset: the exception ends the engine, and with it every
-request in flight. Here such generators are put aside for the step, so that they need no turning back. Loaded by way of
-engine_plugin.py; GPUs are left alone.
+request in flight. Here such generators are put aside for the step, so that they need no turning back. Generators of
+GPUs have one.
 """
 
 import functools
@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 
 
 def put_generators_aside() -> None:
-    """Wraps the sampling of vLLM's model runner; vLLM calls this once in each of its processes."""
+    """Wraps the sampling of vLLM's model runner."""
     # torch's decorator hides the method's type.
     unfixed = cast("Callable[..., Any]", GPUModelRunner.sample_tokens)
 
     @functools.wraps(unfixed)
     def sample_tokens(self: GPUModelRunner, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  passed through
-        if self.device.type != "cpu":
-            return unfixed(self, *args, **kwargs)
         generators = self.input_batch.generators
         dropped = np.nonzero(self.discard_request_mask.np[: self.input_batch.num_reqs])[0]
         aside = {int(row): generators.pop(int(row)) for row in dropped if int(row) in generators}
@@ -33,4 +31,4 @@ def put_generators_aside() -> None:
         finally:
             generators.update(aside)
 
-    GPUModelRunner.sample_tokens = sample_tokens  # type: ignore[assignment, method-assign]  # the fix
+    GPUModelRunner.sample_tokens = sample_tokens  # type: ignore[assignment, method-assign]  # the patch

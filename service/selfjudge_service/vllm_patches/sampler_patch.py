@@ -1,9 +1,8 @@
 """Keeps a judge read from shortening the `top_logprobs` of another request in the same engine step.
 
-Where one row of a batch names token ids and another asks for its top k, vLLM 0.32's sampler answers every row with
-named ids only (vLLM pull request 51789), so a user's list comes back with nothing but the sampled token. The fix names
-the top k of the rows that name none. It is loaded in the engine's process by way of engine_plugin.py, costs nothing in
-steps that do not mix the two, and changes nothing else.
+Where one row of a batch names token ids and another asks for its top k, the sampler of vLLM 0.32 and 0.33 answers every
+row with named ids only (vLLM pull request 51789), so a user's list comes back with nothing but the sampled token. The
+patch names the top k of the rows that name none. It costs nothing in steps that do not mix the two.
 """
 
 import dataclasses
@@ -17,7 +16,7 @@ from vllm.v1.sample.sampler import Sampler
 
 
 def keep_top_logprobs() -> None:
-    """Wraps vLLM's sampler; vLLM calls this once in each of its processes."""
+    """Wraps vLLM's sampler."""
     unfixed = Sampler.forward
 
     @functools.wraps(unfixed)
@@ -30,7 +29,7 @@ def keep_top_logprobs() -> None:
     ) -> SamplerOutput:
         return unfixed(self, logits, name_top_tokens(logits, sampling_metadata), *args, **kwargs)
 
-    Sampler.forward = forward  # type: ignore[method-assign]  # the fix is this assignment
+    Sampler.forward = forward  # type: ignore[method-assign]  # the patch is this assignment
 
 
 def name_top_tokens(logits: torch.Tensor, metadata: SamplingMetadata) -> SamplingMetadata:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from selfjudge_service.adapters.criteria import Criteria, GateError
@@ -11,7 +12,8 @@ from selfjudge_service.adapters.gate import Gate
 from selfjudge_service.adapters.gate_results import GateResults
 from selfjudge_service.adapters.registry import Key
 from selfjudge_service.adapters.replicas import Replicas
-from selfjudge_service.adapters.report import report
+from selfjudge_service.adapters.start import Adapting
+from selfjudge_service.api.adapter_routes import report
 from selfjudge_service.best_of_n.judging.judge import Judge
 from selfjudge_service.best_of_n.sampler import ChatSampler, SampleError
 from selfjudge_service.best_of_n.seeds import candidate_seed
@@ -179,6 +181,11 @@ class At:
     def answers(self, key: Key, number: int) -> None:
         self.chat.answers[str(key)] = [str(number)]
 
+    def listed(self, store: Store) -> list[dict[str, Any]]:
+        adapting = Adapting(store, self.replica.adapters, self.replica.changes, Replicas(store.root, "a replica"))
+        versions: list[dict[str, Any]] = report(adapting)["data"][0]["versions"]
+        return versions
+
     async def activate(self, key: Key) -> str | None:
         await self.replica.changes.activate(*key)
         return self.replica.active("chat")
@@ -204,7 +211,9 @@ async def test_who_wins_becomes_active_and_who_does_not_is_refused(
     assert str(third) not in at.replica.names
     assert counted("selfjudge_adapter_loads_total", outcome="gate") == 1
     assert said in caplog.text
-    listed = report(store, at.replica.adapters, Replicas(store.root, "a replica"))["data"][0]["versions"]
+    listed = report(Adapting(store, at.replica.adapters, at.replica.changes, Replicas(store.root, "a replica")))[
+        "data"
+    ][0]["versions"]
     assert [(one["state"], one["gate"]["passed"], one["gate"]["win_share"]) for one in listed] == [
         ("previous", True, None),
         ("active", True, 1.0),
@@ -251,7 +260,9 @@ async def test_everything_goes_on_while_a_version_is_at_the_gate(at: At, store: 
     gated = asyncio.create_task(at.activate(third))
     await asked.wait()
     assert at.replica.adapters.find("chat") == first
-    listed = report(store, at.replica.adapters, Replicas(store.root, "a replica"))["data"][0]["versions"]
+    listed = report(Adapting(store, at.replica.adapters, at.replica.changes, Replicas(store.root, "a replica")))[
+        "data"
+    ][0]["versions"]
     assert [one["state"] for one in listed] == ["active", "stored", "gate"]
     other = Key("code", publish(store, "code", 1).version)
     at.answers(other, 1)

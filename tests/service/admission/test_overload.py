@@ -12,8 +12,8 @@ from statistics import median
 
 import pytest
 from selfjudge_service.admission.limits import Limits
-from selfjudge_service.admission.queue import Gate, Ticket
-from selfjudge_service.admission.throughput import LONGEST_SECONDS, Drain
+from selfjudge_service.admission.queue import Queue, Ticket
+from selfjudge_service.admission.throughput import LONGEST_SECONDS, Throughput
 
 CAPACITY = 100.0
 WAITING = Limits(candidates=128)
@@ -38,8 +38,8 @@ class Server:
 
     def __init__(self, limits: Limits) -> None:
         self.now = 0.0
-        self.gate = Gate(limits)
-        self.drain = Drain(0.0, limits.candidates)
+        self.queue = Queue(limits)
+        self.throughput = Throughput(0.0, limits.candidates)
         self.inside: dict[Ticket, Visitor] = {}
 
     def serve(self, visitors: Iterable[Visitor]) -> None:
@@ -56,8 +56,8 @@ class Server:
     def _comes(self, visitor: Visitor) -> bool:
         ticket = Ticket(visitor.weight)
         self._pass_time()
-        if self.gate.join(ticket, rate=self.drain.sure_rate):
-            visitor.told.append(self.drain.come_back(self.gate.waiting.candidates // 2, visitor.weight))
+        if self.queue.join(ticket, rate=self.throughput.sure_rate):
+            visitor.told.append(self.throughput.come_back(self.queue.waiting.candidates // 2, visitor.weight))
             visitor.comes = self.now + visitor.told[-1]
             return False
         visitor.left = ticket.weight
@@ -65,7 +65,7 @@ class Server:
         return True
 
     def _work(self) -> None:
-        running = [ticket for ticket in self.inside if self.gate.runs(ticket)]
+        running = [ticket for ticket in self.inside if self.queue.runs(ticket)]
         for ticket in running:
             visitor = self.inside[ticket]
             visitor.left -= CAPACITY * STEP / len(running)
@@ -73,11 +73,11 @@ class Server:
                 visitor.answered = self.now
                 del self.inside[ticket]
                 self._pass_time(ticket.weight)
-                self.gate.leave(ticket)
+                self.queue.leave(ticket)
 
     def _pass_time(self, finished: int = 0) -> None:
-        waiting = self.gate.waiting.requests > 0
-        self.drain.pass_time(self.now, busy=self.gate.running.requests > 0, full=waiting, finished=finished)
+        waiting = self.queue.waiting.requests > 0
+        self.throughput.pass_time(self.now, busy=self.queue.running.requests > 0, full=waiting, finished=finished)
 
 
 def arrivals(

@@ -6,137 +6,137 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from selfjudge_service.admission.limits import Limits
-from selfjudge_service.admission.queue import Gate, Load, Ticket
+from selfjudge_service.admission.queue import Load, Queue, Ticket
 
 
-def join_all(gate: Gate, *weights: int, tournament: bool = False, caller: str = "") -> list[Ticket]:
+def join_all(queue: Queue, *weights: int, tournament: bool = False, caller: str = "") -> list[Ticket]:
     tickets = [Ticket(weight, tournament, caller) for weight in weights]
-    assert [gate.join(ticket) for ticket in tickets] == [None] * len(weights)
+    assert [queue.join(ticket) for ticket in tickets] == [None] * len(weights)
     return tickets
 
 
 def test_what_fits_runs_and_the_rest_waits() -> None:
-    gate = Gate(Limits(candidates=10))
-    first, second, third = join_all(gate, 6, 4, 1)
-    assert gate.runs(first)
-    assert gate.runs(second)
-    assert not gate.runs(third)
-    assert (gate.running, gate.waiting) == (Load(2, 10), Load(1, 1))
+    queue = Queue(Limits(candidates=10))
+    first, second, third = join_all(queue, 6, 4, 1)
+    assert queue.runs(first)
+    assert queue.runs(second)
+    assert not queue.runs(third)
+    assert (queue.running, queue.waiting) == (Load(2, 10), Load(1, 1))
 
 
 def test_a_large_tournament_is_not_overtaken_by_small_requests() -> None:
-    gate = Gate(Limits(candidates=10, waiting=10))
-    small, large, behind = join_all(gate, 4, 8, 1)
-    assert not gate.runs(behind)
-    assert gate.leave(small) == [large, behind]
+    queue = Queue(Limits(candidates=10, waiting=10))
+    small, large, behind = join_all(queue, 4, 8, 1)
+    assert not queue.runs(behind)
+    assert queue.leave(small) == [large, behind]
 
 
 def test_what_weighs_more_than_everything_runs_alone() -> None:
-    gate = Gate(Limits(candidates=10, waiting=10))
-    small, huge, behind = join_all(gate, 1, 64, 1)
-    assert gate.leave(small) == [huge]
-    assert gate.leave(huge) == [behind]
+    queue = Queue(Limits(candidates=10, waiting=10))
+    small, huge, behind = join_all(queue, 1, 64, 1)
+    assert queue.leave(small) == [huge]
+    assert queue.leave(huge) == [behind]
 
 
 def test_tournaments_have_a_limit_of_their_own_and_plain_answers_wait_behind_them() -> None:
-    gate = Gate(Limits(candidates=100, tournaments=1, waiting=10))
-    (running,) = join_all(gate, 8, tournament=True)
-    (plain,) = join_all(gate, 1)
-    assert gate.runs(plain)
-    (second,) = join_all(gate, 8, tournament=True)
-    (behind,) = join_all(gate, 1)
-    assert (gate.runs(second), gate.runs(behind)) == (False, False)
-    assert gate.leave(running) == [second, behind]
+    queue = Queue(Limits(candidates=100, tournaments=1, waiting=10))
+    (running,) = join_all(queue, 8, tournament=True)
+    (plain,) = join_all(queue, 1)
+    assert queue.runs(plain)
+    (second,) = join_all(queue, 8, tournament=True)
+    (behind,) = join_all(queue, 1)
+    assert (queue.runs(second), queue.runs(behind)) == (False, False)
+    assert queue.leave(running) == [second, behind]
 
 
 def test_a_share_of_what_may_run_may_wait_whatever_the_newcomers_weight() -> None:
-    gate = Gate(Limits(candidates=16, queue_share=0.25))
-    join_all(gate, 16, 3, 16)
+    queue = Queue(Limits(candidates=16, queue_share=0.25))
+    join_all(queue, 16, 3, 16)
     for weight in (1, 8):
-        assert gate.join(Ticket(weight)) == "queue_full"
-    assert gate.refusal("anybody") == "queue_full"
+        assert queue.join(Ticket(weight)) == "queue_full"
+    assert queue.refusal("anybody") == "queue_full"
 
 
 def test_others_may_join_while_the_wait_is_expected_to_be_short_enough() -> None:
-    gate = Gate(Limits(candidates=16, queue_seconds=10))
-    join_all(gate, 16, 16, 1)
+    queue = Queue(Limits(candidates=16, queue_seconds=10))
+    join_all(queue, 16, 16, 1)
     for weight in (1, 8):
-        assert gate.join(Ticket(weight), rate=2.0) == "queue_full"
-    assert gate.refusal("anybody", rate=2.0) == "queue_full"
-    assert gate.refusal("anybody", rate=4.0) is None
-    assert gate.join(Ticket(64)) is None, "where nobody knows how long it will be, people wait"
+        assert queue.join(Ticket(weight), rate=2.0) == "queue_full"
+    assert queue.refusal("anybody", rate=2.0) == "queue_full"
+    assert queue.refusal("anybody", rate=4.0) is None
+    assert queue.join(Ticket(64)) is None, "where nobody knows how long it will be, people wait"
 
 
 def test_one_may_wait_however_long_it_takes() -> None:
-    gate = Gate(Limits(candidates=16))
-    join_all(gate, 16)
-    assert gate.join(Ticket(16), rate=0.001) is None
-    assert gate.join(Ticket(1), rate=0.001) == "queue_full"
+    queue = Queue(Limits(candidates=16))
+    join_all(queue, 16)
+    assert queue.join(Ticket(16), rate=0.001) is None
+    assert queue.join(Ticket(1), rate=0.001) == "queue_full"
 
 
 def test_no_flood_passes_the_bounds_on_those_that_wait() -> None:
-    gate = Gate(Limits(candidates=4))
-    join_all(gate, *[4] * 1001)
-    assert gate.join(Ticket(1)) == gate.refusal("") == "queue_full"
+    queue = Queue(Limits(candidates=4))
+    join_all(queue, *[4] * 1001)
+    assert queue.join(Ticket(1)) == queue.refusal("") == "queue_full"
     large = Ticket(4, size=2**28)
-    gate = Gate(Limits(candidates=4))
-    join_all(gate, 4)
-    assert gate.join(large) is None
-    assert gate.join(Ticket(1, size=1)) == gate.refusal("") == "queue_full"
-    gate.leave(large)
-    join_all(gate, 1)
+    queue = Queue(Limits(candidates=4))
+    join_all(queue, 4)
+    assert queue.join(large) is None
+    assert queue.join(Ticket(1, size=1)) == queue.refusal("") == "queue_full"
+    queue.leave(large)
+    join_all(queue, 1)
 
 
 def test_a_queue_of_a_number_of_requests() -> None:
-    gate = Gate(Limits(candidates=10, waiting=2))
-    _, waiting, _ = join_all(gate, 10, 10, 10)
-    assert gate.join(Ticket(1)) == "queue_full"
-    gate.leave(waiting)
-    join_all(gate, 1)
+    queue = Queue(Limits(candidates=10, waiting=2))
+    _, waiting, _ = join_all(queue, 10, 10, 10)
+    assert queue.join(Ticket(1)) == "queue_full"
+    queue.leave(waiting)
+    join_all(queue, 1)
 
 
 def test_without_a_queue_nobody_waits() -> None:
-    gate = Gate(Limits(candidates=10, waiting=0))
-    join_all(gate, 8)
-    assert gate.refusal("") is None
-    assert gate.join(Ticket(8)) == "queue_full"
-    join_all(gate, 2)
-    assert gate.refusal("") == "queue_full"
+    queue = Queue(Limits(candidates=10, waiting=0))
+    join_all(queue, 8)
+    assert queue.refusal("") is None
+    assert queue.join(Ticket(8)) == "queue_full"
+    join_all(queue, 2)
+    assert queue.refusal("") == "queue_full"
 
 
 def test_a_key_has_limits_and_others_are_not_touched_by_them() -> None:
-    gate = Gate(Limits(candidates=100, key_requests=2, key_candidates=10))
-    first, _ = join_all(gate, 4, 4, caller="a")
-    assert gate.join(Ticket(1, caller="a")) == "key_requests"
-    join_all(gate, 4, caller="b")
-    assert gate.join(Ticket(7, caller="b")) == "key_candidates"
-    gate.leave(first)
-    join_all(gate, 6, caller="a")
-    assert gate.load_of("a") == Load(2, 10)
+    queue = Queue(Limits(candidates=100, key_requests=2, key_candidates=10))
+    first, _ = join_all(queue, 4, 4, caller="a")
+    assert queue.join(Ticket(1, caller="a")) == "key_requests"
+    join_all(queue, 4, caller="b")
+    assert queue.join(Ticket(7, caller="b")) == "key_candidates"
+    queue.leave(first)
+    join_all(queue, 6, caller="a")
+    assert queue.load_of("a") == Load(2, 10)
 
 
 def test_a_key_may_have_one_request_that_weighs_more_than_its_limit() -> None:
-    gate = Gate(Limits(candidates=100, key_candidates=4))
-    join_all(gate, 16, caller="a")
-    assert gate.join(Ticket(1, caller="a")) == "key_candidates"
+    queue = Queue(Limits(candidates=100, key_candidates=4))
+    join_all(queue, 16, caller="a")
+    assert queue.join(Ticket(1, caller="a")) == "key_candidates"
 
 
 def test_requests_that_wait_count_for_their_key() -> None:
-    gate = Gate(Limits(candidates=2, waiting=1, key_requests=2))
-    join_all(gate, 2, caller="b")
-    join_all(gate, 1, caller="a")
-    assert gate.refusal("a") == "queue_full"
-    gate = Gate(Limits(candidates=2, waiting=10, key_requests=2))
-    join_all(gate, 2, caller="b")
-    join_all(gate, 1, 1, caller="a")
-    assert gate.refusal("a") == "key_requests"
+    queue = Queue(Limits(candidates=2, waiting=1, key_requests=2))
+    join_all(queue, 2, caller="b")
+    join_all(queue, 1, caller="a")
+    assert queue.refusal("a") == "queue_full"
+    queue = Queue(Limits(candidates=2, waiting=10, key_requests=2))
+    join_all(queue, 2, caller="b")
+    join_all(queue, 1, 1, caller="a")
+    assert queue.refusal("a") == "key_requests"
 
 
 _MAYBE = st.none() | st.integers(1, 8)
 
 
 class Histories(RuleBasedStateMachine):
-    """Requests of all kinds come and go in any order; beside the gate a plain list of who came when."""
+    """Requests of all kinds come and go in any order; beside the queue a plain list of who came when."""
 
     @initialize(
         limits=st.builds(
@@ -152,7 +152,7 @@ class Histories(RuleBasedStateMachine):
     )
     def begin(self, limits: Limits) -> None:
         self.limits = limits
-        self.gate = Gate(limits)
+        self.queue = Queue(limits)
         self.running: list[Ticket] = []
         self.waiting: list[Ticket] = []
 
@@ -165,12 +165,12 @@ class Histories(RuleBasedStateMachine):
     )
     def come(self, weight: int, tournament: bool, caller: str, size: int, rate: float | None) -> None:
         ticket = Ticket(weight, tournament, caller, size)
-        foreseen = self.gate.refusal(caller, rate=rate)
-        reason = self.gate.join(ticket, rate=rate)
+        foreseen = self.queue.refusal(caller, rate=rate)
+        reason = self.queue.join(ticket, rate=rate)
         if reason is None:
             assert foreseen is None, "whoever is refused unread would have been refused when read"
-            (self.running if self.gate.runs(ticket) else self.waiting).append(ticket)
-            assert self.gate.runs(ticket) or self.limits.waiting != 0
+            (self.running if self.queue.runs(ticket) else self.waiting).append(ticket)
+            assert self.queue.runs(ticket) or self.limits.waiting != 0
         elif reason == "queue_full":
             assert self.waiting or not self._fits(ticket)
 
@@ -179,14 +179,14 @@ class Histories(RuleBasedStateMachine):
     def end(self, data: st.DataObject) -> None:
         ticket = data.draw(st.sampled_from(self.running))
         self.running.remove(ticket)
-        self._admitted(self.gate.leave(ticket))
+        self._admitted(self.queue.leave(ticket))
 
     @precondition(lambda self: self.waiting)
     @rule(data=st.data())
     def give_up(self, data: st.DataObject) -> None:
         ticket = data.draw(st.sampled_from(self.waiting))
         self.waiting.remove(ticket)
-        self._admitted(self.gate.leave(ticket))
+        self._admitted(self.queue.leave(ticket))
 
     def _admitted(self, admitted: list[Ticket]) -> None:
         assert admitted == self.waiting[: len(admitted)], "first come, first served"
@@ -212,16 +212,16 @@ class Histories(RuleBasedStateMachine):
             assert weigh(self.waiting[:-1]) < limits.queue_share * limits.candidates
         for caller in "abc":
             own = [ticket for ticket in self.running + self.waiting if ticket.caller == caller]
-            assert self.gate.load_of(caller) == Load(len(own), weigh(own))
+            assert self.queue.load_of(caller) == Load(len(own), weigh(own))
             assert limits.key_requests is None or len(own) <= limits.key_requests
             assert limits.key_candidates is None or len(own) <= 1 or weigh(own) <= limits.key_candidates
 
     @invariant()
     def nobody_is_lost_and_no_room_is_left_to_whoever_is_first(self) -> None:
-        assert self.gate.running == Load(len(self.running), weigh(self.running))
-        assert self.gate.waiting == Load(len(self.waiting), weigh(self.waiting))
-        assert self.gate.tournaments == sum(ticket.tournament for ticket in self.running)
-        assert all(self.gate.runs(ticket) for ticket in self.running)
+        assert self.queue.running == Load(len(self.running), weigh(self.running))
+        assert self.queue.waiting == Load(len(self.waiting), weigh(self.waiting))
+        assert self.queue.tournaments == sum(ticket.tournament for ticket in self.running)
+        assert all(self.queue.runs(ticket) for ticket in self.running)
         assert not self.waiting or not self._fits(self.waiting[0])
 
 

@@ -70,7 +70,7 @@ async def test_a_request_weighs_what_it_starts_until_its_answer_has_been_sent(
         known = make_world().state.judge.templates["ultrafeedback-principle"].principles or {}
         body = body | {"principles": list(known)[:2]}
     halted = Halted(Limits(candidates=100))
-    running = halted.admission._gate
+    running = halted.admission._queue
     async with halted.posting(path, body) as answer:
         assert running.running.candidates == weight
         assert running.tournaments == (path == "/v1/rank" or "best_of_n" in body)
@@ -113,7 +113,7 @@ async def test_bad_requests_are_refused_without_waiting() -> None:
 async def test_who_waits_is_answered_in_turn() -> None:
     halted = Halted(Limits(candidates=4, waiting=10))
     async with halted.posting(CHAT, TOURNAMENT) as first, halted.posting(CHAT, TOURNAMENT) as second:
-        assert (halted.admission._gate.waiting.requests, len(halted.world.chat.requests)) == (1, 4)
+        assert (halted.admission._queue.waiting.requests, len(halted.world.chat.requests)) == (1, 4)
     assert ((await first).status_code, (await second).status_code) == (200, 200)
 
 
@@ -147,7 +147,7 @@ async def test_a_client_that_hangs_up_while_it_waits_leaves_the_queue(body: dict
     halted = Halted(Limits(candidates=4, waiting=10))
     async with halted.posting(CHAT, TOURNAMENT):
         sent = await hang_up(halted.world.app(), CHAT, json.dumps(body).encode(), settle())
-        assert halted.admission._gate.waiting.requests == 0
+        assert halted.admission._queue.waiting.requests == 0
         assert len(halted.world.chat.requests) == 4
         assert [message.get("status") for message in sent][:1] == [499]
         assert counted("selfjudge_requests_total", outcome="cancelled") == 1

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from selfjudge_service.best_of_n.judging.judge import Judge
+from selfjudge_service.best_of_n.plan import Plan, plan, wanted_best_of_n
 from selfjudge_service.best_of_n.sampler import SampleError
-from selfjudge_service.best_of_n.select import Plan, plan, select, wanted_best_of_n
+from selfjudge_service.best_of_n.select import select
 from selfjudge_service.protocol.errors import ApiError, DeadlineError
 from selfjudge_service.protocol.requests import ChatRequest
 from vllm.exceptions import VLLMValidationError

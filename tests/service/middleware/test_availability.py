@@ -5,7 +5,7 @@ import json
 
 import pytest
 from selfjudge_service.engine.status import Status
-from selfjudge_service.middleware.availability import Gate, UnderWay
+from selfjudge_service.middleware.availability import AvailabilityMiddleware, UnderWay
 from selfjudge_service.protocol.errors import UnavailableError
 
 from tests.service.engine.fakes import until
@@ -95,5 +95,5 @@ async def test_websockets_are_refused_with_the_code_for_it() -> None:
         raise AssertionError("let in")
 
     status = Status()
-    await Gate(never, status, UnderWay())({"type": "websocket"}, never, send)  # type: ignore[arg-type]  # never called
+    await AvailabilityMiddleware(never, status, UnderWay())({"type": "websocket"}, never, send)  # type: ignore[arg-type]  # never called
     assert sent == [{"type": "websocket.close", "code": 1013}]

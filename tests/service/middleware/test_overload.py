@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from selfjudge_service.admission.admission import Admission
 from selfjudge_service.admission.limits import Limits
-from selfjudge_service.middleware.overload import FullMiddleware
-from selfjudge_service.middleware.vllm_routes import GENERATING
+from selfjudge_service.middleware.asgi import GENERATING
+from selfjudge_service.middleware.overload import OverloadMiddleware
 from starlette.types import Message, Scope
 
 from tests.service.conftest import Counter
@@ -38,7 +38,7 @@ async def ask(admission: Admission, path: str, method: str = "POST", **scope: An
         "app": SimpleNamespace(state=state),
         **scope,
     }
-    await FullMiddleware(app, [OURS])(given, receive, send)
+    await OverloadMiddleware(app, [OURS])(given, receive, send)
     return sent
 
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI, Request
 from selfjudge_service.adapters.registry import Key
-from selfjudge_service.middleware.vllm_policies import PoliciesMiddleware
+from selfjudge_service.middleware.vllm_routes import VllmRoutesMiddleware
 from vllm.entrypoints.serve.utils.api_utils import with_cancellation
 
 from tests.service.adapters.files import publish
@@ -32,7 +32,7 @@ async def adapted(tmp_path: Path) -> Adapted:
 @pytest.fixture
 def app(adapted: Adapted) -> FastAPI:
     app = FastAPI()
-    app.add_middleware(PoliciesMiddleware)
+    app.add_middleware(VllmRoutesMiddleware)
     app.state.selfjudge = adapted.world.state
     app.state.asked, app.state.go_on = asyncio.Event(), asyncio.Event()
     app.state.go_on.set()

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 from selfjudge_service.engine.status import Status
-from selfjudge_service.middleware.availability import Gate, UnderWay
+from selfjudge_service.middleware.availability import AvailabilityMiddleware, UnderWay
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -28,7 +28,7 @@ class World:
             Route("/busy", self._busy, methods=["POST"]),
             Route("/list", self._list),
         ]
-        gate = Middleware(Gate, status=self.status, under_way=self.under_way)
+        gate = Middleware(AvailabilityMiddleware, status=self.status, under_way=self.under_way)
         transport = httpx.ASGITransport(Starlette(routes=routes, middleware=[gate]))
         self._client = httpx.AsyncClient(transport=transport, base_url="http://test")
 

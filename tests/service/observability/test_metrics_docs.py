@@ -5,10 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import selfjudge_service.background
-import selfjudge_service.observability.admission_metrics
-import selfjudge_service.observability.engine_metrics
-import selfjudge_service.observability.metrics
-import selfjudge_service.observability.tournament_metrics  # noqa: F401  registers
+import selfjudge_service.observability.metrics  # noqa: F401  registers
 from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 import pytest
-from selfjudge_service.middleware.vllm_routes import GENERATING
+from selfjudge_service.middleware.asgi import GENERATING
 from selfjudge_service.protocol.errors import ApiError
 from selfjudge_service.protocol.misplaced_fields import refuse_without_selection
 from starlette.datastructures import Headers

@@ -59,9 +59,9 @@ def start_engine(model: Path, settings: EngineSettings) -> "LLMEngine":
     Raises ConfigError where its cache of keys and values can't hold one of the longest sequences. The process's random
     numbers and PyTorch's threads stay as they were.
     """
-    # The plugin that comes with this package mends vLLM's LoRA on CPUs; where plugins are named, so must it be.
-    if (named := os.environ.get("VLLM_PLUGINS")) is not None:
-        os.environ["VLLM_PLUGINS"] = f"{named},selfjudge"
+    # The plugin that comes with this package mends vLLM's LoRA on CPUs, where it is named.
+    named = [name for name in os.environ.get("VLLM_PLUGINS", "").split(",") if name]
+    os.environ["VLLM_PLUGINS"] = ",".join(dict.fromkeys([*named, "selfjudge"]))
     # The scheduler shares our process: nothing is copied between two, and on a CPU PyTorch's threads are ours.
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     for name, value in _QUIET.items():

@@ -4,8 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 import pytest
-from selfjudge_service.engine.lora_support import require_lora
-from selfjudge_service.engine.replaceable_engine import start_engine
+from selfjudge_service.engine.replaceable_engine import _require_lora, start_engine
 from transformers import AutoConfig
 from vllm.config import ModelConfig
 
@@ -26,4 +25,4 @@ async def test_a_model_that_takes_no_adapters_is_named_before_anything_is_starte
 
 
 def test_one_that_takes_them_passes() -> None:
-    require_lora(ModelConfig(model=str(SHIPPED_MODEL), dtype="float32"))
+    _require_lora(ModelConfig(model=str(SHIPPED_MODEL), dtype="float32"))

@@ -3,8 +3,8 @@
 import math
 
 import pytest
+from selfjudge_service.protocol.error_handlers import dumps
 from selfjudge_service.protocol.errors import NotFiniteError
-from selfjudge_service.protocol.finite import dumps
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from selfjudge_service.admission.admission import Admission
 from selfjudge_service.admission.limits import Limits
-from selfjudge_service.middleware.vllm_admission import OtherRoutesMiddleware, weight_of
-from selfjudge_service.middleware.vllm_routes import GENERATING
+from selfjudge_service.middleware.asgi import GENERATING
+from selfjudge_service.middleware.vllm_routes import VllmRoutesMiddleware, weight_of
 
 from tests.service.fakes import hang_up, settle
 
@@ -23,8 +23,8 @@ PATH = "/v1/completions"
 
 def make_app(admission: Admission) -> FastAPI:
     app = FastAPI()
-    app.add_middleware(OtherRoutesMiddleware)
-    app.state.selfjudge = SimpleNamespace(admission=admission)
+    app.add_middleware(VllmRoutesMiddleware)
+    app.state.selfjudge = SimpleNamespace(admission=admission, adapting=None)
     app.state.go_on = asyncio.Event()
     app.state.go_on.set()
 
@@ -164,7 +164,7 @@ async def test_other_bodies_reach_vllm_as_they_are(body: bytes, admission: Admis
     async def app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  ASGI
         reached.append((await receive())["body"])
 
-    state = SimpleNamespace(selfjudge=SimpleNamespace(admission=admission))
+    state = SimpleNamespace(selfjudge=SimpleNamespace(admission=admission, adapting=None))
     scope = {"type": "http", "method": "POST", "path": PATH, "headers": [], "app": SimpleNamespace(state=state)}
     messages = [{"type": "http.request", "body": body[:7], "more_body": True}]
     messages.append({"type": "http.request", "body": body[7:], "more_body": False})
@@ -179,7 +179,7 @@ async def test_other_bodies_reach_vllm_as_they_are(body: bytes, admission: Admis
     async def send(message: Any) -> None:  # noqa: ANN401  ASGI
         raise AssertionError(message)
 
-    await OtherRoutesMiddleware(app)(scope, receive, send)
+    await VllmRoutesMiddleware(app)(scope, receive, send)
     assert reached == [body]
     assert admission.requests == 0
 

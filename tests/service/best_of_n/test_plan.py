@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from selfjudge_service.best_of_n.equal_candidates import why_equal
+from selfjudge_service.best_of_n.plan import why_equal
 from selfjudge_service.protocol.requests import ChatRequest
 
 from tests.service.fakes import QUESTION

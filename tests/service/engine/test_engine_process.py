@@ -12,11 +12,10 @@ import pytest
 
 PARENT = """
 import multiprocessing, sys, time
-from selfjudge_service.engine.deafness import be_deaf, supervise_children
-from selfjudge_service.engine.orphans import end_with_parent
+from selfjudge_service.engine.engine_process import end_with_parent, leave_signals_to_server, supervise_children
 
 def child():
-    be_deaf()
+    leave_signals_to_server()
     end_with_parent()
     print("child", multiprocessing.current_process().pid, flush=True)
     time.sleep(60)

@@ -8,7 +8,7 @@ from contextvars import copy_context
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from selfjudge_service.observability.log_formats import JsonLines, TextLines, formatter
+from selfjudge_service.observability.logs import JsonLines, TextLines, formatter
 from selfjudge_service.observability.request_context import begin
 
 # What some reader of logs or other takes for the end of a line.
