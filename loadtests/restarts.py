@@ -22,7 +22,7 @@ _HARMS: Final = {"killed": signal.SIGKILL, "hung": signal.SIGSTOP}
 _MIB: Final = 2**20
 _INTRO: Final = """# Restarts
 
-How long a server answers nobody when its engine is killed (SIGKILL) and when it hangs (SIGSTOP), measured by `python -m
+How long a server gives no answers when its engine is killed (SIGKILL) or hangs (SIGSTOP), measured by `python -m
 loadtests restarts`: seconds from the signal to the end of the first successful answer, as one client sees it that asks
 again and again. The watchdog's patience is part of the second. Medians, in brackets the least and greatest.
 """
