@@ -7,7 +7,7 @@ Defaults are the model that ships, judge reads ahead of samples, and what a CPU 
 import json
 import os
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -22,6 +22,7 @@ from selfjudge_service.server.vllm_flags import hand_on, refused_flag
 from selfjudge_service.settings import Flags, Settings
 
 _DESCRIPTION: Final = "vLLM's OpenAI server with selection and judging on top, ready with no flags at all."
+_EPILOG: Final = "Every flag: --help=all. A group, such as ours: --help=selfjudge. A flag: --help=max-best-of-n."
 
 # What vLLM and torch say while they start is for their developers; errors come through (vLLM's level: early.py).
 _EVERYWHERE: Final = {
@@ -72,9 +73,10 @@ def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:
         )
     from vllm.utils.argparse_utils import FlexibleArgumentParser  # noqa: PLC0415
 
-    parser = make_arg_parser(
-        FlexibleArgumentParser(prog="selfjudge-serve", description=_DESCRIPTION)  # type: ignore[no-untyped-call]  # vLLM's
+    empty = FlexibleArgumentParser(  # type: ignore[no-untyped-call]  # vLLM's
+        prog="selfjudge-serve", description=_DESCRIPTION, epilog=_EPILOG
     )
+    parser = make_arg_parser(empty)
     group = parser.add_argument_group(  # type: ignore[no-untyped-call]  # vLLM's
         "selfjudge", "Selection and judging; each flag can also be set as SELFJUDGE_<NAME>."
     )
@@ -114,7 +116,7 @@ def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:
         validate_parsed_serve_args(args)
         hand_on(args)
         _hand_over(args)
-    except (TypeError, ValueError, GateError) as error:
+    except (TypeError, ValueError) as error:
         parser.error(str(error))
     return args
 
@@ -123,7 +125,7 @@ def _hand_over(args: Namespace) -> None:
     """Gives our flags and the API keys to the plugin, which reads its settings from the environment.
 
     Raises:
-        ValueError: naming the flag or variable that is wrong, and what would be accepted.
+        ValueError: naming each flag or variable that is wrong, and what would be accepted.
     """
     given = {name: str(value) for name, value in vars(args).items() if name in Flags.model_fields}
     os.environ.update({_variable(name): value for name, value in given.items()})
@@ -132,17 +134,26 @@ def _hand_over(args: Namespace) -> None:
         # Ours guards every route; vLLM's guards some, and answers in another shape.
         os.environ["SELFJUDGE_API_KEYS"] = json.dumps(keys)
         args.api_key = None
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        problems = [(str(one["loc"][0]), one["msg"].removeprefix("Value error, ")) for one in error.errors()]
-        told = [f"{_flag(name) if name in given else _variable(name)}: {message}" for name, message in problems]
-        raise ValueError("; ".join(told)) from error
-    # They are read again once the model is loaded, which may take minutes: what is wrong with them is told before.
-    read_criteria(settings)
-    args.enable_lora = args.enable_lora or settings.adapters_dir is not None
+    args.enable_lora = args.enable_lora or _settings(given).adapters_dir is not None
     own_plugins = [name for name in os.environ.get("VLLM_PLUGINS", "").split(",") if name]
     os.environ["VLLM_PLUGINS"] = ",".join(dict.fromkeys([*own_plugins, "selfjudge"]))
+
+
+def _settings(given: Collection[str]) -> Settings:
+    """The settings, and with them the gate's files: the plugin reads those once the model is loaded, minutes later."""
+    try:
+        settings = Settings()
+        read_criteria(settings)
+    except ValidationError as error:
+        problems = [(str(one["loc"][0]), one["msg"].removeprefix("Value error, ")) for one in error.errors()]
+    except GateError as error:
+        name, _, told = str(error).partition(": ")
+        problems = [(name, told)]
+    else:
+        return settings
+    raise ValueError(
+        "; ".join(f"{_flag(name) if name in given else _variable(name)}: {told}" for name, told in problems)
+    )
 
 
 def _flag(name: str) -> str:

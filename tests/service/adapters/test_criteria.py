@@ -91,4 +91,4 @@ def test_what_lacks_something_else_is_refused_by_name(settings: dict[str, Any], 
 def test_the_command_tells_before_the_model_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         _parse(["--adapters-dir", "store", "--gate-prompts", "nowhere"], on_cpu=True)
-    assert "gate_prompts: nowhere can't be read" in capsys.readouterr().err
+    assert "--gate-prompts: nowhere can't be read" in capsys.readouterr().err
