@@ -1,4 +1,4 @@
-"""Private copies of versions: validated where nobody else writes, so that what was validated is what the engine loads.
+"""Private copies of versions, so that the engine loads what was validated.
 
 The engine reads an adapter's files again whenever it has dropped the adapter from memory, and dies if they are gone.
 So a copy is kept as long as its version is loaded, whatever becomes of the store.
@@ -36,7 +36,7 @@ class Copies:
     def bring(self, policy: str, version: str) -> Path:
         """The folder of a version's copy, made and validated unless there is one. Takes as long as reading its files.
 
-        A copy that has been damaged, say by whoever empties folders for temporary files, is made anew.
+        A damaged copy, say by a program that empties folders for temporary files, is made anew.
 
         Raises:
             AdapterError: if the version can't be served on this model and engine.

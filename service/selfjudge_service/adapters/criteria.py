@@ -1,7 +1,7 @@
 """What a version must reach before it becomes active: thresholds from the settings, pairs and prompts from their files.
 
-Files are read once, at start: whoever changes them later changes nothing until the next. Leaves out other formats than
-JSON lines with a prompt of their own; `docs/training-data.md` has those that training reads.
+Files are read once, at start. Leaves out other formats than JSON lines with a prompt of their own;
+`docs/training-data.md` has those that training reads.
 """
 
 from collections.abc import Callable

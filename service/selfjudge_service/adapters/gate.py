@@ -1,10 +1,9 @@
 """The gate that a version passes before it becomes active: how well it judges, and a bracket against the active one.
 
-It runs beside the requests, a few of its judgments and samples at a time, through the server's own judge and sampler.
-The candidate's weights judge the held-out pairs, since what is asked is how well they judge. The bracket is judged by
-the active version's weights, which passed the gate themselves, or by the base where so configured: never by the
-candidate's, which would prefer what they would say themselves. Leaves out what follows from a result (changes.py), and
-tournaments: a match for each prompt tells most about two versions for the samples that it costs.
+It runs beside the requests, a few judgments and samples at a time, through the server's own judge and sampler. The
+candidate's weights judge the held-out pairs, which measures how well they judge. The active version's weights judge
+the bracket, or the base's where so configured: the candidate's would prefer their own answers. Leaves out what follows
+from a result (changes.py), and tournaments: one match a prompt tells most for the samples that it costs.
 """
 
 import asyncio
@@ -120,7 +119,7 @@ class Gate:
         return sum(points) / len(points)
 
     async def _compare(self, panel: Panel, pair: Comparison) -> tuple[Winner, bool]:
-        # Not counted: the metrics of the judge's health are about judgments that somebody is served by.
+        # The metrics of the judge's health are about judgments that serve a request.
         verdict = (await self._judge.compare(panel, pair, counted=False)).verdict
         return verdict.winner, verdict.consistent
 

@@ -33,7 +33,7 @@ class AskedForm(NamedTuple):
     fault: Callable[[ChatMessage], str | None]
 
     def why_broken(self, choice: ChatCompletionResponseChoice) -> str | None:
-        """Why an answer breaks it; None where it doesn't, or nobody can tell. Takes up to `json_schema.SECONDS`."""
+        """Why an answer breaks it; None where it doesn't, as far as can be told in `json_schema.SECONDS`."""
         if choice.finish_reason == "length":
             return "it is cut off: its finish_reason is 'length'"
         return self.fault(choice.message)

@@ -1,7 +1,6 @@
 """What a line of the bracket log says: one tournament, whole, so that it can be read without the server.
 
-Left out are the definitions of tools, the settings of sampling, and reasoning, which judges don't see either; and
-whoever asked.
+It leaves out the definitions of tools, the settings of sampling, reasoning (which judges don't see), and the caller.
 """
 
 from collections.abc import Mapping, Sequence

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from selfjudge import Record, Verdict
+from selfjudge import PrincipleVerdict, Record, Verdict
 from selfjudge_service.best_of_n.judging.fitness import fitness
 from selfjudge_service.best_of_n.judging.judge import Judged, Panel
 from selfjudge_service.best_of_n.run import Held
@@ -98,7 +98,7 @@ def _deltas(choice: Json) -> Iterator[tuple[Json, Json]]:
     if message.get("reasoning"):
         yield {"reasoning": message["reasoning"]}, {}
     content = message.get("content") or ""
-    # Tokens are no words: what is told of them stays with the whole of the text.
+    # Log-probabilities and ids are of tokens, which are not words: they go with the whole text.
     of_tokens = {key: choice[key] for key in ("logprobs", "token_ids") if choice.get(key)}
     if of_tokens:
         yield {"content": content}, of_tokens
@@ -192,24 +192,21 @@ def judging_usage(judged: Sequence[Judged]) -> Json:
 
 
 def verdict_json(verdict: Verdict) -> Json:
-    """A verdict; its orders are those in which the first response stood at place A and at place B."""
+    """A verdict, and those under each principle; orders are those with the first response at place A and at place B."""
+    return {
+        **_outcome(verdict),
+        "win_rate": verdict.win_rate,
+        "principles": [
+            {"principle": one.principle, **_outcome(one)} for one in verdict.principles if one.principle is not None
+        ],
+    }
+
+
+def _outcome(verdict: Verdict | PrincipleVerdict) -> Json:
     return {
         "winner": verdict.winner,
         "probability_a": verdict.probability_a,
         "orders": verdict.orders._asdict(),
         "consistent": verdict.consistent,
         "label_mass": verdict.label_mass,
-        "win_rate": verdict.win_rate,
-        "principles": [
-            {
-                "principle": one.principle,
-                "winner": one.winner,
-                "probability_a": one.probability_a,
-                "orders": one.orders._asdict(),
-                "consistent": one.consistent,
-                "label_mass": one.label_mass,
-            }
-            for one in verdict.principles
-            if one.principle is not None
-        ],
     }

@@ -1,8 +1,7 @@
-"""HTTP connections of which none is kept by a client that doesn't do its part.
+"""HTTP connections with time limits for clients.
 
 uvicorn waits for ever for the rest of a request and for a client to take its answer, and reads heads of any length.
-Here both waits have an end, heads have a limit, and TCP asks whether a silent client is still there. How long an answer
-takes is not limited: that is the server's part.
+Here both waits end, heads have a limit, and TCP keep-alive finds clients that are gone. Answers may take any time.
 """
 
 import asyncio
@@ -28,7 +27,7 @@ _ALIVE: Final = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),  # seconds of silence until the first question
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),  # seconds between questions
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),  # questions without an answer, after which nobody is there
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),  # questions without an answer, after which the client is gone
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 120_000),  # milliseconds that what was sent may stay unconfirmed
 )
 

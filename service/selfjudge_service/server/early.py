@@ -1,7 +1,7 @@
-"""What must be so in our server before vLLM is imported; import this first.
+"""What must be set in our server before vLLM is imported; import this first.
 
-The engine's process imports it as well, because it imports the main module of the command that started it. Others'
-processes must not: a plain vLLM of the same environment has words of its own.
+The engine's process imports it as well, because it imports the main module of the command that started it. Processes of
+a plain vLLM in the same environment must not: their log is their own.
 """
 
 import atexit

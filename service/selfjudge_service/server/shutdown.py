@@ -12,7 +12,7 @@ from selfjudge_service.middleware.availability import UnderWay
 from selfjudge_service.protocol.errors import UnavailableError
 
 _LOG = logging.getLogger(__name__)
-# For writing errors to those who still read.
+# For errors to reach clients that still read.
 _LAST_WORDS_SECONDS = 5.0
 _RETRY_SECONDS = 1
 

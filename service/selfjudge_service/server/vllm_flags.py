@@ -1,8 +1,4 @@
-"""Flags of vLLM's that other commands of vLLM's obey: refused at the start, or given to what does their work here.
-
-`vllm serve` reads some flags before it starts the server that this one takes the place of. What it would do for them is
-not done here, and an operator must not learn that from a load balancer.
-"""
+"""Flags that `vllm serve` obeys before it starts its server, whose place ours takes: refused, or handed on."""
 
 import logging
 import os
@@ -14,7 +10,7 @@ _LONGEST_DRAIN_SECONDS: Final = 3600
 
 
 class Refused(NamedTuple):
-    """A flag with values that are ignored here, and what to do instead."""
+    """A flag, the values that change nothing here, and what to do instead of others."""
 
     flag: str
     accepted: tuple[Any, ...]
@@ -37,21 +33,21 @@ REFUSED: Final = (
 
 
 def refused_flag(args: Namespace) -> str | None:
-    """What is wrong with the first flag that would be ignored; None if all are obeyed."""
+    """What is wrong with the first flag that would be ignored, if any would be."""
     for flag, accepted, instead in REFUSED:
-        # vLLM's newest version may lack one.
+        # A version of vLLM may lack one.
         if getattr(args, flag, accepted[0]) not in accepted:
             return f"--{flag.replace('_', '-')} is not obeyed by this server: {instead}"
     return None
 
 
 def hand_on(args: Namespace) -> None:
-    """Gives flags of vLLM's to those of ours that do the same for tournaments too, unless these are set."""
+    """Makes flags of vLLM's the defaults of settings that do the same for tournaments too."""
     if args.sse_keep_alive_interval:
         seconds = min(args.sse_keep_alive_interval, _LONGEST_HEARTBEAT_SECONDS)
         os.environ.setdefault("SELFJUDGE_HEARTBEAT_SECONDS", str(seconds))
     if args.shutdown_timeout:
         os.environ.setdefault("SELFJUDGE_DRAIN_SECONDS", str(min(args.shutdown_timeout, _LONGEST_DRAIN_SECONDS)))
     if args.enable_log_requests:
-        # Whoever asks for these lines wants them in a log that is otherwise kept quiet.
+        # vLLM's other lines of this level stay out of the log.
         logging.getLogger("vllm.entrypoints.serve.utils.request_logger").setLevel(logging.INFO)
