@@ -22,7 +22,7 @@ from selfjudge_service.api.route import Route
 from selfjudge_service.background import Background
 from selfjudge_service.best_of_n.judging.judge import Judge
 from selfjudge_service.best_of_n.judging.label_reads import EngineReader
-from selfjudge_service.best_of_n.sampler import ChatSampler
+from selfjudge_service.best_of_n.sampler import Sampler
 from selfjudge_service.middleware.auth import ApiKeyMiddleware
 from selfjudge_service.middleware.body_limit import BodyLimitMiddleware
 from selfjudge_service.middleware.overload import OverloadMiddleware
@@ -94,7 +94,7 @@ class SelfJudgePlugin:
         sampling_defaults = config.get_diff_sampling_param()
         # The first read of log-probabilities compiles for seconds where a compiler is used.
         await judge.compare(judge.panel(JudgingOptions(), None), Comparison("warm-up", "a", "b"))
-        models, adapting, sampler = state.openai_serving_models, None, ChatSampler(handler)
+        models, adapting, sampler = state.openai_serving_models, None, Sampler(handler)
         if settings.adapters_dir:
             adapting = await start_adapters(
                 settings.adapters_dir, settings, engine_client, models, judge, sampler, state.background

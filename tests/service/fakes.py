@@ -22,7 +22,7 @@ from selfjudge_service.admission.admission import Admission
 from selfjudge_service.admission.limits import Limits
 from selfjudge_service.best_of_n.judging.judge import Judge
 from selfjudge_service.best_of_n.judging.label_reads import ChoicePrompt, EngineReader, Rationale, Read
-from selfjudge_service.best_of_n.sampler import ChatSampler
+from selfjudge_service.best_of_n.sampler import Sampler
 from selfjudge_service.plugin import SelfJudgePlugin
 from selfjudge_service.protocol.error_handlers import answer_errors
 from selfjudge_service.settings import Settings
@@ -305,7 +305,7 @@ def make_world(
     chosen = Settings(**settings)
     judge = Judge(tokenizer(), reader, chosen, context)
     admission = Admission(limits or Limits(candidates=1000))
-    state = SelfJudgeState(chosen, judge, ChatSampler(chat), FakeModels(), sampling_defaults or {}, admission)
+    state = SelfJudgeState(chosen, judge, Sampler(chat), FakeModels(), sampling_defaults or {}, admission)
     return World(state, reader, chat)
 
 

@@ -1,12 +1,12 @@
 """Samples candidates through vLLM's own chat handler, one call each, so that each arrives as soon as it is finished.
 
 Tools, structured outputs, reasoning and log-probabilities work because vLLM's handler does them. It renders the prompt
-once for all candidates: so they also reach the engine together, which then takes fewer and fuller steps.
+once for all candidates, so that they reach the engine together, in fewer and fuller steps.
 """
 
 import copy
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from jinja2 import TemplateError
 from vllm.entrypoints.openai.chat_completion.protocol import (
@@ -51,26 +51,6 @@ class SampleError(ApiError):
         self.type = error.error.type
 
 
-class Sampler(Protocol):
-    """Samples the i-th candidate of a request."""
-
-    async def sample(self, request: ChatRequest, index: int, request_id: str) -> Sampled:
-        """Samples one candidate.
-
-        Raises:
-            SampleError: if the engine refuses or fails this one.
-        """
-        ...
-
-    async def check(self, request: ChatRequest) -> None:
-        """Finds what is wrong with a request before anything is sampled: its model, its prompt's length, its options.
-
-        Raises:
-            SampleError: saying what.
-        """
-        ...
-
-
 _Rendered: TypeAlias = tuple[list[Any], list[EngineInput]]
 
 
@@ -82,14 +62,18 @@ class _Rendering(NamedTuple):
     inputs: list[EngineInput]
 
 
-class ChatSampler:
-    """`Sampler` on vLLM's chat handler."""
+class Sampler:
+    """Samples candidates of requests by vLLM's chat handler."""
 
     def __init__(self, handler: OpenAIServingChat) -> None:
         self._handler = handler
 
     async def sample(self, request: ChatRequest, index: int, request_id: str) -> Sampled:
-        """Samples one candidate; see `Sampler`."""
+        """Samples one candidate.
+
+        Raises:
+            SampleError: if the engine refuses or fails this one.
+        """
         one = _request_for_one(request, index, request_id)
         try:
             answer = await cancellable(self._handler_for(request).create_chat_completion(one))
@@ -104,9 +88,12 @@ class ChatSampler:
         return Sampled(answer, judged_text(request, answer.choices[0].message.model_dump()))
 
     async def check(self, request: ChatRequest) -> None:
-        """Finds what is wrong before anything is sampled, and keeps the rendered prompt; see `Sampler`.
+        """Finds what is wrong with model, prompt and options before anything is sampled; keeps the rendered prompt.
 
-        A stream that nobody reads is checked as any other, and starts nothing.
+        vLLM checks a stream as any other answer, and samples nothing until it is read.
+
+        Raises:
+            SampleError: saying what.
         """
         first = _request_for_one(request, 0, "check").model_copy(update={"stream": True})
         handler = copy.copy(self._handler)

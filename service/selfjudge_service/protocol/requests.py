@@ -81,7 +81,7 @@ class ChatRequest(ChatCompletionRequest):
     store: Store = None
 
     _rendering: object = PrivateAttr(default=None)
-    """What vLLM made of the prompt, once `ChatSampler` has rendered it."""
+    """What vLLM made of the prompt, once `Sampler` has rendered it."""
 
     @model_validator(mode="before")
     @classmethod

@@ -15,7 +15,7 @@ from selfjudge_service.adapters.replicas import Replicas
 from selfjudge_service.adapters.start import Adapting
 from selfjudge_service.api.adapter_routes import report
 from selfjudge_service.best_of_n.judging.judge import Judge
-from selfjudge_service.best_of_n.sampler import ChatSampler, SampleError
+from selfjudge_service.best_of_n.sampler import SampleError, Sampler
 from selfjudge_service.best_of_n.seeds import candidate_seed
 from selfjudge_service.protocol.errors import ConflictError, RefusedVersionError
 from selfjudge_service.settings import Settings
@@ -68,7 +68,7 @@ class Numbers(ScriptedChat):
 
 def make_gate(wanted: Criteria, reader: QualityReader | None = None, chat: ScriptedChat | None = None) -> Gate:
     judge = Judge(tokenizer(), reader or QualityReader(), Settings(), CONTEXT_TOKENS)
-    return Gate(wanted, judge, ChatSampler(chat or Numbers()))
+    return Gate(wanted, judge, Sampler(chat or Numbers()))
 
 
 async def test_right_judgments_are_counted_and_by_the_candidate() -> None:

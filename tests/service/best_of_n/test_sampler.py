@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 import pytest
 from pydantic import ValidationError
-from selfjudge_service.best_of_n.sampler import ChatSampler, SampleError
+from selfjudge_service.best_of_n.sampler import SampleError, Sampler
 from selfjudge_service.best_of_n.seeds import candidate_seed
 from selfjudge_service.protocol.requests import ChatRequest, ChatTurn
 from vllm.entrypoints.generate.base.protocol import FunctionCall, ToolCall
@@ -20,7 +20,7 @@ def request(**fields: object) -> ChatRequest:
 
 
 async def test_a_sample_is_vllms_answer_and_the_text_a_caller_sees() -> None:
-    sampled = await ChatSampler(ScriptedChat(["answer 5"])).sample(request(), 0, "id")
+    sampled = await Sampler(ScriptedChat(["answer 5"])).sample(request(), 0, "id")
     assert sampled.text == "answer 5"
     assert sampled.response.usage.completion_tokens == 4
 
@@ -28,7 +28,7 @@ async def test_a_sample_is_vllms_answer_and_the_text_a_caller_sees() -> None:
 async def test_tool_calls_are_judged_as_the_caller_sees_them_and_reasoning_is_not() -> None:
     call = ToolCall(function=FunctionCall(name="add", arguments='{"a": 1}'))
     chat = ScriptedChat([completion(None, tool_calls=[call], reasoning="I think")])
-    sampled = await ChatSampler(chat).sample(request(), 0, "id")
+    sampled = await Sampler(chat).sample(request(), 0, "id")
     assert sampled.text == 'Tool call: add {"a": 1}'
 
 
@@ -36,7 +36,7 @@ async def test_each_candidate_is_a_request_of_its_own() -> None:
     chat = ScriptedChat()
     original = request(n=3, stream=True, stream_options={"include_usage": True}, seed=7, temperature=0.5, tools=None)
     for index in range(3):
-        await ChatSampler(chat).sample(original, index, "id")
+        await Sampler(chat).sample(original, index, "id")
     assert [one.request_id for one in chat.requests] == ["id-0", "id-1", "id-2"]
     assert [one.seed for one in chat.requests] == [candidate_seed(7, index) for index in range(3)]
     for one in chat.requests:
@@ -50,9 +50,9 @@ async def test_what_pydantic_finds_later_is_told_without_its_words() -> None:
     with pytest.raises(ValidationError) as found:
         ChatTurn.model_validate({"role": "king", "content": "p"})
     with pytest.raises(SampleError) as sampling:
-        await ChatSampler(ScriptedChat([found.value])).sample(request(), 0, "id")
+        await Sampler(ScriptedChat([found.value])).sample(request(), 0, "id")
     with pytest.raises(SampleError) as checking:
-        await ChatSampler(ScriptedChat(refusal=found.value)).check(request())
+        await Sampler(ScriptedChat(refusal=found.value)).check(request())
     for refused in (sampling.value, checking.value):
         assert refused.status == HTTPStatus.BAD_REQUEST
         assert "Input should be 'system'" in str(refused)
@@ -63,7 +63,7 @@ async def test_what_pydantic_finds_later_is_told_without_its_words() -> None:
 @pytest.mark.parametrize("seed", [None, -1])
 async def test_without_a_seed_none_is_made_up(seed: int | None) -> None:
     chat = ScriptedChat()
-    await ChatSampler(chat).sample(request(seed=seed), 1, "id")
+    await Sampler(chat).sample(request(seed=seed), 1, "id")
     assert chat.requests[0].seed is None
 
 
@@ -81,7 +81,7 @@ async def test_without_a_seed_none_is_made_up(seed: int | None) -> None:
 async def test_what_vllm_says_of_a_failure_is_passed_on(outcome: object, status: int) -> None:
     chat = ScriptedChat([outcome])  # type: ignore[list-item]  # parametrize knows no better
     with pytest.raises(SampleError) as caught:
-        await ChatSampler(chat).sample(request(), 0, "id")
+        await Sampler(chat).sample(request(), 0, "id")
     assert caught.value.status == status
     assert caught.value.body()["error"]["code"] == status
 
@@ -105,18 +105,18 @@ async def test_a_constraint_that_allows_nothing_is_the_callers(
     fields: dict[str, object], error: GenerationError, status: int, param: str | None
 ) -> None:
     with pytest.raises(SampleError) as caught:
-        await ChatSampler(ScriptedChat([error])).sample(request(**fields), 0, "id")
+        await Sampler(ScriptedChat([error])).sample(request(**fields), 0, "id")
     assert (caught.value.status, caught.value.param) == (status, param)
 
 
 async def test_an_error_of_ours_is_no_failed_sample() -> None:
     with pytest.raises(KeyError):
-        await ChatSampler(ScriptedChat([KeyError("a bug")])).sample(request(), 0, "id")
+        await Sampler(ScriptedChat([KeyError("a bug")])).sample(request(), 0, "id")
 
 
 async def test_a_request_is_checked_without_sampling() -> None:
     chat = ScriptedChat()
-    await ChatSampler(chat).check(request())
+    await Sampler(chat).check(request())
     assert chat.requests == []
 
 
@@ -132,11 +132,11 @@ async def test_a_request_is_checked_without_sampling() -> None:
 async def test_what_rendering_refuses_is_found_by_the_check(refusal: object) -> None:
     chat = ScriptedChat(refusal=refusal)  # type: ignore[arg-type]  # parametrize knows no better
     with pytest.raises(SampleError, match="too long") as caught:
-        await ChatSampler(chat).check(request())
+        await Sampler(chat).check(request())
     assert caught.value.status == 400
 
 
 async def test_an_unknown_model_is_not_found() -> None:
     with pytest.raises(SampleError) as caught:
-        await ChatSampler(ScriptedChat()).check(request(model="nope"))
+        await Sampler(ScriptedChat()).check(request(model="nope"))
     assert (caught.value.status, caught.value.param) == (404, "model")
