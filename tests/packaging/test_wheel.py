@@ -69,22 +69,24 @@ def test_no_data_file_is_left_behind(wheel: Path) -> None:
         assert {f"{PurePosixPath(package).name}/{name}" for name in listed.stdout.split("\0") if name} <= held
 
 
-@pytest.mark.parametrize("program", ["selfjudge-serve", "selfjudge-train"])
-def test_its_commands_answer_outside_a_checkout(installed: Path, tmp_path: Path, program: str) -> None:
-    assert f"usage: {program}" in run(installed, tmp_path, str(installed / "bin" / program), "--help")
-
-
-def test_its_model_and_plugins_are_the_installed_ones(installed: Path, tmp_path: Path) -> None:
+def test_its_commands_its_model_and_its_plugins_work_outside_a_checkout(installed: Path, tmp_path: Path) -> None:
+    """The server's command and the plugins in one process: both import vLLM."""
     program = """
+import runpy, sys
 from importlib.metadata import distribution
 from selfjudge.shipped import SHIPPED_MODEL
 print(SHIPPED_MODEL)
 for point in distribution("selfjudge").entry_points:
     if point.group.startswith("vllm."):
-        print(__import__("sys").modules[point.load().__module__].__file__)
+        print(sys.modules[point.load().__module__].__file__)
+sys.argv = [sys.argv[1], "--help"]
+runpy.run_path(sys.argv[0], run_name="__main__")
 """
-    model, *plugins = run(installed, tmp_path, "-P", "-c", program).splitlines()
+    served = run(installed, tmp_path, "-P", "-c", program, str(installed / "bin" / "selfjudge-serve"))
+    model, *plugins = served.splitlines()[:3]
     assert Path(model).is_relative_to(installed)
     assert {name.name for name in Path(model).iterdir()} >= {"config.json", "model.safetensors", "tokenizer.json"}
-    assert len(plugins) == 2
     assert all(Path(plugin).is_relative_to(installed) for plugin in plugins)
+    assert "usage: selfjudge-serve" in served
+    trained = run(installed, tmp_path, str(installed / "bin" / "selfjudge-train"), "--help")
+    assert "usage: selfjudge-train" in trained
