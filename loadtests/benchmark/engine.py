@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from vllm import SamplingParams
 from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.entrypoints.generate.label_reads import LabelRead, next_token_label_reads
 from vllm.inputs.engine import tokens_input
 from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind
@@ -72,45 +73,33 @@ class BareEngine:
     def __init__(self, engine: AsyncLLM, sampling: Sampling, choice_tokens: tuple[int, int]) -> None:
         self._engine = engine
         self._sampling = sampling
-        self._choice_tokens = choice_tokens
+        self._label = SamplingParams(
+            max_tokens=1,
+            temperature=0,
+            logprob_token_ids=list(choice_tokens),
+            detokenize=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
 
     async def sample(self, prompt: list[int], n: int, seed: int) -> RequestOutput:
         """All samples by one request."""
         params = SamplingParams(
             n=n, seed=seed, output_kind=RequestOutputKind.FINAL_ONLY, top_k=0, **self._sampling._asdict()
         )
-        return await self._generate(prompt, params, priority=0)
+        outputs = self._engine.generate(tokens_input(prompt), params, uuid4().hex)
+        return [output async for output in outputs][-1]
 
-    async def read(self, prompts: Sequence[list[int]]) -> list[RequestOutput]:
+    async def read(self, prompts: Sequence[list[int]]) -> list[LabelRead]:
         """The choice tokens' log-probabilities after each prompt."""
-        params = SamplingParams(
-            max_tokens=1,
-            temperature=0,
-            logprob_token_ids=list(self._choice_tokens),
-            detokenize=False,
-            output_kind=RequestOutputKind.FINAL_ONLY,
-        )
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._generate(prompt, params, _JUDGE_PRIORITY)) for prompt in prompts]
-        return [task.result() for task in tasks]
+        inputs = [tokens_input(prompt) for prompt in prompts]
+        params = [self._label] * len(inputs)
+        return await next_token_label_reads(self._engine, inputs, params, uuid4().hex, priority=_JUDGE_PRIORITY)
 
     async def forget(self) -> None:
         """Empties the prefix cache."""
         # The last request's blocks are freed a moment after its answer.
         while not await self._engine.reset_prefix_cache():  # noqa: ASYNC110  vLLM sets no event
             await asyncio.sleep(0.01)
-
-    async def _generate(self, prompt: list[int], params: SamplingParams, priority: int) -> RequestOutput:
-        outputs = self._engine.generate(tokens_input(prompt), params, uuid4().hex, priority=priority)
-        return [output async for output in outputs][-1]
-
-    def reading(self, output: RequestOutput) -> Reading:
-        """What the judge said."""
-        logprobs = output.outputs[0].logprobs
-        if not logprobs:
-            raise RuntimeError("the engine returned no log-probabilities for a judge read")
-        a, b = self._choice_tokens
-        return Reading(logprobs[0][a].logprob, logprobs[0][b].logprob)
 
 
 class Recorder:
@@ -132,14 +121,14 @@ class Recorder:
         prompt = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
         sampled = await self.bare.sample(cast("list[int]", prompt), best_of_n, job.seed)
         rounds: list[list[list[int]]] = []
-        reads: list[RequestOutput] = []
+        reads: list[LabelRead] = []
 
         async def judge_round(pairs: list[Pair]) -> list[Verdict]:
             encoded = self._encoder.encode_batch([Comparison(job.messages, *pair) for pair in pairs])
             rounds.append([ids for both in encoded for ids in (both.first_at_a, both.first_at_b)])
-            outputs = await self.bare.read(rounds[-1])
-            reads.extend(outputs)
-            readings = [self.bare.reading(output) for output in outputs]
+            found = await self.bare.read(rounds[-1])
+            reads.extend(found)
+            readings = [Reading(*read.logprobs) for read in found]
             return [
                 Verdict.of([PrincipleVerdict(None, at_a, at_b)])
                 for at_a, at_b in zip(readings[::2], readings[1::2], strict=True)
@@ -166,20 +155,20 @@ class Bound:
         script = self._scripts[job, best_of_n]
         started = time.perf_counter()
         sampled = await self._bare.sample(script.prompt, best_of_n, job.seed)
-        reads: list[RequestOutput] = []
+        reads: list[LabelRead] = []
         for prompts in script.rounds if self._judging else ():
             reads.extend(await self._bare.read(prompts))
         return _outcome(started, script.winner, sampled, reads)
 
 
-def _outcome(started: float, winner: int, sampled: RequestOutput, reads: Sequence[RequestOutput]) -> Outcome:
+def _outcome(started: float, winner: int, sampled: RequestOutput, reads: Sequence[LabelRead]) -> Outcome:
     return Outcome(
         seconds=time.perf_counter() - started,
         winner=winner,
         sampled_tokens=sum(len(completion.token_ids) for completion in sampled.outputs),
         judgments=len(reads) // 2,
-        judge_tokens=sum(len(read.prompt_token_ids or ()) for read in reads),
-        cached_tokens=sum(read.num_cached_tokens or 0 for read in reads),
+        judge_tokens=sum(len(read.result.prompt_token_ids or ()) for read in reads),
+        cached_tokens=sum(read.result.num_cached_tokens or 0 for read in reads),
     )
 
 
