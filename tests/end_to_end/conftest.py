@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.end_to_end.serving import Server, serving
+from tests.end_to_end.serving import PATIENCE, Server, serving
 
 # The shipped model knows neither tools nor JSON: a grammar leads it, and only the second flag past endless blanks.
 TOOLS = ("--enable-auto-tool-choice", "--tool-call-parser", "hermes")
@@ -14,5 +14,6 @@ GRAMMAR = ("--structured-outputs-config", '{"backend": "xgrammar", "disable_any_
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The shipped model behind an API key."""
-    with serving(tmp_path_factory.mktemp("server") / "log", *TOOLS, *GRAMMAR, key="a-key-for-tests") as running:
+    flags = (*TOOLS, *GRAMMAR, "--client-seconds", str(PATIENCE))
+    with serving(tmp_path_factory.mktemp("server") / "log", *flags, key="a-key-for-tests") as running:
         yield running

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from tests.end_to_end.serving import Server
+
 _MESSAGES = [{"role": "user", "content": "Sort these letters: QDBA"}]
 
 
@@ -26,24 +28,26 @@ class Outcome(NamedTuple):
         return self.status == httpx.codes.SERVICE_UNAVAILABLE and self.retry_after is not None
 
 
-def ask(url: str, **body: Any) -> Outcome:  # noqa: ANN401  any JSON
+def ask(server: Server, **body: Any) -> Outcome:  # noqa: ANN401  any JSON
     """One chat request to its end."""
+    key = {"Authorization": f"Bearer {server.key}"}
+    whole = {"messages": _MESSAGES, **body}
     try:
-        answer = httpx.post(f"{url}/v1/chat/completions", json={"messages": _MESSAGES, **body}, timeout=240)
+        answer = httpx.post(f"{server.url}/v1/chat/completions", json=whole, headers=key, timeout=240)
     except httpx.TransportError as error:
         return Outcome(None, None, repr(error))
     return Outcome(answer.status_code, answer.headers.get("retry-after"), answer.text)
 
 
 @contextmanager
-def clients(url: str, bodies: list[dict[str, Any]]) -> Iterator[list[Outcome]]:
+def clients(server: Server, bodies: list[dict[str, Any]]) -> Iterator[list[Outcome]]:
     """One client for each body, which repeats it until the block ends; yields the outcomes as they come."""
     outcomes: list[Outcome] = []
     stop = threading.Event()
 
     def repeat(body: dict[str, Any]) -> None:
         while not stop.is_set():
-            outcomes.append(ask(url, **body))
+            outcomes.append(ask(server, **body))
             time.sleep(0.1)
 
     threads = [threading.Thread(target=repeat, args=(body,)) for body in bodies]

@@ -5,8 +5,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,8 @@ import httpx
 import openai
 
 START_SECONDS = 300
+PATIENCE = 3
+"""What the shared server is told to wait for a client, in seconds."""
 
 
 class Server(NamedTuple):
@@ -30,6 +32,17 @@ class Server(NamedTuple):
     def http(self) -> httpx.Client:
         """A plain client that bears the key."""
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=60)
+
+
+def until(holds: Callable[[], bool], seconds: float = 120) -> None:
+    """Waits for something to hold, through refused connections."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with suppress(httpx.TransportError):
+            if holds():
+                return
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.05)
 
 
 def free_port() -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.end_to_end.serving import Server
 
-DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
+DOCUMENT = (Path(__file__).resolve().parents[3] / "docs" / "api.md").read_text()
 REQUESTS = re.findall(r"^curl http://127\.0\.0\.1:8000(\S+) .*? -d '(.*?)'$", DOCUMENT, re.MULTILINE | re.DOTALL)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -9,8 +10,8 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionUserMessageParam
 
+from tests.end_to_end.api.test_metrics import candidates, values
 from tests.end_to_end.serving import Server
-from tests.end_to_end.test_metrics import candidates, values
 
 QUESTION: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "Sort these letters: QDBA"}]
 
@@ -297,3 +298,10 @@ def running(client: httpx.Client) -> float:
         if line.startswith(("vllm:num_requests_running", "vllm:num_requests_waiting{"))
     ]
     return sum(values)
+
+
+@pytest.mark.slow
+def test_eight_clients_wait_for_each_other_where_two_of_them_run_at_once(server: Server) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: best_of(server, 64, max_tokens=8), range(8)))
+    assert len(answers) == 8

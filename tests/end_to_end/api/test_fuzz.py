@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation
 
-from tests.end_to_end.fuzzing import ANYTHING, VALID, limited, nearly_valid, unusual
+from tests.end_to_end.api.fuzzing import ANYTHING, VALID, limited, nearly_valid, unusual
 from tests.end_to_end.serving import Server
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "150"))

@@ -14,11 +14,8 @@ import httpx
 import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
 import pytest
 
-from tests.end_to_end.serving import Server, serving
-from tests.end_to_end.test_metrics import values
-
-PATIENCE = 3
-"""What the server is told to wait for a client, in seconds."""
+from tests.end_to_end.api.test_metrics import values
+from tests.end_to_end.serving import PATIENCE, Server
 
 SETTLED = 60
 """Seconds after which nothing of a client may be left."""
@@ -64,15 +61,13 @@ def port(server: Server) -> int:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    log = tmp_path_factory.mktemp("hostile") / "log"
-    with serving(log, "--client-seconds", str(PATIENCE), key="a-key") as running:
-        with running.http() as client:
-            for path, body in ((CHAT, ASKED), (CHAT, STREAM), ("/v1/rank", RANK)):
-                client.post(path, json=body).raise_for_status()
-        # What is opened once stays open; after that, nothing may be added.
-        wait_until_idle(running)
-        yield running
+def server(server: Server) -> Server:
+    """Warm: what is opened once stays open; after that, nothing may be added."""
+    with server.http() as client:
+        for path, body in ((CHAT, ASKED), (CHAT, STREAM), ("/v1/rank", RANK)):
+            client.post(path, json=body).raise_for_status()
+    wait_until_idle(server)
+    return server
 
 
 def wait_until_idle(server: Server) -> Usage:

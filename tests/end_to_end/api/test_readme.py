@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.end_to_end.serving import Server
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+README = (Path(__file__).resolve().parents[3] / "README.md").read_text()
 
 
 def block(language: str) -> str:

@@ -1,72 +1,14 @@
 """Versions of a policy, swapped in a running server."""
 
-import json
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import httpx
-import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
-from selfjudge_training.tasks.split import Split, draw_problems
 
-from selfjudge.adapters.store import Store
-from tests.end_to_end.serving import Server, serving
-from tests.service.adapters.files import publish, write_adapter
-
-ADMIN = {"Authorization": "Bearer admin"}
-ENVIRONMENT = {"SELFJUDGE_ADMIN_KEYS": "admin", "SELFJUDGE_ADAPTERS_POLL_SECONDS": "0.5"}
-WORDS = ("QDBA", "ZXY", "MNOP", "EFGHA", "TSR", "WVUT")
-BODY: dict[str, Any] = {
-    "messages": [{"role": "user", "content": "Sort these letters: QDBA"}],
-    "temperature": 0,
-    "max_tokens": 16,
-}
-
-
-class Adapted(NamedTuple):
-    """A server on a store with two versions of one policy."""
-
-    server: Server
-    store: Store
-    versions: tuple[str, str]
-
-    def change(self, path: str, **body: Any) -> httpx.Response:  # noqa: ANN401  any JSON
-        return httpx.post(f"{self.server.url}/v1/adapters/{path}", json=body, headers=ADMIN, timeout=60)
-
-    def chat(self, model: str, **more: Any) -> httpx.Response:  # noqa: ANN401  any JSON
-        with self.server.http() as client:
-            return client.post("/v1/chat/completions", json={**BODY, "model": model, **more})
-
-    def active_everywhere(self) -> list[str]:
-        """What answers for the policy on each replica, as this one tells it."""
-        notes = httpx.get(f"{self.server.url}/v1/adapters", headers=ADMIN).json()["replicas"]
-        return [note["policies"]["chat"]["active"] for note in notes]
-
-    def text(self, model: str, **more: Any) -> str:  # noqa: ANN401  any JSON
-        answer = self.chat(model, **more)
-        assert answer.status_code == 200, answer.text
-        return str(answer.json()["choices"][0]["message"]["content"])
-
-
-@pytest.fixture(scope="module")
-def adapted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adapted]:
-    folder = tmp_path_factory.mktemp("adapted")
-    store = Store(folder / "store")
-    first, second = (publish(store, "chat", seed, scale=0.3).version for seed in (1, 2))
-    with serving(folder / "log", "--adapters-dir", str(store.root), key="user", environment=ENVIRONMENT) as running:
-        yield Adapted(running, store, (first, second))
-
-
-@pytest.fixture
-def first_is_active(adapted: Adapted) -> Adapted:
-    for version in reversed(adapted.versions):
-        adapted.change("chat/activate", version=version).raise_for_status()
-    return adapted
+from tests.end_to_end.adapted import ADMIN, ENVIRONMENT, Adapted
+from tests.end_to_end.serving import serving, until
 
 
 def test_admin_routes_want_the_admin_key(adapted: Adapted) -> None:
@@ -165,83 +107,6 @@ def test_vllms_own_routes_name_the_version_too(first_is_active: Adapted, stream:
     assert f'"model":"{name}"' in answer.text.replace(": ", ":")
 
 
-def _held_out(path: Path) -> Path:
-    """Right answers to the model's own tasks against right answers to others."""
-    problems = list(islice(draw_problems(Split.HELD_OUT, 7), 40))
-    rows = []
-    for number, problem in enumerate(problems):
-        others = [*problems[number + 1 :], *problems[:number]]
-        wrong = next(one.answer for one in others if (one.task, one.answer) != (problem.task, problem.answer))
-        rows.append({"prompt": problem.prompt, "chosen": problem.answer, "rejected": wrong})
-    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adapted]:
-    """A server of half precision on an empty store, whose versions pass a gate."""
-    folder = tmp_path_factory.mktemp("guarded")
-    rows = str(_held_out(folder / "rows.jsonl"))
-    pairs = ("--gate-pairs", rows, "--gate-accuracy", "0.65")
-    bracket = ("--gate-prompts", rows, "--gate-judge", "reference", "--gate-max-tokens", "32")
-    flags = ("--adapters-dir", str(folder / "store"), "--dtype", "float16", *pairs, *bracket)
-    with serving(folder / "log", *flags, key="user", environment=ENVIRONMENT) as running:
-        yield Adapted(running, Store(folder / "store"), ("", ""))
-
-
-def test_an_adapter_that_overflows_is_refused_and_the_old_one_answers(guarded: Adapted) -> None:
-    """Each part of it adds less than float16 holds, and the product of both, in the feed-forward layer, is more."""
-    sane = publish(guarded.store, "chat", 1).version
-    wild = publish(guarded.store, "chat", 3, scale=4, targets=("gate_proj", "up_proj")).version
-    guarded.change("chat/activate", version=sane).raise_for_status()
-    before = guarded.text("chat")
-    refusal = guarded.change("chat/activate", version=wild)
-    assert (refusal.status_code, refusal.json()["error"]["type"]) == (422, "RefusedVersion")
-    assert "probe: " in refusal.json()["error"]["message"]
-    assert guarded.text("chat") == before
-    with guarded.server.http() as client:
-        assert 'selfjudge_adapter_loads_total{outcome="probe"}' in client.get("/metrics").text
-    assert f"chat@{wild} is refused: " in guarded.server.log.read_text()
-    assert httpx.delete(f"{guarded.server.url}/v1/adapters/chat/{wild}", headers=ADMIN).status_code == 204
-
-
-def test_a_version_must_judge_well_and_win_before_it_becomes_active(guarded: Adapted) -> None:
-    """Random weights, the larger the worse; one is blind as a judge, one only answers worse than the active one."""
-    poor, sound, worse, blind = (
-        publish(guarded.store, "gated", 1, scale=scale).version for scale in (0.1, 0.05, 0.105, 0.2)
-    )
-    guarded.change("gated/activate", version=poor).raise_for_status()
-    before = guarded.text("gated")
-    refusal = guarded.change("gated/activate", version=blind)
-    assert (refusal.status_code, refusal.json()["error"]["type"]) == (422, "RefusedVersion")
-    said = refusal.json()["error"]["message"]
-    assert said.startswith(f"gated@{blind} is refused: gate: accuracy is 0.")
-    assert said.endswith("on 40 pairs, and gate_accuracy is 0.65")
-    assert said in guarded.server.log.read_text()
-    assert guarded.text("gated") == before
-    guarded.change("gated/activate", version=sound).raise_for_status()
-    refusal = guarded.change("gated/activate", version=worse)
-    assert "gate: win_share is 0." in refusal.json()["error"]["message"]
-    assert guarded.chat("gated").headers["x-selfjudge-version"] == f"gated@{sound}"
-
-    policies = httpx.get(f"{guarded.server.url}/v1/adapters", headers=ADMIN).json()["data"]
-    (versions,) = [policy["versions"] for policy in policies if policy["policy"] == "gated"]
-    found = {one["version"]: (one["state"], one["gate"]) for one in versions}
-    states = {version: (state, gate["passed"]) for version, (state, gate) in found.items()}
-    assert states == {
-        poor: ("previous", True),
-        blind: ("stored", False),
-        sound: ("active", True),
-        worse: ("stored", False),
-    }
-    assert found[blind][1]["accuracy"] < 0.65 <= found[worse][1]["accuracy"]
-    assert found[worse][1]["win_share"] <= 0.5 < found[sound][1]["win_share"]
-    assert (found[sound][1]["against"], found[sound][1]["judge"]) == (f"gated@{poor}", "reference")
-    with guarded.server.http() as client:
-        assert 'selfjudge_adapter_loads_total{outcome="gate"} 2.0' in client.get("/metrics").text
-    assert guarded.change("gated/rollback").json()["active"] == poor
-
-
 def test_a_second_replica_follows_and_a_restart_remembers(first_is_active: Adapted, tmp_path: Path) -> None:
     adapted, (first, second) = first_is_active, first_is_active.versions
     flags = ("--adapters-dir", str(adapted.store.root))
@@ -249,29 +114,6 @@ def test_a_second_replica_follows_and_a_restart_remembers(first_is_active: Adapt
         replica = Adapted(running, adapted.store, adapted.versions)
         assert replica.chat("chat").headers["x-selfjudge-version"] == f"chat@{first}"
         adapted.change("chat/activate", version=second).raise_for_status()
-        deadline = time.monotonic() + 5
-        while adapted.active_everywhere() != [second, second]:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        until(lambda: adapted.active_everywhere() == [second, second], seconds=5)
         assert replica.active_everywhere() == [second, second]
         assert replica.chat("chat").headers["x-selfjudge-version"] == f"chat@{second}"
-
-
-def test_an_adapter_full_of_nan_spoils_no_other_request(tmp_path: Path) -> None:
-    """Past all checks, by vLLM's own route, with no store, and where each request gets blocks of those before."""
-    wild = write_adapter(tmp_path / "wild", 1)
-    weights = load_file(wild / "adapter_model.safetensors")
-    save_file({name: np.full_like(one, np.nan) for name, one in weights.items()}, wild / "adapter_model.safetensors")
-    flags = ("--enable-lora", "--kv-cache-memory-bytes", str(8 * 2**20))
-    environment = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}
-    with serving(tmp_path / "log", *flags, key="user", environment=environment) as running:
-        adapted = Adapted(running, Store(tmp_path / "store"), ("", ""))
-        prompts = [{"messages": [{"role": "user", "content": f"Sort these letters: {word}"}]} for word in WORDS]
-        before = [adapted.text("selfjudge-tiny", **prompt) for prompt in prompts]
-        with running.http() as client:
-            loading = {"lora_name": "wild", "lora_path": str(wild)}
-            client.post("/v1/load_lora_adapter", json=loading).raise_for_status()
-        longer = {"messages": [{"role": "user", "content": f"Sort these letters: {''.join(WORDS)}"}]}
-        for prompt, text in zip(prompts * 4, before * 4, strict=True):
-            adapted.chat("wild", **longer)  # reaches further into its blocks than what gets them next
-            assert adapted.text("selfjudge-tiny", **prompt) == text

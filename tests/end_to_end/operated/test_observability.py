@@ -1,162 +1,26 @@
 """One server seen from outside: its log, its traces at a collector, its metrics in a real Prometheus."""
 
-import json
 import math
-import subprocess
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any, NamedTuple
 from urllib.parse import quote
 
-import httpx
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from typing_extensions import override
 
-from selfjudge.adapters.store import Store
-from tests.deploy.prometheus import ALERTS, alerts, program, queries, selectors
-from tests.end_to_end.serving import Server, free_port, serving
-from tests.service.adapters.files import publish
+from tests.deploy.prometheus import alerts, queries, selectors
+from tests.end_to_end.adapted import Adapted
+from tests.end_to_end.operated.observers import Observed
+from tests.end_to_end.serving import Server, until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
-SECRET = "Sort these letters: QDBA"
-ADMIN = {"Authorization": "Bearer admin"}
+SECRET = "Is this a secret: QDBA?"
 
 
-class Collector(ThreadingHTTPServer):
-    """As much of an OTLP collector as receiving takes."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Receive)
-        self.received: list[ExportTraceServiceRequest] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def spans(self) -> list[Span]:
-        return [
-            span
-            for request in self.received
-            for resource in request.resource_spans
-            for scope in resource.scope_spans
-            for span in scope.spans
-        ]
-
-
-class _Receive(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        assert isinstance(self.server, Collector)
-        body = self.rfile.read(int(self.headers["content-length"]))
-        if self.path == "/v1/traces":
-            self.server.received.append(ExportTraceServiceRequest.FromString(body))
-        self.send_response(200)
-        self.end_headers()
-
-    @override
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""
-
-
-class Prometheus(NamedTuple):
-    """A running Prometheus."""
-
-    url: str
-
-    def get(self, path: str, **parameters: str) -> Any:  # noqa: ANN401  JSON
-        answer = httpx.get(f"{self.url}/api/v1/{path}", params=parameters)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["data"]
-
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        result: list[dict[str, Any]] = self.get("query", query=expression)["result"]
-        return result
-
-
-@contextmanager
-def scraping(server: Server, folder: Path) -> Iterator[Prometheus]:
-    """Prometheus with our alerts, looking every second."""
-    port = free_port()
-    targets = [{"targets": [server.url.removeprefix("http://")]}]
-    configuration = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-        "rule_files": [str(ALERTS)],
-        "scrape_configs": [{"job_name": "selfjudge", "static_configs": targets}],
-    }
-    (folder / "prometheus.yaml").write_text(json.dumps(configuration))
-    options = {
-        "config.file": folder / "prometheus.yaml",
-        "storage.tsdb.path": folder / "data",
-        "web.listen-address": f"127.0.0.1:{port}",
-        "log.level": "error",
-    }
-    process = subprocess.Popen([program("prometheus"), *(f"--{name}={value}" for name, value in options.items())])
-    prometheus = Prometheus(f"http://127.0.0.1:{port}")
-    try:
-        until(lambda: httpx.get(f"{prometheus.url}/-/ready").status_code == httpx.codes.OK)
-        until(lambda: bool(prometheus.query("selfjudge_ready")))
-        yield prometheus
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def until(holds: Any, seconds: float = 60) -> None:  # noqa: ANN401  a predicate
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if holds():
-                return
-        except httpx.TransportError:
-            pass
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.2)
-
-
-class Observed(NamedTuple):
-    """A server that has had some traffic, and who observed it."""
-
-    server: Server
-    collector: Collector
-    prometheus: Prometheus
-
-    def log(self) -> list[dict[str, Any]]:
-        """Every line of the log; anything but JSON fails."""
-        return [json.loads(line) for line in self.server.log.read_text().splitlines()]
-
-    def requests(self, request_id: str) -> list[dict[str, Any]]:
-        return [one for one in self.log() if one["message"] == "request" and one["request_id"] == request_id]
-
-
-@pytest.fixture(scope="module")
-def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
-    folder = tmp_path_factory.mktemp("observed")
-    store = Store(folder / "store")
-    version = publish(store, "chat", 1, scale=0.1).version
-    collector = Collector()
-    threading.Thread(target=collector.serve_forever, daemon=True).start()
-    flags = {"log-format": "json", "otlp-endpoint": collector.url, "adapters-dir": store.root}
-    flags["bracket-log"] = folder / "brackets"
-    environment = {"SELFJUDGE_ADMIN_KEYS": "admin", "OTEL_BSP_SCHEDULE_DELAY": "200"}
-    arguments = [str(part) for name, value in flags.items() for part in (f"--{name}", value)]
-    with (
-        serving(folder / "log", *arguments, key="user", environment=environment) as server,
-        scraping(server, folder) as prometheus,
-    ):
-        activate = f"{server.url}/v1/adapters/chat/activate"
-        httpx.post(activate, json={"version": version}, headers=ADMIN, timeout=60).raise_for_status()
-        have_traffic(server)
-        time.sleep(3)  # two scrapes more
-        yield Observed(server, collector, prometheus)
-    collector.shutdown()
-    collector.server_close()
+@pytest.fixture(scope="module", autouse=True)
+def _there_was_traffic(observed: Observed, adapted: Adapted) -> None:
+    adapted.change("chat/activate", version=adapted.versions[0]).raise_for_status()
+    have_traffic(observed.server)
+    time.sleep(3)  # two scrapes more
 
 
 def have_traffic(server: Server) -> None:

@@ -4,8 +4,6 @@ Every process of the server gets the signal, as systemd sends it.
 """
 
 import signal
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,11 +12,12 @@ import psutil  # type: ignore[import-untyped]  # stubs are a package of their ow
 import pytest
 
 from tests.end_to_end.load import ask
-from tests.end_to_end.serving import serving
+from tests.end_to_end.serving import serving, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TOURNAMENTS = 8
+SHORT = {"best_of_n": 16, "max_tokens": 64, "ignore_eos": True}
 LONG = {"best_of_n": 64, "max_tokens": 400, "ignore_eos": True, "stream": True}
 
 
@@ -35,20 +34,13 @@ def stop_all(pid: int) -> None:
         process.send_signal(signal.SIGTERM)
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_what_was_accepted_is_finished_and_a_second_signal_ends_the_rest_with_an_answer(tmp_path: Path) -> None:
     # Room for all at once, so that the long one is under way too.
     with serving(tmp_path / "log", "--max-candidates", "512") as server, ThreadPoolExecutor(TOURNAMENTS + 1) as pool:
         url, family = server.url, psutil.Process(server.process.pid).children(recursive=True)
         streams = [bool(index % 2) for index in range(TOURNAMENTS)]
-        accepted = [pool.submit(ask, url, best_of_n=16, stream=stream) for stream in streams]
-        long = pool.submit(ask, url, **LONG)
+        accepted = [pool.submit(ask, server, **SHORT, stream=stream) for stream in streams]
+        long = pool.submit(ask, server, **LONG)
         until(lambda: under_way(url) == TOURNAMENTS + 1)
         stop_all(server.process.pid)
 

@@ -1,4 +1,4 @@
-"""A full server, asked by OpenAI's own client: it waits, or gets 429 with the time to come back and then gets in."""
+"""A server with little room: requests beyond it get 429 with the time to come back, prompts are computed in chunks."""
 
 import json
 from collections.abc import Iterator
@@ -10,17 +10,19 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionUserMessageParam
 
+from tests.end_to_end.api.test_metrics import values
 from tests.end_to_end.serving import Server, serving
-from tests.end_to_end.test_metrics import values
 
 MESSAGES: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "Sort these letters: QDBA"}]
 KEY = "a-key-that-nobody-sees"
+CHUNK = 128
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of which one tournament of 8 takes everything, and where nobody waits."""
-    flags = ("--max-candidates", "8", "--max-waiting", "0", "--key-max-requests", "3")
+    flags = ["--max-candidates", "8", "--max-waiting", "0", "--key-max-requests", "3"]
+    flags += ["--max-num-batched-tokens", str(CHUNK), "--max-num-seqs", str(CHUNK)]
     with serving(tmp_path_factory.mktemp("small") / "log", *flags, key=KEY) as running:
         yield running
 
@@ -41,13 +43,6 @@ def ask(client: openai.OpenAI, best_of_n: int = 8) -> str:
         model="selfjudge-tiny", messages=MESSAGES, max_tokens=8, extra_body={"best_of_n": best_of_n}
     )
     return answer.choices[0].message.content or ""
-
-
-@pytest.mark.slow
-def test_eight_clients_wait_for_each_other_where_two_of_them_run_at_once(server: Server) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: ask(server.client, best_of_n=64), range(8)))
-    assert len(answers) == 8
 
 
 @pytest.mark.slow
@@ -96,3 +91,23 @@ def test_when_all_is_over_nothing_is_in_flight_and_no_key_was_told(small: Server
     with small.http() as client:
         assert KEY not in client.get("/metrics").text
     assert KEY not in small.log.read_text()
+
+
+def test_a_seeded_request_whose_prompt_is_computed_in_chunks_is_answered_and_repeats_itself(small: Server) -> None:
+    letters = " ".join("QDBAXYZKLM"[index % 10] for index in range(2 * CHUNK))
+
+    def text(best_of_n: int) -> str:
+        answer = small.client.chat.completions.create(
+            model=small.model,
+            messages=[{"role": "user", "content": letters}],
+            seed=7,
+            max_tokens=16,
+            extra_body={"best_of_n": best_of_n},
+        )
+        assert answer.usage is not None
+        assert answer.usage.prompt_tokens > CHUNK
+        return answer.choices[0].message.content or ""
+
+    assert text(1) == text(1)
+    assert text(4)
+    assert "the engine failed" not in small.log.read_text()
