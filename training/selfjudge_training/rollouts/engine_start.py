@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
-from transformers import AutoConfig, PreTrainedConfig
+from transformers import AutoConfig
 
 from selfjudge.adapters import ENGINE_RANKS, EngineRank
 from selfjudge_training.rollouts.base import EngineMissingError
-from selfjudge_training.rollouts.engine_cache import cache_bytes, memory_for
 from selfjudge_training.run.config import ConfigError, Section
 
 if TYPE_CHECKING:
@@ -33,6 +32,10 @@ _ON_CPU: Final = {"dtype": "float32", "block_size": 32}
 # With a cache of a given size vLLM still wants this share of the GPU to be free; training has its own part of it.
 _ON_GPU: Final = {"gpu_memory_utilization": 0.05}
 
+_GIB: Final = 2**30
+_CACHE_SHARE: Final = 0.25
+_MOST_ON_CPU: Final = 4 * _GIB
+
 
 class EngineSettings(Section):
     """What the engine is started with."""
@@ -40,8 +43,8 @@ class EngineSettings(Section):
     lora_rank: PositiveInt = Field(default=16, le=max(ENGINE_RANKS))
     """Highest rank of an adapter that is to come."""
     cache_gib: PositiveFloat | None = None
-    """Memory for keys and values; has to hold at least one sequence of `max_tokens`. None: room for 64 of these, but
-    no more than a quarter of what is free beside two copies of the weights, or for one."""
+    """Memory for keys and values; has to hold at least one sequence of `max_tokens`. None: a quarter of what is free
+    beside two copies of the weights, on a CPU 4 GiB at most."""
     max_tokens: PositiveInt | None = None
     """Longest sequence, prompt and response together; none: the `max_tokens` of the run."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] | None = None
@@ -84,7 +87,7 @@ def start_engine(model: Path, settings: EngineSettings) -> "LLMEngine":
     arguments = EngineArgs(
         model=str(model),
         max_model_len=longest,
-        kv_cache_memory_bytes=_cache_bytes(model, config, settings, longest, on_cpu=on_cpu),
+        kv_cache_memory_bytes=_cache_bytes(model, settings, on_cpu=on_cpu),
         enable_lora=True,
         max_lora_rank=settings.max_rank,
         max_loras=1,
@@ -97,14 +100,16 @@ def start_engine(model: Path, settings: EngineSettings) -> "LLMEngine":
         return LLMEngine.from_engine_args(arguments, enable_multiprocessing=False)
 
 
-def _cache_bytes(model: Path, config: PreTrainedConfig, settings: EngineSettings, longest: int, *, on_cpu: bool) -> int:
+def _cache_bytes(model: Path, settings: EngineSettings, *, on_cpu: bool) -> int:
+    """Training shares the machine: it holds the weights once more, and its activations come and go."""
     if settings.cache_gib is not None:
-        return int(settings.cache_gib * 2**30)
-    stored = config.dtype if isinstance(config.dtype, torch.dtype) else torch.float32
-    default = "float32" if on_cpu else "auto"
-    named = settings.dtype or default
-    dtype = stored if named == "auto" else getattr(torch, named)
-    return cache_bytes(memory_for(model, config, dtype, on_cpu=on_cpu), longest)
+        return int(settings.cache_gib * _GIB)
+    import psutil  # type: ignore[import-untyped]  # noqa: PLC0415  # with vLLM it is there; it has no stubs
+
+    weights = sum(file.stat().st_size for file in model.glob("*.safetensors"))
+    free = psutil.virtual_memory().available if on_cpu else torch.cuda.mem_get_info()[0]
+    size = int(_CACHE_SHARE * max(0, free - 2 * weights))
+    return min(size, _MOST_ON_CPU) if on_cpu else size
 
 
 @contextmanager
