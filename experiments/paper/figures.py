@@ -7,19 +7,17 @@ can't say how much another would differ.
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from functools import cache
 from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import bootstrap  # type: ignore[import-untyped]  # it ships no py.typed
-from selfjudge_training.data.checkable.ratings import rate
 from selfjudge_training.evaluation.repetition import repetition
 from selfjudge_training.evaluation.statistics import Estimate
 from selfjudge_training.tasks import Problem
 
-from experiments.paper.measure import Judged
+from experiments.paper.measure import Judged, rating
 
 Values = NDArray[np.float64]
 """[runs, instructions]"""
@@ -106,12 +104,6 @@ def mean_score(
 def exact(problem: Problem, text: str) -> float:
     """1 for exactly the right answer."""
     return float(text == problem.answer)
-
-
-@cache
-def rating(problem: Problem, text: str) -> float:
-    """From 1 to 5, the mean over all principles, as pairs on the whole are labelled (A.1)."""
-    return fmean(note.rating for note in rate(problem, text).values())
 
 
 def length(_: Problem, text: str) -> float:

@@ -5,11 +5,14 @@ instructions.
 """
 
 from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 import torch
 from pydantic import BaseModel
+from selfjudge_training.data.checkable.ratings import rate
 from selfjudge_training.data.load import load_pairs
 from selfjudge_training.data.records import Messages, PreferencePair
 from selfjudge_training.evaluation.contests import winners
@@ -38,6 +41,8 @@ class Wanted(NamedTuple):
     """Answers per question; 0: the model is no policy."""
     sizes: tuple[int, ...] = ()
     """The values of N for self-rejection, the model its own judge."""
+    own_by: Path | None = None
+    """The model that judges pairs of its answers, as in training."""
 
 
 class Judged(BaseModel):
@@ -57,6 +62,8 @@ class Measured(BaseModel):
     """On pairs that differ in mean rating, judged on the whole."""
     principles: Judged | None = None
     """On pairs that differ under one principle, judged under it by models that know principles."""
+    own: Judged | None = None
+    """On pairs of the model's own answers that differ in mean rating, by the judge that it would learn from."""
     samples: list[list[str]] = []
     """For each question its answers."""
     picks: dict[int, list[list[str]]] = {}
@@ -75,6 +82,10 @@ def measure(recipe: PaperRecipe, model: Path, template: str, wanted: Wanted, dat
         asked = questions(recipe)
         conversations = [_conversation(problem) for problem in asked]
         measured.samples = answers(recipe, rollouts, asked, max((wanted.samples, *wanted.sizes)))
+        if wanted.own_by is not None:
+            by = load_rollouts(wanted.own_by)
+            own_panel = ModelPanel(by, load_templates()[template], by.context - 1)
+            measured.own = _judged(own_panel, _own_pairs(asked, measured.samples))
         for size in wanted.sizes[1:]:
             measured.picks[size] = _picks(panel, conversations, measured.samples, size, recipe.seed)
     (folder / FILE).write_text(measured.model_dump_json(), encoding="utf-8")
@@ -109,12 +120,31 @@ def answers(
     return [[answer.text for answer in group] for group in drawn]
 
 
+@cache
+def rating(problem: Problem, text: str) -> float:
+    """From 1 to 5, the mean over all principles, as pairs on the whole are labelled (A.1)."""
+    return fmean(note.rating for note in rate(problem, text).values())
+
+
 def _conversation(problem: Problem) -> Messages:
     return [{"role": "user", "content": problem.prompt}]
 
 
 def _pairs(data: Path, template: str) -> list[PreferencePair]:
     return load_pairs([source(data, TEST)], load_templates()[template]).records
+
+
+def _own_pairs(asked: Sequence[Problem], samples: Sequence[Sequence[str]]) -> list[PreferencePair]:
+    """The first two answers to each instruction, the one rated higher as the chosen one."""
+    ranked = [
+        (problem, sorted(texts[:2], key=partial(rating, problem)))
+        for problem, texts in zip(asked, samples, strict=True)
+    ]
+    return [
+        PreferencePair(_conversation(problem), better, worse)
+        for problem, (worse, better) in ranked
+        if rating(problem, better) > rating(problem, worse)
+    ]
 
 
 def _judged(panel: ModelPanel, pairs: Sequence[PreferencePair]) -> Judged:

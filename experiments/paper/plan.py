@@ -65,9 +65,11 @@ def subjects(recipe: PaperRecipe, root: Path) -> Iterator[Subject]:
     for seed in recipe.jsft.seeds:
         for name, variant in VARIANTS.items():
             stage, first = f"{name}-{seed}", seed == recipe.jsft.seeds[0]
-            sizes = ends if first and name == "jm-pr" else every[:0]
-            wanted = Wanted(judge=True, samples=samples if first and variant.demonstrations else 0, sizes=sizes)
-            yield Subject(stage, stage, root / stage / "model", variant.template, wanted)
+            path, start = root / stage / "model", first and name == "jm-pr"
+            answers = samples if first and variant.demonstrations else 0
+            sizes, own_by = (ends, path) if start else (every[:0], None)
+            wanted = Wanted(judge=True, samples=answers, sizes=sizes, own_by=own_by)
+            yield Subject(stage, stage, path, variant.template, wanted)
     for seed in plan.seeds:
         for arm in ARMS:
             sizes = every if arm == "on-policy" and seed == plan.seeds[0] else every[:0]
@@ -79,5 +81,6 @@ def subjects(recipe: PaperRecipe, root: Path) -> Iterator[Subject]:
                 stage = f"iterated-{judge}-{seed}"
                 sizes = every if (judge, number, seed) == ("previous", 1, plan.iteration_seeds[0]) else ends
                 path = iteration(root / stage, number)
-                wanted = Wanted(judge=True, samples=samples, sizes=sizes)
+                own_by = path if judge == "previous" else root / f"jm-pr-{recipe.jsft.seeds[0]}" / "model"
+                wanted = Wanted(judge=True, samples=samples, sizes=sizes, own_by=own_by)
                 yield Subject(f"{stage}-{number}", stage, path, VARIANTS["jm-pr"].template, wanted)

@@ -56,6 +56,8 @@ class Iteration(NamedTuple):
     best: PolicyFigures
     """With self-rejection at the largest N."""
     judge: JudgeFigures
+    own: float
+    """Share of pairs of its own answers that are judged right by the judge of the next iteration."""
     skipped: float
     """Share of prompts without a pair in the iteration's last ten steps."""
 
@@ -176,8 +178,14 @@ class Finished:
             for line in read_metrics(self._root / run.rpartition("-")[0] / f"iteration-{number}")[-10:]
         ]
         most = self._recipe.evaluation.sizes[-1]
+        own = [point for run in runs for point in _known(self._measured[run].own).points]
         return Iteration(
-            number, self._policy(runs), self._policy(runs, most), self._judge(runs), float(np.mean(skipped or [0.0]))
+            number,
+            self._policy(runs),
+            self._policy(runs, most),
+            self._judge(runs),
+            float(np.mean(own)),
+            float(np.mean(skipped or [0.0])),
         )
 
     def _judge(self, runs: Sequence[str]) -> JudgeFigures:
