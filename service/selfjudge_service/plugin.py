@@ -16,7 +16,7 @@ from vllm.tasks import SupportedTask
 from selfjudge import Comparison
 from selfjudge_service.adapters.start import start_adapters
 from selfjudge_service.admission.admission import Admission
-from selfjudge_service.admission.limits import limits_for
+from selfjudge_service.admission.queue import limits_for
 from selfjudge_service.api import adapter_routes, chat_route, judge_route, models_route, probes, rank_route
 from selfjudge_service.api.route import Route
 from selfjudge_service.background import Background

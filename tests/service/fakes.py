@@ -19,7 +19,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 from selfjudge_service.admission.admission import Admission
-from selfjudge_service.admission.limits import Limits
+from selfjudge_service.admission.queue import Limits
 from selfjudge_service.best_of_n.judging.judge import Judge
 from selfjudge_service.best_of_n.judging.label_reads import ChoicePrompt, EngineReader, Rationale, Read
 from selfjudge_service.best_of_n.sampler import Sampler

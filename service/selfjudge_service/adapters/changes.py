@@ -15,8 +15,7 @@ from vllm.exceptions import VLLMError
 
 from selfjudge.adapters.store import Store
 from selfjudge.errors import AdapterError
-from selfjudge_service.adapters.gate import Gate
-from selfjudge_service.adapters.gate_results import GateResults, tell_result
+from selfjudge_service.adapters.gate import Gate, GateResults, tell_result
 from selfjudge_service.adapters.record import Record, RecordError, Records
 from selfjudge_service.adapters.registry import Adapters, Key
 from selfjudge_service.protocol.errors import (

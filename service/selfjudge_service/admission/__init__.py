@@ -1,9 +1,7 @@
 """Who may start work, and who waits or is sent away: whole tournaments are admitted, never half of one.
 
-    limits.py      what may run and wait at once; defaults from the engine's size
     queue.py       the rules: limits, first come first served, limits of each caller (pure, no clock, no event loop)
     throughput.py  how fast candidates finish, and from that when a refused caller should come back
-    refusal.py     what that caller is told
     admission.py   waiting, deadlines and hang-ups on top
 
 Work is weighed in candidates. A tournament of N weighs N: that is N samples and their N - 1 matches, which cost about

@@ -13,8 +13,7 @@ from typing import Any, get_args
 
 from starlette.types import Receive
 
-from selfjudge_service.admission.limits import Limits
-from selfjudge_service.admission.queue import Queue, Reason, Ticket
+from selfjudge_service.admission.queue import Limits, Queue, Reason, Ticket
 from selfjudge_service.admission.throughput import Throughput
 from selfjudge_service.observability import metrics
 from selfjudge_service.protocol.errors import DeadlineError, OverloadedError

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, TypeAdapter, ValidationError
 
 from selfjudge.adapters.manifest import Manifest, PolicyName
-from selfjudge_service.adapters.gate_results import GateResults
+from selfjudge_service.adapters.gate import GateResults
 from selfjudge_service.adapters.record import Record
 from selfjudge_service.adapters.registry import Adapters, Key
 from selfjudge_service.adapters.start import Adapting

@@ -27,8 +27,7 @@ from vllm.entrypoints.serve.utils.api_utils import (
 from vllm.entrypoints.serve.utils.sse_keep_alive import with_sse_keep_alive
 from vllm.exceptions import GenerationError, VLLMError
 
-from selfjudge_service.api.entry import admitted, resolve_model
-from selfjudge_service.api.route import Route, counting_of
+from selfjudge_service.api.route import Route, admitted, counting_of, resolve_model
 from selfjudge_service.best_of_n.judging.fitness import header_of
 from selfjudge_service.best_of_n.log_entry import Facts, entry
 from selfjudge_service.best_of_n.plan import Plan, candidates_needed, plan, wanted_best_of_n

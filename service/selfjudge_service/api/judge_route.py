@@ -10,8 +10,7 @@ from vllm.entrypoints.serve.utils.api_utils import load_aware_call, validate_jso
 
 from selfjudge import Comparison as Texts
 from selfjudge import Conversation, ConversationError, ReadingError
-from selfjudge_service.api.entry import admitted, resolve_model
-from selfjudge_service.api.route import Route
+from selfjudge_service.api.route import Route, admitted, resolve_model
 from selfjudge_service.best_of_n.judging.judge import Judge, Judged, Panel
 from selfjudge_service.best_of_n.judging.label_reads import Rationale
 from selfjudge_service.best_of_n.response import cut_json, judging_usage, verdict_json

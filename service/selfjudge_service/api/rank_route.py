@@ -10,9 +10,8 @@ from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.entrypoints.serve.utils.api_utils import load_aware_call, validate_json_request, with_cancellation
 
 from selfjudge import Comparison, ConversationError, Tournament
-from selfjudge_service.api.entry import admitted, resolve_model
 from selfjudge_service.api.judge_route import conversation
-from selfjudge_service.api.route import Route
+from selfjudge_service.api.route import Route, admitted, resolve_model
 from selfjudge_service.best_of_n.judging.fitness import fitness, fitness_warnings, header_of
 from selfjudge_service.best_of_n.judging.judge import Judged
 from selfjudge_service.best_of_n.log_entry import Facts, entry

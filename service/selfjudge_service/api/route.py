@@ -1,8 +1,15 @@
-"""The class of our routes: what is wrong with a body is told in the caller's words, and each request is counted once.
+"""What our routes have in common: their class, and how a request enters.
 
-A request is counted by how its answer ends, whoever gives it: ours, vLLM's, whole or streamed.
+The class says what is wrong with a body in the caller's words, and counts each request once: by how its answer ends,
+our own or vLLM's, whole or streamed. A request enters once its weight is known, before any work in the engine:
+
+    if not await admitted(request, weight):
+        return Response(status_code=499)  # the client has hung up while it waited
+
+It leaves by itself when its answer has been sent, or its client has hung up.
 """
 
+import math
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import ExitStack, aclosing
 from http import HTTPStatus
@@ -16,9 +23,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
+from selfjudge_service.admission.admission import enter_unless_hung_up
+from selfjudge_service.middleware.auth import caller_of
 from selfjudge_service.observability.metrics import Counting, count_request, expect_requests, outcome_of
+from selfjudge_service.observability.request_context import note
 from selfjudge_service.protocol.error_handlers import not_finite, unreadable
 from selfjudge_service.protocol.validation import first_problem
+from selfjudge_service.state import VERSION_HEADER, state_of
 
 
 class Route(APIRoute):
@@ -58,6 +69,43 @@ class Route(APIRoute):
             return response
 
         return handle_counted
+
+
+def resolve_model(request: Request, model: str | None, user: str | None = None) -> str | None:
+    """The model to go on with: of a policy, the version that this request gets; anything else as it is.
+
+    The weights are leased until the answer has been sent, and named in a header of it.
+
+    Raises:
+        UnknownModelError: if the request names a version that isn't loaded.
+    """
+    state = state_of(request)
+    version = state.leased_version(model, request.headers, user, until_end(request))
+    if name := version or state.served_name(model):
+        headers_of(request)[VERSION_HEADER] = name
+        note(model=name)
+    return version or model
+
+
+async def admitted(
+    request: Request, weight: int, *, tournament: bool = False, deadline_seconds: float = math.inf
+) -> bool:
+    """Waits until a request may run; False if its client has hung up meanwhile. See `Admission.enter`.
+
+    Raises:
+        OverloadedError: if it may neither run nor wait, or has waited for queue_seconds.
+        DeadlineError: if its own time is over before.
+    """
+    return await enter_unless_hung_up(
+        request.receive,
+        until_end(request),
+        state_of(request).admission,
+        weight,
+        tournament=tournament,
+        caller=caller_of(request.headers),
+        size=len(await request.body()),
+        deadline_seconds=deadline_seconds,
+    )
 
 
 def until_end(request: Request) -> ExitStack:

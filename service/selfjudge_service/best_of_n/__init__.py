@@ -2,8 +2,8 @@
 
 Read from top to bottom:
 
-    select.py       plans it: how many candidates, what to judge by, the deadline; then samples and judges
-      by_default.py, equal_candidates.py   whether selection is worth it
+    plan.py         whether to select, among how many candidates, judged by what, until when
+    select.py       brings samples and judgments together, and reports the best
     run.py          runs the tournament: all samples at once, a match as soon as both of its sides are there
       sampler.py    one candidate, by vLLM's own chat handler; seeds.py, prefill.py
       constraints.py, json_schema.py   whether it keeps the schema or tool call that was asked for

@@ -1,7 +1,9 @@
-"""Replaces an engine that has failed, with back-off, until it has failed too often in a row.
+"""Finds out that an engine has died or hangs, and replaces it, with back-off, until it has failed too often in a row.
 
-An engine that has served for a minute has made up for the failures before it. Requests are refused from the moment a
-failure is found until the next engine is warm and has the adapters of the one before.
+An engine that lives answers a small question between two of its steps. Seconds without an answer are counted only while
+this process itself runs: when the machine was suspended, or this process starved, the engine is not to blame. An engine
+that has served for a minute has made up for the failures before it. Requests are refused from the moment a failure is
+found until the next engine is warm and has the adapters of the one before.
 """
 
 import asyncio
@@ -12,10 +14,10 @@ from typing import Literal, Protocol
 
 from selfjudge.errors import SelfJudgeError
 from selfjudge_service.engine.status import Status
-from selfjudge_service.engine.watchdog import Watched, failure
 from selfjudge_service.observability import metrics
 
 _LOG = logging.getLogger(__name__)
+_TICK_SECONDS = 0.2
 _FORGIVEN_AFTER_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 30.0
 # A start that takes so many times as long as the first one, behind the watchdog's time, will not come to an end.
@@ -24,6 +26,19 @@ _STARTS = 5
 
 class EngineLostError(SelfJudgeError):
     """The engine has failed too often to be started again."""
+
+
+class Watched(Protocol):
+    """As much of vLLM's engine client as watching needs."""
+
+    @property
+    def errored(self) -> bool:
+        """Whether the engine is dead."""
+        ...
+
+    async def is_paused(self) -> bool:
+        """A question that only a living engine answers."""
+        ...
 
 
 class Engine(Watched, Protocol):
@@ -160,3 +175,30 @@ class Supervisor:
 def _pause_seconds(failures: int) -> float:
     """The first failure in a row is answered at once, each later one after twice as long."""
     return 0.0 if failures <= 1 else min(2.0 ** (failures - 2), _LONGEST_PAUSE_SECONDS)
+
+
+async def failure(engine: Watched, watchdog_seconds: float) -> Literal["died", "hung"]:
+    """Waits until an engine fails, and says how.
+
+    Args:
+        engine: one that is up.
+        watchdog_seconds: silence after which it is taken to hang; must be longer than its longest step.
+    """
+    question, silent = _ask(engine), 0.0
+    try:
+        while not engine.errored:
+            if silent >= watchdog_seconds:
+                return "hung"
+            if question.done():
+                if question.exception():
+                    return "died"
+                question, silent = _ask(engine), 0.0
+            await asyncio.sleep(_TICK_SECONDS)
+            silent += _TICK_SECONDS
+        return "died"
+    finally:
+        question.cancel()
+
+
+def _ask(engine: Watched) -> asyncio.Task[bool]:
+    return asyncio.ensure_future(engine.is_paused())

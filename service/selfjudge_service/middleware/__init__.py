@@ -5,6 +5,5 @@ auth.py            API keys
 body_limit.py      the largest body
 availability.py    503 while the engine is down or the server shuts down (`selfjudge-serve` alone)
 overload.py        429 where the server is full, before the body is read
-vllm_admission.py  admission for vLLM's own generating routes
-vllm_policies.py   policies' names on them
+vllm_routes.py     admission and policies' names on vLLM's own generating routes
 """

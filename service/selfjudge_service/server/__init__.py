@@ -2,7 +2,6 @@
 
     launcher.py      the command: reads the options, serves, says how far it is
     options.py       vLLM's flags and ours, and their defaults
-    vllm_flags.py    flags of vLLM's that are refused here, or handed on to ours
     early.py         what must be so before vLLM is imported
     preload.py       what the process that forks engines imports
     serve.py         the server

@@ -1,15 +1,17 @@
 """The options of `selfjudge-serve`: vLLM's flags and ours, with defaults that work.
 
 Defaults are the model that ships, judge reads ahead of samples, and what a CPU needs. Our flags are made of `Flags`
-(settings.py) and reach the plugin as variables.
+(settings.py) and reach the plugin as variables. `vllm serve` reads some flags before it starts the server that this one
+takes the place of: those are refused, or handed on to flags of ours that do the same.
 """
 
 import json
+import logging
 import os
 from argparse import Namespace
 from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
 from pydantic import ValidationError
@@ -18,12 +20,10 @@ from pydantic_settings import CliSettingsSource
 import selfjudge_service.server.early  # noqa: F401
 from selfjudge.shipped import SHIPPED_MODEL
 from selfjudge_service.adapters.criteria import GateError, read_criteria
-from selfjudge_service.server.vllm_flags import hand_on, refused_flag
 from selfjudge_service.settings import Flags, Settings
 
 _DESCRIPTION: Final = "vLLM's OpenAI server with selection and judging on top, ready with no flags at all."
 _EPILOG: Final = "Every flag: --help=all. A group, such as ours: --help=selfjudge. A flag: --help=max-best-of-n."
-
 # What vLLM and torch say while they start is for their developers; errors come through (vLLM's level: early.py).
 _EVERYWHERE: Final = {
     "TORCH_CPP_LOG_LEVEL": "ERROR",
@@ -46,9 +46,33 @@ _FOR_OTHER_MODELS_ON_CPU: Final = {"SELFJUDGE_WATCHDOG_SECONDS": "600"}
 # Threads that wait for each other slow a model of a few MB down. Its longest step takes a fraction of a second.
 _FOR_SHIPPED_MODEL: Final = {"OMP_NUM_THREADS": "1", "SELFJUDGE_WATCHDOG_SECONDS": "5"}
 _SHIPPED_MODEL_CACHE_BYTES: Final = 2**30
-
 # bfloat16 dies with an illegal instruction on some virtual machines; small cache blocks keep more of a judge prompt.
 _CPU_OPTIONS: Final = {"dtype": "float32", "block_size": 32}
+_LONGEST_HEARTBEAT_SECONDS: Final = 60
+_LONGEST_DRAIN_SECONDS: Final = 3600
+
+
+class Refused(NamedTuple):
+    """A flag, the values that change nothing here, and what to do instead of others."""
+
+    flag: str
+    accepted: tuple[Any, ...]
+    instead: str
+
+
+_ONE_PROCESS: Final = "one process serves HTTP here"
+REFUSED: Final = (
+    Refused("headless", (False,), f"{_ONE_PROCESS}: start engines without HTTP by `vllm serve --headless`"),
+    Refused("api_server_count", (None, 1), f"{_ONE_PROCESS}: start more replicas instead"),
+    Refused("grpc", (False,), "gRPC isn't served: `vllm serve --grpc` does that, without selection"),
+    Refused("grpc_port", (None,), "gRPC isn't served: `vllm serve --grpc-port` does that, without selection"),
+    Refused("data_parallel_multi_port_external_lb", (False,), f"{_ONE_PROCESS}: start one server a rank instead"),
+    Refused("h11_max_incomplete_event_size", (None, 4_194_304), "another parser reads heads, of 64 KiB at most"),
+    Refused("h11_max_header_count", (None, 256), "another parser reads heads, of 64 KiB at most"),
+    Refused("tokens_only", (False,), "judging needs the text of answers"),
+    Refused("skip_tokenizer_init", (False,), "judging needs a tokenizer"),
+    Refused("runner", ("auto", "generate"), "selection needs a model that generates"),
+)
 
 
 def read_options(argv: Sequence[str]) -> Namespace:
@@ -61,6 +85,27 @@ def read_options(argv: Sequence[str]) -> Namespace:
     elif on_cpu:
         _set_defaults(_FOR_OTHER_MODELS_ON_CPU)
     return args
+
+
+def refused_flag(args: Namespace) -> str | None:
+    """What is wrong with the first flag that would be ignored, if any would be."""
+    for flag, accepted, instead in REFUSED:
+        # A version of vLLM may lack one.
+        if getattr(args, flag, accepted[0]) not in accepted:
+            return f"--{flag.replace('_', '-')} is not obeyed by this server: {instead}"
+    return None
+
+
+def hand_on(args: Namespace) -> None:
+    """Makes flags of vLLM's the defaults of settings that do the same for tournaments too."""
+    if args.sse_keep_alive_interval:
+        seconds = min(args.sse_keep_alive_interval, _LONGEST_HEARTBEAT_SECONDS)
+        os.environ.setdefault("SELFJUDGE_HEARTBEAT_SECONDS", str(seconds))
+    if args.shutdown_timeout:
+        os.environ.setdefault("SELFJUDGE_DRAIN_SECONDS", str(min(args.shutdown_timeout, _LONGEST_DRAIN_SECONDS)))
+    if args.enable_log_requests:
+        # vLLM's other lines of this level stay out of the log.
+        logging.getLogger("vllm.entrypoints.serve.utils.request_logger").setLevel(logging.INFO)
 
 
 def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:

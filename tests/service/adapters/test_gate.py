@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from selfjudge_service.adapters.criteria import Criteria, GateError
-from selfjudge_service.adapters.gate import Gate
-from selfjudge_service.adapters.gate_results import GateResults
+from selfjudge_service.adapters.gate import Gate, GateResults
 from selfjudge_service.adapters.registry import Key
 from selfjudge_service.adapters.replicas import Replicas
 from selfjudge_service.adapters.start import Adapting

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from selfjudge_service.admission.admission import Admission
-from selfjudge_service.admission.limits import Limits
-from selfjudge_service.admission.queue import Ticket
+from selfjudge_service.admission.queue import Limits, Ticket
 from selfjudge_service.protocol.errors import DeadlineError, OverloadedError
 
 from tests.service.conftest import Counter

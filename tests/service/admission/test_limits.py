@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 from pydantic import ValidationError
-from selfjudge_service.admission.limits import Limits, limits_for
+from selfjudge_service.admission.queue import Limits, limits_for
 from selfjudge_service.settings import Settings
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from itertools import takewhile
 from statistics import median
 
 import pytest
-from selfjudge_service.admission.limits import Limits
-from selfjudge_service.admission.queue import Queue, Ticket
+from selfjudge_service.admission.queue import Limits, Queue, Ticket
 from selfjudge_service.admission.throughput import LONGEST_SECONDS, Throughput
 
 CAPACITY = 100.0

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from selfjudge_service.admission.limits import Limits
-from selfjudge_service.admission.queue import Load, Queue, Ticket
+from selfjudge_service.admission.queue import Limits, Load, Queue, Ticket
 
 
 def join_all(queue: Queue, *weights: int, tournament: bool = False, caller: str = "") -> list[Ticket]:

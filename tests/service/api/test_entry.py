@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from selfjudge_service.admission.limits import Limits
+from selfjudge_service.admission.queue import Limits
 
 from tests.service.conftest import Counter
 from tests.service.fakes import QUESTION, QualityReader, ScriptedChat, World, hang_up, make_world, settle

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from selfjudge_service.observability.tournament_files import Parts
-from selfjudge_service.observability.tournament_log import BracketLog
+from selfjudge_service.observability.tournament_log import BracketLog, Parts
 from vllm.entrypoints.generate.base.protocol import FunctionCall, ToolCall
 from vllm.entrypoints.serve import create_error_response
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from selfjudge_service.engine.watchdog import failure
+from selfjudge_service.engine.supervisor import failure
 from typing_extensions import override
 
 from tests.service.engine.fakes import FakeEngine, until

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from selfjudge_service.admission.admission import Admission
-from selfjudge_service.admission.limits import Limits
+from selfjudge_service.admission.queue import Limits
 from selfjudge_service.middleware.asgi import GENERATING
 from selfjudge_service.middleware.overload import OverloadMiddleware
 from starlette.types import Message, Scope

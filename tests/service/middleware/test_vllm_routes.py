@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request
 from hypothesis import given
 from hypothesis import strategies as st
 from selfjudge_service.admission.admission import Admission
-from selfjudge_service.admission.limits import Limits
+from selfjudge_service.admission.queue import Limits
 from selfjudge_service.middleware.asgi import GENERATING
 from selfjudge_service.middleware.vllm_routes import VllmRoutesMiddleware, weight_of
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from selfjudge_service.observability.tournament_files import PARTS, FolderFullError, Parts
+from selfjudge_service.observability.tournament_log import PARTS, FolderFullError, Parts
 
 LINE = b"x" * 99 + b"\n"
 
@@ -116,7 +116,7 @@ def test_a_write_that_fails_half_way_is_taken_back(tmp_path: Path, monkeypatch: 
 WRITER = """
 import sys
 from pathlib import Path
-from selfjudge_service.observability.tournament_files import Parts
+from selfjudge_service.observability.tournament_log import Parts
 parts, number = Parts(Path(sys.argv[1]), 2**30), 0
 while True:
     parts.append(b"%d:" % number + b"x" * 200_000 + b"\\n")

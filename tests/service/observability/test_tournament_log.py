@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from selfjudge_service.observability.tournament_files import Parts
-from selfjudge_service.observability.tournament_log import BracketLog, open_log
+from selfjudge_service.observability.tournament_log import BracketLog, Parts, open_log
 from selfjudge_service.settings import Settings
 from typing_extensions import override
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
 import pytest
 import vllm
-from selfjudge_service.server.options import _parse, read_options
-from selfjudge_service.server.vllm_flags import REFUSED
+from selfjudge_service.server.options import REFUSED, _parse, read_options
 from selfjudge_service.settings import Flags, Settings
 from vllm.entrypoints.serve.utils.request_logger import logger as request_logger
 from vllm.utils.argparse_utils import FlexibleArgumentParser
