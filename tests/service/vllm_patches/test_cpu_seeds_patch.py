@@ -1,4 +1,4 @@
-"""The generators that vLLM's model runner is given, with the fix; end_to_end/test_seeds.py asks a real engine."""
+"""The generators that vLLM's model runner is given, with the fix; test_narrow_server.py asks a real engine."""
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
