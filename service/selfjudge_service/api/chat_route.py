@@ -156,7 +156,7 @@ async def _select_and_log(planned: Plan, state: SelfJudgeState, progress: Progre
             seed=planned.seed,
             conversation=planned.conversation,
         )
-        logged = partial(entry, facts, selection.held, selection.sampled, planned.best_of_n)
+        logged = partial(entry, facts, selection.result, selection.sampled, planned.best_of_n)
         state.bracket_log.offer(logged, store=planned.request.store)
     return selection
 

@@ -16,7 +16,7 @@ from selfjudge_service.best_of_n.judging.fitness import fitness, fitness_warning
 from selfjudge_service.best_of_n.judging.judge import Judged
 from selfjudge_service.best_of_n.log_entry import Facts, entry
 from selfjudge_service.best_of_n.response import cut_json, judging_usage, record_json
-from selfjudge_service.best_of_n.run import hold
+from selfjudge_service.best_of_n.run import run_tournament
 from selfjudge_service.best_of_n.seeds import bracket_seed
 from selfjudge_service.observability.metrics import CLIENT_CLOSED_REQUEST
 from selfjudge_service.protocol.errors import ApiError, InvalidFieldError
@@ -63,7 +63,7 @@ async def _rank(body: RankRequest, request: Request) -> Response:
 
     try:
         tournament = Tournament(len(candidates), seed=seed, top=body.top_n or len(candidates))
-        held = await hold(tournament, bring, compare)
+        result = await run_tournament(tournament, bring, compare)
     except ConversationError as error:
         raise ApiError(f"messages can't be judged: {error}", "messages") from error
     ranking_id, model = f"rank-{uuid4().hex}", body.model or state.models.base_model_paths[0].name
@@ -79,8 +79,8 @@ async def _rank(body: RankRequest, request: Request) -> Response:
             seed=seed,
             conversation=context,
         )
-        state.bracket_log.offer(partial(entry, facts, held, {}, len(candidates)), store=body.store)
-    warnings = fitness_warnings(held.judged, held.unreadable)
+        state.bracket_log.offer(partial(entry, facts, result, {}, len(candidates)), store=body.store)
+    warnings = fitness_warnings(result.judged, result.unreadable)
     return JSONResponse(
         {
             "id": ranking_id,
@@ -89,12 +89,12 @@ async def _rank(body: RankRequest, request: Request) -> Response:
             "template": panel.template,
             "judge": body.judge,
             "seed": seed,
-            "ranking": held.ranking,
-            **fitness(held.judged),
+            "ranking": result.ranking,
+            **fitness(result.judged),
             "warnings": warnings,
-            "bracket": [record_json(record) for record in held.records],
-            "truncated": [cut_json(judged) for judged in held.judged if judged.cut],
-            "usage": judging_usage(held.judged),
+            "bracket": [record_json(record) for record in result.records],
+            "truncated": [cut_json(judged) for judged in result.judged if judged.cut],
+            "usage": judging_usage(result.judged),
         },
         headers=header_of(warnings),
     )

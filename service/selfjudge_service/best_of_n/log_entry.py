@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from selfjudge import Conversation
 from selfjudge_service.best_of_n.response import Json, record_json, verdict_json
-from selfjudge_service.best_of_n.run import Held
+from selfjudge_service.best_of_n.run import TournamentResult
 from selfjudge_service.best_of_n.sampler import Sampled
 
 FORMAT = 1
@@ -32,12 +32,12 @@ class Facts(NamedTuple):
     conversation: Conversation
 
 
-def entry(facts: Facts, held: Held, sampled: Mapping[int, Sampled], candidates: int) -> Json:
+def entry(facts: Facts, result: TournamentResult, sampled: Mapping[int, Sampled], candidates: int) -> Json:
     """The object of a line. A candidate that failed, or was not finished at the deadline, is null.
 
     Args:
         facts: about the tournament.
-        held: how it went.
+        result: how it went.
         sampled: what was sampled here; candidates that came with the request were not.
         candidates: how many there were to be.
     """
@@ -46,11 +46,11 @@ def entry(facts: Facts, held: Held, sampled: Mapping[int, Sampled], candidates: 
         **facts._asdict(),
         "time": facts.time.isoformat(timespec="milliseconds"),
         "conversation": _messages(facts.conversation),
-        "candidates": [_candidate(number, held, sampled) for number in range(candidates)],
-        "matches": [_match(record_json(record), held) for record in held.records],
-        "ranking": held.ranking,
-        "winner": held.ranking[0],
-        "deadline_reached": held.deadline_reached,
+        "candidates": [_candidate(number, result, sampled) for number in range(candidates)],
+        "matches": [_match(record_json(record), result) for record in result.records],
+        "ranking": result.ranking,
+        "winner": result.ranking[0],
+        "deadline_reached": result.deadline_reached,
     }
 
 
@@ -60,16 +60,16 @@ def _messages(conversation: Conversation) -> list[Json]:
     return [dict(message) for message in conversation]
 
 
-def _candidate(number: int, held: Held, sampled: Mapping[int, Sampled]) -> Json | None:
-    if number not in held.texts:
+def _candidate(number: int, result: TournamentResult, sampled: Mapping[int, Sampled]) -> Json | None:
+    if number not in result.texts:
         return None
-    told = {"text": held.texts[number], "finish_reason": None, "tool_calls": 0}
+    told = {"text": result.texts[number], "finish_reason": None, "tool_calls": 0}
     if number in sampled:
         choice = sampled[number].response.choices[0]
         told.update(finish_reason=choice.finish_reason, tool_calls=len(choice.message.tool_calls or ()))
     return told
 
 
-def _match(record: Json, held: Held) -> Json:
-    verdict = held.verdicts.get((record["first"], record["second"]))
+def _match(record: Json, result: TournamentResult) -> Json:
+    verdict = result.verdicts.get((record["first"], record["second"]))
     return {**record, "verdict": verdict and verdict_json(verdict)}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from selfjudge import PrincipleVerdict, Record, Verdict
 from selfjudge_service.best_of_n.judging.fitness import fitness
 from selfjudge_service.best_of_n.judging.judge import Judged, Panel
-from selfjudge_service.best_of_n.run import Held
+from selfjudge_service.best_of_n.run import TournamentResult
 from selfjudge_service.best_of_n.sampler import Sampled
 from selfjudge_service.protocol.requests import SelfRejection
 
@@ -36,7 +36,7 @@ class Selection(NamedTuple):
     best_of_n: int
     seed: int
     panel: Panel
-    held: Held
+    result: TournamentResult
     sampled: dict[int, Sampled]
     broken: dict[int, str]
     """Candidates that break what the request constrains them to, each with the reason."""
@@ -45,7 +45,7 @@ class Selection(NamedTuple):
 
 def chat_completion(selection: Selection) -> Json:
     """The whole answer, as in OpenAI's chat API, with the field `self_rejection` added."""
-    best = selection.sampled[selection.held.ranking[0]].response
+    best = selection.sampled[selection.result.ranking[0]].response
     return {
         **best.model_dump(),
         **selection.head._asdict(),
@@ -110,7 +110,7 @@ def _deltas(choice: Json) -> Iterator[tuple[Json, Json]]:
 
 
 def _choices(selection: Selection) -> list[Json]:
-    chosen = [selection.sampled[candidate].response.choices[0] for candidate in selection.held.ranking]
+    chosen = [selection.sampled[candidate].response.choices[0] for candidate in selection.result.ranking]
     return [{**choice.model_dump(), "index": index} for index, choice in enumerate(chosen)]
 
 
@@ -118,7 +118,7 @@ def _usage(selection: Selection) -> Json:
     usages = {candidate: sampled.response.usage for candidate, sampled in selection.sampled.items()}
     first = next(iter(usages.values()))
     sampled = sum(usage.completion_tokens or 0 for usage in usages.values())
-    returned = sum(usages[candidate].completion_tokens or 0 for candidate in selection.held.ranking)
+    returned = sum(usages[candidate].completion_tokens or 0 for candidate in selection.result.ranking)
     details = first.completion_tokens_details
     reasoning = sum(
         u.completion_tokens_details.reasoning_tokens for u in usages.values() if u.completion_tokens_details
@@ -135,27 +135,27 @@ def _usage(selection: Selection) -> Json:
 
 
 def _report(selection: Selection) -> Json:
-    held, panel = selection.held, selection.panel
+    result, panel = selection.result, selection.panel
     report: Json = {
         "best_of_n": selection.best_of_n,
-        "candidates_finished": len(held.texts),
+        "candidates_finished": len(result.texts),
         "candidates_failed": [
-            {"candidate": index, "error": failure.message} for index, failure in sorted(held.failures.items())
+            {"candidate": index, "error": failure.message} for index, failure in sorted(result.failures.items())
         ],
         "constraint_broken": [{"candidate": index, "why": why} for index, why in sorted(selection.broken.items())],
-        "ranking": held.ranking,
+        "ranking": result.ranking,
         "seed": selection.seed,
         "judge": selection.options.judge,
         "template": panel.template,
         "principles": list(panel.principles),
-        "deadline_reached": held.deadline_reached,
-        **fitness(held.judged),
+        "deadline_reached": result.deadline_reached,
+        **fitness(result.judged),
         "warnings": list(selection.warnings),
-        "truncated": [cut_json(judged) for judged in held.judged if judged.cut],
-        "usage": {**judging_usage(held.judged), "matches": len(held.judged)},
+        "truncated": [cut_json(judged) for judged in result.judged if judged.cut],
+        "usage": {**judging_usage(result.judged), "matches": len(result.judged)},
     }
     if "bracket" in selection.options.include:
-        report["bracket"] = [record_json(record) for record in held.records]
+        report["bracket"] = [record_json(record) for record in result.records]
     if "candidates" in selection.options.include:
         report["candidates"] = [_candidate(index, sampled) for index, sampled in sorted(selection.sampled.items())]
     return report

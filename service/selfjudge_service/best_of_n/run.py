@@ -1,4 +1,4 @@
-"""Holds a tournament: starts the samples, each match as soon as both of its sides are there, and stops at a deadline.
+"""Runs a tournament: starts the samples, each match as soon as both of its sides are there, and stops at a deadline.
 
 It joins the bracket (pure) with two coroutines that do the work, one that brings a candidate's text and one that
 compares two texts; where texts and verdicts come from is not known here. Two equal texts need no judgment, and two
@@ -24,7 +24,7 @@ Compare = Callable[[str, str], Awaitable[Judged]]
 Progress = Callable[[dict[str, int]], None]
 
 
-class Held(NamedTuple):
+class TournamentResult(NamedTuple):
     """How a tournament went.
 
     `ranking` has the best candidates in order: `top` of them, or fewer where too many failed. Candidates whose text
@@ -43,7 +43,7 @@ class Held(NamedTuple):
     unreadable: int = 0
 
 
-class _Holder:
+class _Run:
     def __init__(self, tournament: Tournament, bring: Bring, compare: Compare, progress: Progress | None) -> None:
         self._tournament = tournament
         self._bring = bring
@@ -122,15 +122,15 @@ class _Holder:
         return verdict and verdict.swapped()
 
 
-async def hold(
+async def run_tournament(
     tournament: Tournament,
     bring: Bring,
     compare: Compare,
     *,
     deadline_seconds: float | None = None,
     progress: Progress | None = None,
-) -> Held:
-    """Holds a tournament to its end, or to the deadline.
+) -> TournamentResult:
+    """Runs a tournament to its end, or to the deadline.
 
     Args:
         tournament: fresh, nobody arrived.
@@ -145,12 +145,12 @@ async def hold(
     Raises:
         NotFiniteError: if no comparison at all could be read.
     """
-    holder = _Holder(tournament, bring, compare, progress)
+    run = _Run(tournament, bring, compare, progress)
     started = time.monotonic()
     limit, cut = asyncio.timeout(deadline_seconds), False
     try:
         async with limit:
-            await holder.run()
+            await run.run()
     except TimeoutError:
         if not limit.expired():
             raise
@@ -158,17 +158,17 @@ async def hold(
         cut = not tournament.done
     if cut:
         metrics.DEADLINES.inc()
-    if holder.unreadable and not holder.judged:
+    if run.unreadable and not run.judged:
         raise NotFiniteError("the judge's log-probabilities")
     metrics.TOURNAMENT_SECONDS.observe(time.monotonic() - started)
     ranking = tournament.standing()[: tournament.top]
-    return Held(
+    return TournamentResult(
         ranking,
         tournament.records(),
-        holder.texts,
-        holder.failures,
-        holder.judged,
+        run.texts,
+        run.failures,
+        run.judged,
         cut,
-        holder.verdicts,
-        holder.unreadable,
+        run.verdicts,
+        run.unreadable,
     )

@@ -8,7 +8,7 @@ from selfjudge_service.best_of_n.judging.fitness import fitness_warnings
 from selfjudge_service.best_of_n.judging.judge import Judged
 from selfjudge_service.best_of_n.plan import Plan, Shared
 from selfjudge_service.best_of_n.response import Selection
-from selfjudge_service.best_of_n.run import Held, Progress, hold
+from selfjudge_service.best_of_n.run import Progress, TournamentResult, run_tournament
 from selfjudge_service.best_of_n.sampler import Sampled, SampleError
 from selfjudge_service.observability import metrics
 from selfjudge_service.observability.tracing import mark, span
@@ -50,34 +50,34 @@ async def select(plan: Plan, shared: Shared, progress: Progress | None = None) -
     milliseconds = plan.options.deadline_ms
     tournament = Tournament(plan.best_of_n, seed=plan.seed, top=plan.top)
     with candidates:
-        held = await hold(
+        result = await run_tournament(
             tournament,
             bring,
             compare,
             deadline_seconds=None if milliseconds is None else plan.arrived + milliseconds / 1000 - time.monotonic(),
             progress=progress,
         )
-    if not held.ranking:
-        if held.deadline_reached:
+    if not result.ranking:
+        if result.deadline_reached:
             message = f"no candidate was finished within deadline_ms={milliseconds}; give more time or fewer max_tokens"
             raise DeadlineError(message, "self_rejection.deadline_ms")
-        raise next(iter(held.failures.values()))
-    _observe(held, sampled, tournament.rounds)
-    warnings = [*plan.warnings, *fitness_warnings(held.judged, held.unreadable)]
-    if plan.form and held.ranking[0] in broken:
+        raise next(iter(result.failures.values()))
+    _observe(result, sampled, tournament.rounds)
+    warnings = [*plan.warnings, *fitness_warnings(result.judged, result.unreadable)]
+    if plan.form and result.ranking[0] in broken:
         warnings.append(f"no candidate that was finished keeps what {plan.form.field} asks for; see constraint_broken")
-    return Selection(plan.head, plan.options, plan.best_of_n, plan.seed, plan.panel, held, sampled, broken, warnings)
+    return Selection(plan.head, plan.options, plan.best_of_n, plan.seed, plan.panel, result, sampled, broken, warnings)
 
 
-def _observe(held: Held, sampled: dict[int, Sampled], rounds: int) -> None:
+def _observe(result: TournamentResult, sampled: dict[int, Sampled], rounds: int) -> None:
     for candidate, one in sampled.items():
-        fate = "returned" if candidate in held.ranking else "rejected"
+        fate = "returned" if candidate in result.ranking else "rejected"
         tokens = one.response.usage.completion_tokens or 0
         metrics.SAMPLED_TOKENS.labels(fate).inc(tokens)
         metrics.WORK_TOKENS.labels("sampling").inc(tokens)
-    metrics.WORK_TOKENS.labels("judging").inc(sum(one.prompt_tokens - one.cached_tokens for one in held.judged))
-    for record in held.records:
-        # At a deadline, or where half of a bracket failed, no final was held.
+    metrics.WORK_TOKENS.labels("judging").inc(sum(one.prompt_tokens - one.cached_tokens for one in result.judged))
+    for record in result.records:
+        # At a deadline, or where half of a bracket failed, no final was played.
         if record.place == 1 and record.round == rounds and record.probability_a is not None:
             lead = record.probability_a
             metrics.WINNER_MARGIN.observe(lead if record.winner == record.first else 1 - lead)

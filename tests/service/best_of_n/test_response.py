@@ -15,7 +15,7 @@ from selfjudge_service.best_of_n.response import (
     stream_chunks,
     verdict_json,
 )
-from selfjudge_service.best_of_n.run import Held
+from selfjudge_service.best_of_n.run import TournamentResult
 from selfjudge_service.best_of_n.sampler import Sampled, SampleError
 from selfjudge_service.protocol.requests import SelfRejection
 from vllm.entrypoints.generate.base.protocol import FunctionCall, ToolCall
@@ -44,12 +44,12 @@ def selection(
 ) -> Selection:
     texts = {index: answer.choices[0].message.content or "" for index, answer in answers.items()}
     judged = [Judged(VERDICT, cut, 20, 5), Judged(VERDICT, None, 22, 10)]
-    held = Held(ranking, [RECORD], texts, failures or {}, judged, deadline_reached=False, verdicts={})
+    result = TournamentResult(ranking, [RECORD], texts, failures or {}, judged, deadline_reached=False, verdicts={})
     options = SelfRejection.model_validate({"include": include})
     panel = Panel("ultrafeedback-principle", ("honesty",), (), None, Contexts())
     sampled = {index: Sampled(answer, texts[index]) for index, answer in answers.items()}
     head = Head("chatcmpl-1", 1_800_000_000, "tiny")
-    return Selection(head, options, 4, 7, panel, held, sampled, {2: "it is cut off"}, ["a warning"])
+    return Selection(head, options, 4, 7, panel, result, sampled, {2: "it is cut off"}, ["a warning"])
 
 
 THREE = {0: completion("no", tokens=3), 1: completion("perhaps so", tokens=5), 2: completion("yes it is", tokens=7)}

@@ -1,4 +1,4 @@
-"""Tournaments held over candidates and verdicts that come when a test lets them."""
+"""Tournaments run over candidates and verdicts that come when a test lets them."""
 
 import asyncio
 import math
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 from selfjudge_service.best_of_n.judging.judge import Judged
-from selfjudge_service.best_of_n.run import hold
+from selfjudge_service.best_of_n.run import run_tournament
 from selfjudge_service.best_of_n.sampler import SampleError
 from selfjudge_service.protocol.errors import ApiError, NotFiniteError
 from vllm.entrypoints.serve import create_error_response
@@ -73,22 +73,22 @@ async def judge(first: str, second: str) -> Judged:
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 8, 64])
 async def test_the_best_wins(n: int) -> None:
-    held = await hold(Tournament(n, seed=1), instant, judge)
-    assert held.ranking == [n - 1]
-    assert len(held.judged) == n - 1
-    assert (held.failures, held.deadline_reached) == ({}, False)
-    assert held.texts == {candidate: f"answer {candidate}" for candidate in range(n)}
+    result = await run_tournament(Tournament(n, seed=1), instant, judge)
+    assert result.ranking == [n - 1]
+    assert len(result.judged) == n - 1
+    assert (result.failures, result.deadline_reached) == ({}, False)
+    assert result.texts == {candidate: f"answer {candidate}" for candidate in range(n)}
 
 
 async def test_the_top_n_come_in_order() -> None:
-    held = await hold(Tournament(9, seed=3, top=4), instant, judge)
-    assert held.ranking == [8, 7, 6, 5]
+    result = await run_tournament(Tournament(9, seed=3, top=4), instant, judge)
+    assert result.ranking == [8, 7, 6, 5]
 
 
 async def test_a_match_starts_as_soon_as_both_of_its_sides_are_there() -> None:
     stage, tournament = Stage(), Tournament(4, seed=0)
     a, b, c, d = tournament.seats
-    holding = asyncio.create_task(hold(tournament, stage.bring, stage.compare))
+    running = asyncio.create_task(run_tournament(tournament, stage.bring, stage.compare))
     await settle()
     stage.arrive(a)
     await settle()
@@ -103,18 +103,18 @@ async def test_a_match_starts_as_soon_as_both_of_its_sides_are_there() -> None:
     stage.arrive(d)
     await settle()
     await stage.judge_all()
-    assert (await holding).ranking == [3]
+    assert (await running).ranking == [3]
 
 
 async def test_all_matches_of_a_round_are_judged_at_the_same_time() -> None:
     stage = Stage()
-    holding = asyncio.create_task(hold(Tournament(8, seed=0), stage.bring, stage.compare))
+    running = asyncio.create_task(run_tournament(Tournament(8, seed=0), stage.bring, stage.compare))
     for candidate in range(8):
         stage.arrive(candidate)
     await settle()
     assert len(stage.matches) == 4
     await stage.judge_all()
-    assert (await holding).ranking == [7]
+    assert (await running).ranking == [7]
 
 
 async def test_a_failed_sample_is_reported_and_whom_it_would_have_met_goes_on() -> None:
@@ -123,18 +123,18 @@ async def test_a_failed_sample_is_reported_and_whom_it_would_have_met_goes_on() 
             raise FAILURE
         return await instant(candidate)
 
-    held = await hold(Tournament(4, seed=2), bring, judge)
-    assert held.ranking == [2]
-    assert held.failures == {3: FAILURE}
-    assert sorted(held.texts) == [0, 1, 2]
+    result = await run_tournament(Tournament(4, seed=2), bring, judge)
+    assert result.ranking == [2]
+    assert result.failures == {3: FAILURE}
+    assert sorted(result.texts) == [0, 1, 2]
 
 
 async def test_where_all_samples_fail_nobody_is_ranked() -> None:
     async def bring(candidate: int) -> str:
         raise FAILURE
 
-    held = await hold(Tournament(3, seed=0), bring, judge)
-    assert (held.ranking, sorted(held.failures)) == ([], [0, 1, 2])
+    result = await run_tournament(Tournament(3, seed=0), bring, judge)
+    assert (result.ranking, sorted(result.failures)) == ([], [0, 1, 2])
 
 
 async def test_identical_candidates_are_not_judged(counted: Counter) -> None:
@@ -144,10 +144,10 @@ async def test_identical_candidates_are_not_judged(counted: Counter) -> None:
     async def never(first: str, second: str) -> Judged:
         raise AssertionError("nothing is to be judged")
 
-    held = await hold(Tournament(4, seed=0), bring, never)
-    assert held.judged == []
-    assert {record.reason for record in held.records} == {"identical"}
-    assert held.ranking == [Tournament(4, seed=0).seats[0]]
+    result = await run_tournament(Tournament(4, seed=0), bring, never)
+    assert result.judged == []
+    assert {record.reason for record in result.records} == {"identical"}
+    assert result.ranking == [Tournament(4, seed=0).seats[0]]
     assert counted("selfjudge_duplicates_total", kind="identical") == 3
 
 
@@ -165,15 +165,15 @@ async def test_two_texts_that_met_before_are_not_judged_again(seed: int, counted
         return verdict(first, second)
 
     tournament = Tournament(6, seed=seed, top=3)
-    held = await hold(tournament, bring, compare)
-    assert len(asked) == len(held.judged) == 1
-    assert [held.texts[candidate] for candidate in held.ranking] == ["answer 1"] * 3
-    reasons = Counted(record.reason for record in held.records)
+    result = await run_tournament(tournament, bring, compare)
+    assert len(asked) == len(result.judged) == 1
+    assert [result.texts[candidate] for candidate in result.ranking] == ["answer 1"] * 3
+    reasons = Counted(record.reason for record in result.records)
     assert counted("selfjudge_duplicates_total", kind="repeated") == reasons["repeated"]
-    for record in held.records:
+    for record in result.records:
         if record.reason == "repeated":
             assert record.winner is not None
-            assert held.texts[record.winner] == "answer 1"
+            assert result.texts[record.winner] == "answer 1"
 
 
 async def test_a_deadline_cancels_the_rest_and_returns_the_best_so_far() -> None:
@@ -181,37 +181,39 @@ async def test_a_deadline_cancels_the_rest_and_returns_the_best_so_far() -> None
     a, b, *_ = tournament.seats
     stage.arrive(a, "answer 1")
     stage.arrive(b, "answer 2")
-    holding = asyncio.create_task(hold(tournament, stage.bring, stage.compare, deadline_seconds=0.2))
+    running = asyncio.create_task(run_tournament(tournament, stage.bring, stage.compare, deadline_seconds=0.2))
     await settle()
     await stage.judge_all()
-    held = await holding
-    assert (held.ranking, held.deadline_reached) == ([b], True)
-    assert sorted(held.texts) == sorted([a, b])
-    assert held.failures == {}
+    result = await running
+    assert (result.ranking, result.deadline_reached) == ([b], True)
+    assert sorted(result.texts) == sorted([a, b])
+    assert result.failures == {}
     assert stage.at_work == 0
 
 
 async def test_a_deadline_in_the_moment_of_the_last_verdict_is_not_reached(counted: Counter) -> None:
     stage = Stage()
-    holding = asyncio.create_task(hold(Tournament(2, seed=0), stage.bring, stage.compare, deadline_seconds=0.05))
+    running = asyncio.create_task(
+        run_tournament(Tournament(2, seed=0), stage.bring, stage.compare, deadline_seconds=0.05)
+    )
     stage.arrive(0)
     stage.arrive(1)
     await settle()
     ((pair, told),) = stage.matches.items()
     time.sleep(0.1)  # noqa: ASYNC251  the deadline passes while the loop is kept from seeing it
     told.set_result(verdict(*pair))
-    assert ((await holding).ranking, holding.result().deadline_reached) == ([1], False)
+    assert ((await running).ranking, running.result().deadline_reached) == ([1], False)
     assert counted("selfjudge_deadlines_total") == 0
 
 
 async def test_a_deadline_before_any_candidate_leaves_an_empty_ranking() -> None:
-    held = await hold(Tournament(2, seed=0), Stage().bring, judge, deadline_seconds=0.01)
-    assert (held.ranking, held.deadline_reached) == ([], True)
+    result = await run_tournament(Tournament(2, seed=0), Stage().bring, judge, deadline_seconds=0.01)
+    assert (result.ranking, result.deadline_reached) == ([], True)
 
 
 async def test_a_deadline_that_is_not_reached_changes_nothing() -> None:
-    held = await hold(Tournament(4, seed=0), instant, judge, deadline_seconds=60)
-    assert (held.ranking, held.deadline_reached) == ([3], False)
+    result = await run_tournament(Tournament(4, seed=0), instant, judge, deadline_seconds=60)
+    assert (result.ranking, result.deadline_reached) == ([3], False)
 
 
 async def test_a_timeout_inside_the_work_is_an_error_and_no_deadline() -> None:
@@ -219,19 +221,19 @@ async def test_a_timeout_inside_the_work_is_an_error_and_no_deadline() -> None:
         raise TimeoutError("the engine's own")
 
     with pytest.raises(TimeoutError, match="the engine's own"):
-        await hold(Tournament(2, seed=0), instant, compare, deadline_seconds=60)
+        await run_tournament(Tournament(2, seed=0), instant, compare, deadline_seconds=60)
 
 
 async def test_cancelling_the_caller_cancels_all_work() -> None:
     stage = Stage()
     stage.arrive(0)
     stage.arrive(1)
-    holding = asyncio.create_task(hold(Tournament(4, seed=0, top=2), stage.bring, stage.compare))
+    running = asyncio.create_task(run_tournament(Tournament(4, seed=0, top=2), stage.bring, stage.compare))
     await settle()
     assert stage.at_work > 0
-    holding.cancel()
+    running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await holding
+        await running
     assert stage.at_work == 0
 
 
@@ -247,7 +249,7 @@ async def test_an_error_in_a_judgment_comes_out_alone_and_cancels_all_work() -> 
 
     tournament = next(one for seed in range(99) if set((one := Tournament(4, seed=seed)).seats[:2]) == {0, 1})
     with pytest.raises(ApiError, match="can't be judged"):
-        await hold(tournament, bring, compare)
+        await run_tournament(tournament, bring, compare)
     assert stage.at_work == 0
 
 
@@ -257,13 +259,13 @@ async def test_a_comparison_that_cannot_be_read_fails_alone() -> None:
             Reading(math.nan, math.nan)
         return verdict(first, second)
 
-    held = await hold(Tournament(8, seed=0, top=3), instant, compare)
-    assert held.ranking[0] in (5, 7)
-    assert len(held.ranking) == 3
-    unread = [record for record in held.records if record.reason == "unreadable"]
-    assert held.unreadable == len(unread) > 0
+    result = await run_tournament(Tournament(8, seed=0, top=3), instant, compare)
+    assert result.ranking[0] in (5, 7)
+    assert len(result.ranking) == 3
+    unread = [record for record in result.records if record.reason == "unreadable"]
+    assert result.unreadable == len(unread) > 0
     assert all(5 in (record.first, record.second) for record in unread)
-    assert len(held.verdicts) == len(held.judged)
+    assert len(result.verdicts) == len(result.judged)
 
 
 async def test_what_could_not_be_read_is_not_asked_again() -> None:
@@ -279,10 +281,10 @@ async def test_what_could_not_be_read_is_not_asked_again() -> None:
             Reading(math.nan, math.nan)
         return verdict(first, second)
 
-    held = await hold(Tournament(9, seed=0, top=9), bring, compare)
+    result = await run_tournament(Tournament(9, seed=0, top=9), bring, compare)
     assert len(asked) == 3
-    assert held.unreadable == 2
-    assert sorted(held.ranking) == list(range(9))
+    assert result.unreadable == 2
+    assert sorted(result.ranking) == list(range(9))
 
 
 async def test_where_nothing_can_be_read_the_model_has_failed() -> None:
@@ -291,18 +293,18 @@ async def test_where_nothing_can_be_read_the_model_has_failed() -> None:
         raise AssertionError
 
     with pytest.raises(NotFiniteError, match="NaN"):
-        await hold(Tournament(4, seed=0), instant, compare)
+        await run_tournament(Tournament(4, seed=0), instant, compare)
 
 
 async def test_progress_is_told_after_each_step() -> None:
     steps: list[dict[str, int]] = []
-    await hold(Tournament(4, seed=0), instant, judge, progress=steps.append)
+    await run_tournament(Tournament(4, seed=0), instant, judge, progress=steps.append)
     assert steps[-1] == {"candidates": 4, "matches": 3}
     assert [step["candidates"] for step in steps] == sorted(step["candidates"] for step in steps)
     assert [step["matches"] for step in steps] == sorted(step["matches"] for step in steps)
 
 
 async def test_its_time_is_measured_and_no_sampling_which_it_knows_nothing_of(counted: Counter) -> None:
-    await hold(Tournament(4, seed=0), instant, judge)
+    await run_tournament(Tournament(4, seed=0), instant, judge)
     assert counted("selfjudge_sampling_seconds_count") == 0
     assert counted("selfjudge_tournament_seconds_count") == 1

@@ -150,14 +150,14 @@ async def test_of_equal_candidates_no_more_are_sampled_than_are_returned() -> No
     (warning,) = ready.warnings
     assert warning.startswith("temperature is 0: all candidates would be equal")
     selection = await select(ready, world.state)
-    assert (len(world.chat.requests), len(selection.held.ranking)) == (2, 2)
+    assert (len(world.chat.requests), len(selection.result.ranking)) == (2, 2)
     assert planned(world, 8, temperature=0.5).warnings == []
 
 
 async def test_the_best_sample_is_selected() -> None:
     world = make_world(ScriptedChat([f"answer {number}" for number in (3, 9, 1, 4, 7)]))
     selection = await select(planned(world, 5, n=2), world.state)
-    assert [selection.sampled[index].text for index in selection.held.ranking] == ["answer 9", "answer 7"]
+    assert [selection.sampled[index].text for index in selection.result.ranking] == ["answer 9", "answer 7"]
     assert len(world.chat.requests) == 5
     assert len({one.request_id for one in world.chat.requests}) == 5
 
@@ -168,10 +168,10 @@ async def test_an_answer_that_breaks_its_form_loses_unjudged_to_one_that_keeps_i
     world = make_world(ScriptedChat([cut, '{"x": 1}', '{"x": 9', '{"x": 2}']))
     asked = {"response_format": {"type": "json_object"}, "n": 4}
     selection = await select(planned(world, 4, **asked, self_rejection={"seed": 1}), world.state)
-    assert selection.held.ranking == [3, 1, 2, 0]
+    assert selection.result.ranking == [3, 1, 2, 0]
     assert selection.broken == {0: "it is cut off: its finish_reason is 'length'", 2: "the content is not JSON"}
     reasons = {
-        frozenset((record.first, record.second)): (record.reason, record.winner) for record in selection.held.records
+        frozenset((record.first, record.second)): (record.reason, record.winner) for record in selection.result.records
     }
     for one in (0, 2):
         for other in (1, 3):
@@ -183,7 +183,7 @@ async def test_an_answer_that_breaks_its_form_loses_unjudged_to_one_that_keeps_i
 async def test_where_all_answers_break_their_form_the_best_is_warned_of() -> None:
     world = make_world(ScriptedChat(["1", "2"]))
     selection = await select(planned(world, 2, response_format={"type": "json_object"}), world.state)
-    assert selection.held.ranking == [1]
+    assert selection.result.ranking == [1]
     assert "no candidate that was finished keeps what response_format asks for" in selection.warnings[0]
 
 
@@ -211,7 +211,7 @@ async def test_one_seed_fixes_the_bracket_and_is_reported(fields: dict[str, Any]
     world = make_world(ScriptedChat(["the same"]))
     first, second = [await select(planned(world, 8, **fields), world.state) for _ in "ab"]
     assert first.seed == second.seed
-    assert first.held.ranking == second.held.ranking == [Tournament(8, seed=first.seed).seats[0]]
+    assert first.result.ranking == second.result.ranking == [Tournament(8, seed=first.seed).seats[0]]
     assert first.seed == 5 or "self_rejection" not in fields
 
 
@@ -241,8 +241,8 @@ async def test_samples_and_judgments_share_one_model() -> None:
 async def test_a_failing_sample_does_not_fail_the_request(counted: Counter) -> None:
     world = make_world(ScriptedChat(["answer 1", VLLMValidationError("refused"), "answer 2", "answer 3"]))
     selection = await select(planned(world), world.state)
-    assert list(selection.held.failures) == [1]
-    assert selection.sampled[selection.held.ranking[0]].text == "answer 3"
+    assert list(selection.result.failures) == [1]
+    assert selection.sampled[selection.result.ranking[0]].text == "answer 3"
     assert counted("selfjudge_candidates_total", outcome="ok") == 3
     assert counted("selfjudge_candidates_total", outcome="failed") == 1
 
@@ -280,8 +280,8 @@ async def test_at_a_deadline_the_best_so_far_is_returned() -> None:
 
     world = make_world(ScriptedChat(before=hang_on_the_last))
     selection = await select(planned(world, self_rejection={"deadline_ms": 300, "seed": 0}), world.state)
-    assert selection.held.deadline_reached
-    assert len(selection.held.ranking) == 1
+    assert selection.result.deadline_reached
+    assert len(selection.result.ranking) == 1
     assert len(selection.sampled) == 3
 
 

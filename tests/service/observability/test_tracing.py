@@ -119,12 +119,12 @@ async def test_spans_hold_no_text(exported: InMemorySpanExporter) -> None:
 
 
 def test_rounds_end_with_their_last_match(exported: InMemorySpanExporter) -> None:
-    with Rounds() as held:
-        with held.match(1, 1):
+    with Rounds() as result:
+        with result.match(1, 1):
             pass
-        with held.match(1, 2), held.match(1, 1):
+        with result.match(1, 2), result.match(1, 1):
             pass
-        with pytest.raises(KeyError), held.match(2, 2):
+        with pytest.raises(KeyError), result.match(2, 2):
             raise KeyError
     spans = {(attributes(one)["place"], attributes(one)["round"]): one for one in named(exported, "round")}
     assert set(spans) == {(1, 1), (1, 2), (2, 2)}
@@ -148,9 +148,9 @@ def test_a_broken_traceparent_begins_a_trace_of_its_own(header: str, exported: I
 def test_without_an_endpoint_nothing_is_recorded_and_the_callers_trace_is_known_by_its_id() -> None:
     start_tracing(None, vllm_traces=False)
     headers = {"traceparent": f"00-{TRACE}-{CALLER}-01"}
-    with request_span(headers) as request, span("sample", {"candidate": 1}) as one, Rounds() as held:
+    with request_span(headers) as request, span("sample", {"candidate": 1}) as one, Rounds() as result:
         mark(one, tokens=1)
-        with held.match(1, 1) as match:
+        with result.match(1, 1) as match:
             assert not any(each.is_recording() for each in (request, one, match))
         assert trace_id() == TRACE
     assert trace_id() is None
