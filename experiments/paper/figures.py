@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import bootstrap  # type: ignore[import-untyped]  # it ships no py.typed
-from selfjudge_training.evaluation.repetition import repetition
+from selfjudge_training.evaluation.policy.policy_figures import repetition
 from selfjudge_training.evaluation.statistics import Estimate
 from selfjudge_training.tasks import Problem
 

@@ -15,13 +15,13 @@ from pydantic import BaseModel
 from selfjudge_training.data.checkable.ratings import rate
 from selfjudge_training.data.load import load_pairs
 from selfjudge_training.data.records import Messages, PreferencePair
-from selfjudge_training.evaluation.contests import winners
-from selfjudge_training.evaluation.exact_match import held_out_problems
-from selfjudge_training.evaluation.model_judge import ModelPanel
-from selfjudge_training.evaluation.policies import ModelPolicy
+from selfjudge_training.evaluation.panels.model_judge import ModelPanel
+from selfjudge_training.evaluation.policy.contests import winners
+from selfjudge_training.evaluation.policy.policies import ModelPolicy
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.seeds import derived_seed
 from selfjudge_training.tasks import Problem
+from selfjudge_training.tasks.split import held_out_problems
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from experiments.paper.arms import VARIANTS

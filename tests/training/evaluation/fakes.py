@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-import httpx
+import httpx2
 from selfjudge_training.data.records import Messages
-from selfjudge_training.evaluation.judges import Judgment
-from selfjudge_training.evaluation.policies import Answer
+from selfjudge_training.evaluation.panels.judgment import Judgment
+from selfjudge_training.evaluation.policy.policies import Answer
 from selfjudge_training.rollouts.base import Sampling
 from selfjudge_training.run.endpoint import Endpoint
 
@@ -61,6 +61,6 @@ class Counting:
         ]
 
 
-def endpoint(answer: Callable[[httpx.Request], httpx.Response]) -> Endpoint:
+def endpoint(answer: Callable[[httpx2.Request], httpx2.Response]) -> Endpoint:
     """An endpoint that asks a function instead of the network."""
-    return Endpoint("http://judge.test/v1", transport=httpx.MockTransport(answer))
+    return Endpoint("http://judge.test/v1", transport=httpx2.MockTransport(answer))

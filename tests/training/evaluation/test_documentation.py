@@ -5,8 +5,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from selfjudge_training.evaluation.config import JudgeConfig, PolicyConfig
-from selfjudge_training.evaluation.judge_report import COLUMNS
+from selfjudge_training.evaluation.evaluation_config import JudgeConfig, PolicyConfig
+from selfjudge_training.evaluation.judge.judge_report import COLUMNS
 from selfjudge_training.run.config import load_config, recipe_path
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "evaluation.md").read_text(encoding="utf-8")

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 from selfjudge_training.data.records import Messages
-from selfjudge_training.evaluation.journal import JOURNAL, Journal
-from selfjudge_training.evaluation.judges import Judgment
-from selfjudge_training.evaluation.kept import KeptPanel, KeptPolicy
-from selfjudge_training.evaluation.policies import Answer
+from selfjudge_training.evaluation.journal import JOURNAL, Journal, KeptPanel, KeptPolicy
+from selfjudge_training.evaluation.panels.judgment import Judgment
+from selfjudge_training.evaluation.policy.policies import Answer
 from selfjudge_training.rollouts.base import Sampling
 
 from selfjudge import Comparison

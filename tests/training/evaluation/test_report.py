@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import pytest
 from selfjudge_training.data.records import PreferencePair
-from selfjudge_training.evaluation.judge_evaluation import evaluate_judge
-from selfjudge_training.evaluation.judge_report import judge_report
-from selfjudge_training.evaluation.plots import sweep_curves
+from selfjudge_training.evaluation.judge.judge_figures import evaluate_judge
+from selfjudge_training.evaluation.judge.judge_report import judge_report
+from selfjudge_training.evaluation.policy.policy_report import sweep_curves
+from selfjudge_training.evaluation.policy.sweep import Point
 from selfjudge_training.evaluation.report import Plot, Report, Table, cell, plain, write_report
 from selfjudge_training.evaluation.statistics import Estimate
-from selfjudge_training.evaluation.sweep import Point
 from typing_extensions import override
 
 from tests.training.evaluation.fakes import Preferring

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from selfjudge_training.evaluation.config import JudgeConfig, PolicyConfig
+from selfjudge_training.evaluation.evaluation_config import JudgeConfig, PolicyConfig
 from selfjudge_training.evaluation.journal import JOURNAL
-from selfjudge_training.evaluation.judge_stage import run_judge_evaluation
-from selfjudge_training.evaluation.model_judge import ModelJudge
-from selfjudge_training.evaluation.policies import ModelPolicy
-from selfjudge_training.evaluation.policy_stage import run_policy_evaluation
+from selfjudge_training.evaluation.judge.judge_stage import run_judge_evaluation
+from selfjudge_training.evaluation.panels.model_judge import ModelJudge
+from selfjudge_training.evaluation.policy.policies import ModelPolicy
+from selfjudge_training.evaluation.policy.policy_stage import run_policy_evaluation
+
+from tests.training.evaluation.questions import write_questions
 
 SHIPPED = {"kind": "folder", "at": "selfjudge/models/selfjudge-tiny"}
 
@@ -36,14 +38,14 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_a_killed_evaluation_of_a_policy_ends_with_the_same_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("selfjudge_training.evaluation.policies.CHUNK", 4)
+    monkeypatch.setattr("selfjudge_training.evaluation.journal.CHUNK_OF_SAMPLES", 4)
     config = PolicyConfig.model_validate(
         {
             "seed": 0,
             "policy": SHIPPED,
-            "held_out": 6,
+            "questions": write_questions(tmp_path / "questions.json", 6),
             "decoding": {"max_new_tokens": 8},
-            "judge": {"kind": "truth"},
+            "judge": {"kind": "answers"},
             "sweep": {"sizes": [1, 2]},
         }
     )
@@ -63,9 +65,10 @@ def test_a_killed_evaluation_of_a_policy_ends_with_the_same_report(
 def test_a_killed_evaluation_of_a_judge_ends_with_the_same_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("selfjudge_training.evaluation.model_judge.CHUNK", 3)
-    held_out = {"questions": 8, "samples": 2, "policy": SHIPPED, "decoding": {"max_new_tokens": 8}}
-    config = JudgeConfig.model_validate({"seed": 0, "judge": SHIPPED, "held_out": held_out})
+    monkeypatch.setattr("selfjudge_training.evaluation.journal.CHUNK_OF_COMPARISONS", 3)
+    questions = write_questions(tmp_path / "questions.json", 8)
+    sampled = {"questions": questions, "samples": 2, "policy": SHIPPED, "decoding": {"max_new_tokens": 8}}
+    config = JudgeConfig.model_validate({"seed": 0, "judge": SHIPPED, "sampled": sampled})
     run_judge_evaluation(config, tmp_path / "whole")
     with monkeypatch.context() as patch:
         patch.setattr(ModelJudge, "verdicts", dying(ModelJudge.verdicts, 1))

@@ -5,13 +5,10 @@ from pathlib import Path
 
 import pytest
 from selfjudge_training.cli import main
-from selfjudge_training.evaluation.outputs import load_outputs
-from selfjudge_training.evaluation.questions import load_questions
+from selfjudge_training.evaluation.policy.questions import load_outputs, load_questions
 
+from tests.training.evaluation.questions import write_questions
 from tests.training.evaluation.test_report import Page
-
-# The sizes of the shipped model's own answers; the recipes that ship set the same.
-SMALL = ("held_out.questions=12", "held_out.samples=3")
 
 
 def report(folder: Path) -> dict[str, object]:
@@ -28,23 +25,24 @@ def test_the_shipped_model_judges_its_tasks(tmp_path: Path) -> None:
     preferences.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     output = tmp_path / "out"
     pairs = f"pairs=[{{format: preferences, path: {preferences}}}]"
-    assert main(["evaluate", "judge", "--output", str(output), *SMALL, pairs]) == 0
+    small = ("sampled.samples=3", f"sampled.questions={write_questions(tmp_path / 'questions.json', 12)}")
+    assert main(["evaluate", "judge", "--output", str(output), *small, pairs]) == 0
     content = report(output)
     results = content["results"]
     assert isinstance(results, dict)
-    assert set(results) == {str(preferences), "Held-out instructions"}
-    held_out = results["Held-out instructions"]["overall"]
+    assert set(results) == {str(preferences), "Right against sampled answers"}
+    sampled = results["Right against sampled answers"]["overall"]
     # 0.986 on 4,442 pairs (the model card).
-    assert held_out["accuracy"]["mean"] > 0.8
-    assert held_out["label_mass"]["mean"] > 0.99
-    assert held_out["cut"]["mean"] == 0.0
+    assert sampled["accuracy"]["mean"] > 0.8
+    assert sampled["label_mass"]["mean"] > 0.99
+    assert sampled["cut"]["mean"] == 0.0
     assert (output / "config.yaml").is_file()
     assert (output / "versions.json").is_file()
 
 
 def test_the_shipped_models_answers_get_better_by_self_rejection(tmp_path: Path) -> None:
     output = tmp_path / "out"
-    small = ("held_out=24", "sweep.sizes=[1, 8]")
+    small = (f"questions={write_questions(tmp_path / 'questions.json', 24)}", "sweep.sizes=[1, 8]")
     assert main(["evaluate", "policy", "--output", str(output), *small]) == 0
     results = report(output)["results"]
     assert isinstance(results, dict)
@@ -87,7 +85,7 @@ def test_the_two_parts_of_a_file_are_two_sets(tmp_path: Path, capsys: pytest.Cap
     preferences.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     parts = [f"{{format: preferences, path: {preferences}, part: {part}}}" for part in ("train", "held-out")]
     output = tmp_path / "out"
-    twice = ["evaluate", "judge", "--output", str(output), "held_out=null", f"pairs=[{parts[0]}, {parts[0]}]"]
+    twice = ["evaluate", "judge", "--output", str(output), "sampled=null", f"pairs=[{parts[0]}, {parts[0]}]"]
     assert main(twice) == 2
     assert "pairs.jsonl, train is there twice" in capsys.readouterr().err
     assert main([*twice[:-1], f"pairs=[{', '.join(parts)}]"]) == 0
@@ -100,14 +98,14 @@ def test_the_two_parts_of_a_file_are_two_sets(tmp_path: Path, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("judge", "held_out=null"), "nothing to judge: give one of 'llmbar', 'pairs', 'held_out'"),
+        (("judge", "sampled=null"), "nothing to judge: give one of 'llmbar', 'pairs', 'sampled'"),
         (("judge", "judge.kind=oracle"), "key 'judge.kind'"),
         (("judge", "judge.tempalte=x"), "unknown key; accepted are at, key_variable, kind"),
         (("judge", "judge.template=none"), "no judgment template is called 'none'"),
         (("judge", "judge.at=nowhere"), "nowhere holds no model"),
         (("judge", "judge={kind: chat, at: 'http://judge.test/v1'}"), "needs 'model'"),
         (("judge", "llmbar=nowhere"), "nowhere: holds no"),
-        (("policy", "questions=nowhere.json"), "needs checkable instructions"),
+        (("policy", "questions=nowhere.json"), "nowhere.json: cannot be read"),
         (("policy", "policy={kind: outputs, at: x.json}"), "a 'sweep' needs a policy that can be sampled"),
         (("policy", "policy={kind: server, at: 'http://policy.test/v1'}"), "needs 'model'"),
     ],
@@ -121,7 +119,7 @@ def test_a_mistake_is_named(
 
 
 def test_a_folder_belongs_to_one_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    small = ("held_out=6", "sweep=null")
+    small = (f"questions={write_questions(tmp_path / 'questions.json', 6)}", "sweep=null")
     assert main(["evaluate", "policy", "--output", str(tmp_path), *small]) == 0
     assert main(["evaluate", "policy", "--output", str(tmp_path), "seed=1", *small]) == 2
     assert "seed: 0 there, 1 now" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from selfjudge_training.evaluation.model_judge import ModelPanel
+from selfjudge_training.evaluation.panels.model_judge import ModelPanel
 from selfjudge_training.jsft.config import JsftConfig, Lora, Start
 from selfjudge_training.jsft.model import load_start, write_model
 from selfjudge_training.jsft.stage import run_jsft

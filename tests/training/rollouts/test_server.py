@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from selfjudge_training.data.records import Messages
 from selfjudge_training.rollouts.base import PromptError, Sampling, seed_of
@@ -31,20 +31,20 @@ class Server:
         self.activated: list[str] = []
         self.spoil: Callable[[dict[str, Any]], None] = lambda answer: None
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.path == "/v1/models":
             cards = [{"id": "chat", "parent": "base"}, {"id": "base", "parent": None, "max_model_len": 64}]
-            return httpx.Response(200, json={"data": cards})
+            return httpx2.Response(200, json={"data": cards})
         body = json.loads(request.content)
         if request.url.path == "/v1/adapters/chat/activate":
             self.activated.append(body["version"])
-            return httpx.Response(200, json={"policy": "chat", "active": body["version"]})
+            return httpx2.Response(200, json={"policy": "chat", "active": body["version"]})
         assert request.url.path == "/v1/completions"
         self.asked.append(body)
         choices = self._reads(body) if "logprob_token_ids" in body else self._samples(body)
         answer = {"model": body["model"], "choices": choices[::-1]}
         self.spoil(answer)
-        return httpx.Response(200, text=json.dumps(answer))
+        return httpx2.Response(200, text=json.dumps(answer))
 
     @staticmethod
     def _samples(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -77,7 +77,7 @@ def rollouts(server: Server, tokenizer: PreTrainedTokenizerBase, tmp_path: Path)
     def publish(adapter: Path) -> Manifest:
         return publish_adapter(tmp_path / "store", "chat", Trained(adapter, SHIPPED, "ultrafeedback", {}))
 
-    endpoint = Endpoint("http://server.test/v1", at_once=4, transport=httpx.MockTransport(server))
+    endpoint = Endpoint("http://server.test/v1", at_once=4, transport=httpx2.MockTransport(server))
     return ServerRollOuts(tokenizer, endpoint, publish)
 
 
@@ -173,7 +173,7 @@ def test_a_judge_that_says_nan_is_an_error(rollouts: ServerRollOuts, server: Ser
 
 
 def test_a_server_without_a_base_model_is_refused(tokenizer: PreTrainedTokenizerBase) -> None:
-    nothing = httpx.MockTransport(lambda request: httpx.Response(200, json={"data": []}))
+    nothing = httpx2.MockTransport(lambda request: httpx2.Response(200, json={"data": []}))
     endpoint = Endpoint("http://server.test/v1", transport=nothing)
     with pytest.raises(EndpointError, match="lists no base model"):
         ServerRollOuts(tokenizer, endpoint, lambda path: pytest.fail("published"))

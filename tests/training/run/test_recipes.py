@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from selfjudge_training.evaluation.config import JudgeConfig, PolicyConfig
+from selfjudge_training.evaluation.evaluation_config import JudgeConfig, PolicyConfig
 from selfjudge_training.jsft.config import JsftConfig
 from selfjudge_training.run.config import Section, load_config, recipe_path
 from selfjudge_training.run.folder import RunFolder

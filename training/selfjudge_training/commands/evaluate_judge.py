@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measures it."""
-    from selfjudge_training.evaluation.config import JudgeConfig  # noqa: PLC0415
-    from selfjudge_training.evaluation.judge_stage import run_judge_evaluation  # noqa: PLC0415
+    from selfjudge_training.evaluation.evaluation_config import JudgeConfig  # noqa: PLC0415
+    from selfjudge_training.evaluation.judge.judge_stage import run_judge_evaluation  # noqa: PLC0415
     from selfjudge_training.run.config import load_config, recipe_path  # noqa: PLC0415
 
     config = load_config(JudgeConfig, recipe_path(options.config), options.overrides)

@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measures it."""
-    from selfjudge_training.evaluation.config import PolicyConfig  # noqa: PLC0415
-    from selfjudge_training.evaluation.policy_stage import run_policy_evaluation  # noqa: PLC0415
+    from selfjudge_training.evaluation.evaluation_config import PolicyConfig  # noqa: PLC0415
+    from selfjudge_training.evaluation.policy.policy_stage import run_policy_evaluation  # noqa: PLC0415
     from selfjudge_training.run.config import load_config, recipe_path  # noqa: PLC0415
 
     config = load_config(PolicyConfig, recipe_path(options.config), options.overrides)

@@ -8,14 +8,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from selfjudge import JudgmentTemplate, load_templates
-from selfjudge_training.evaluation.chat_judge import ChatPanel
-from selfjudge_training.evaluation.config import JudgeSource, PolicySource
-from selfjudge_training.evaluation.journal import Journal
-from selfjudge_training.evaluation.judges import Panel
-from selfjudge_training.evaluation.kept import KeptPanel, KeptPolicy
-from selfjudge_training.evaluation.model_judge import ModelPanel
-from selfjudge_training.evaluation.policies import ModelPolicy, Policy, ServerPolicy
-from selfjudge_training.evaluation.server_judge import ServerPanel
+from selfjudge_training.evaluation.evaluation_config import JudgeSource, PolicySource
+from selfjudge_training.evaluation.journal import Journal, KeptPanel, KeptPolicy
+from selfjudge_training.evaluation.panels.chat_judge import ChatPanel
+from selfjudge_training.evaluation.panels.judgment import Panel
+from selfjudge_training.evaluation.panels.model_judge import ModelPanel
+from selfjudge_training.evaluation.panels.server_judge import ServerPanel
+from selfjudge_training.evaluation.policy.policies import ModelPolicy, Policy, ServerPolicy
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.endpoint import Endpoint

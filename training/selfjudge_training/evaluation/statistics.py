@@ -1,16 +1,16 @@
-"""Shares with their uncertainty: Wilson score intervals for independent trials, bootstrap over prompts for the rest."""
+"""Shares with their uncertainty: Wilson's intervals for independent trials, bootstrap over prompts for the rest."""
 
-import random
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from math import fsum, sqrt
-from statistics import fmean
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-Z95 = 1.959963984540054
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats  # type: ignore[import-untyped]  # it ships no py.typed
+
 RESAMPLES = 1000
 
-Row = TypeVar("Row")
+Floats = NDArray[np.float64]
 
 
 class Estimate(NamedTuple):
@@ -25,64 +25,84 @@ class Estimate(NamedTuple):
 def wilson(outcomes: Iterable[bool]) -> Estimate:
     """The share of successes among independent trials. Raises ValueError where there are none."""
     trials = list(outcomes)
-    n = len(trials)
-    if not n:
+    if not trials:
         raise ValueError("a share needs at least one trial")
-    share = sum(trials) / n
-    centre = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-    reach = Z95 / (1 + Z95**2 / n) * sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
-    return Estimate(share, max(0.0, centre - reach), min(1.0, centre + reach), n)
+    test = stats.binomtest(sum(trials), len(trials))
+    interval = test.proportion_ci(method="wilson")
+    return Estimate(float(test.statistic), float(interval.low), float(interval.high), len(trials))
 
 
 def bootstrap(values: Sequence[float], seed: int = 0) -> Estimate:
-    """The mean of one value per prompt, with a percentile interval over prompts drawn anew with replacement."""
-    if not values:
-        raise ValueError("a mean needs at least one value")
-    rng = random.Random(seed)
-    means = sorted(fmean(rng.choices(values, k=len(values))) for _ in range(RESAMPLES))
-    return Estimate(fmean(values), *_middle(means), len(values))
+    """The mean of one value per prompt. Raises ValueError where there is none."""
+    return bootstrap_statistic(values, range(len(values)), lambda drawn: float(drawn.mean()), seed)
 
 
 def bootstrap_statistic(
-    rows: Sequence[Row], prompts: Sequence[Hashable], statistic: Callable[[Sequence[Row]], float], seed: int = 0
+    values: Sequence[float], prompts: Sequence[Hashable], statistic: Callable[[Floats], float], seed: int = 0
 ) -> Estimate:
-    """Any statistic of rows, with a percentile interval over prompts drawn anew, each with all of its rows.
+    """Any statistic of values, with a percentile interval over prompts drawn anew, each with all of its values.
 
-    ``prompts`` says of each row which prompt it belongs to; rows of one prompt are not independent.
+    Args:
+        values: one a row.
+        prompts: of each row, the prompt it belongs to; rows of one prompt are not independent.
+        statistic: takes any number of values.
+        seed: draws.
     """
-    groups = list(_by_prompt(rows, prompts).values())
-    rng = random.Random(seed)
-    drawn = (rng.choices(groups, k=len(groups)) for _ in range(RESAMPLES))
-    resampled = sorted(statistic([row for group in some for row in group]) for some in drawn)
-    return Estimate(statistic(rows), *_middle(resampled), len(rows))
+    rows = np.asarray(values, dtype=np.float64)
+    groups = _rows_of_prompts(prompts)
+
+    def of_groups(drawn: NDArray[np.int64]) -> float:
+        return statistic(rows[np.concatenate([groups[group] for group in drawn])])
+
+    return resampled(statistic(rows), len(groups), of_groups, len(rows), seed)
 
 
 def rate(values: Sequence[float], prompts: Sequence[Hashable], seed: int = 0) -> Estimate:
     """The mean of values in [0, 1], one a row: Wilson's interval for yes and no on prompts of one row, else bootstrap.
 
-    Wilson's is the better of the two on few rows, or where all say the same, but wants independent trials.
+    Wilson's is the better of the two on few rows, or where all say the same, but needs independent trials.
     """
-    groups = _by_prompt(values, prompts)
+    groups = _rows_of_prompts(prompts)
     if len(groups) == len(values) and set(values) <= {0.0, 1.0}:
         return wilson(value == 1.0 for value in values)
-    sums = [(fsum(group), len(group)) for group in groups.values()]
-    means = bootstrap_statistic(sums, range(len(sums)), _mean_of_sums, seed)
-    return means._replace(observations=len(values))
+    rows = np.asarray(values, dtype=np.float64)
+    sums, counts = np.array([rows[group].sum() for group in groups]), np.array([len(group) for group in groups])
+    return resampled(
+        float(rows.mean()), len(groups), lambda drawn: float(sums[drawn].sum() / counts[drawn].sum()), len(rows), seed
+    )
 
 
-def _by_prompt(rows: Sequence[Row], prompts: Sequence[Hashable]) -> dict[Hashable, list[Row]]:
-    if not rows:
+def resampled(
+    mean: float, units: int, statistic: Callable[[NDArray[Any]], float], observations: int, seed: int = 0
+) -> Estimate:
+    """An estimate whose percentile interval comes from drawing so many units anew with replacement.
+
+    Args:
+        mean: of the sample.
+        units: what is independent, such as prompts.
+        statistic: of the indices of drawn units.
+        observations: rows that the sample has.
+        seed: draws.
+    """
+    if units == 1:
+        return Estimate(mean, mean, mean, observations)
+    found = stats.bootstrap(
+        (np.arange(units),),
+        statistic,
+        vectorized=False,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    low, high = found.confidence_interval
+    return Estimate(mean, float(low), float(high), observations)
+
+
+def _rows_of_prompts(prompts: Sequence[Hashable]) -> list[NDArray[np.int64]]:
+    """The rows of each prompt."""
+    if not len(prompts):
         raise ValueError("an estimate needs at least one row")
-    groups: dict[Hashable, list[Row]] = defaultdict(list)
-    for row, prompt in zip(rows, prompts, strict=True):
+    groups: dict[Hashable, list[int]] = defaultdict(list)
+    for row, prompt in enumerate(prompts):
         groups[prompt].append(row)
-    return groups
-
-
-def _mean_of_sums(sums: Sequence[tuple[float, int]]) -> float:
-    return sum(total for total, _ in sums) / sum(count for _, count in sums)
-
-
-def _middle(ordered: Sequence[float]) -> tuple[float, float]:
-    """The bounds of the middle 95% of `RESAMPLES` values in ascending order."""
-    return ordered[int(0.025 * RESAMPLES)], ordered[int(0.975 * RESAMPLES) - 1]
+    return [np.array(group) for group in groups.values()]

@@ -1,29 +1,25 @@
-"""JSON over HTTP to a model that runs elsewhere: many requests at once, retried where that may help.
+"""JSON over HTTP to a model that runs elsewhere, by OpenAI's client, many requests at once.
 
-The base address is what an OpenAI client is given (it ends in `/v1`). The API key comes from an environment variable,
-so that no configuration, and so no report, ever holds it.
+The API key comes from an environment variable, so that no configuration, and so no report, ever holds it.
 """
 
 import os
 import re
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Self, TypeVar
 
-import httpx
+import httpx2
+import openai
 from tqdm import tqdm
 
-TRIES = 5
-WAIT_SECONDS = 1.0
-"""Before the second try; doubled each time, unless the server names a time itself."""
-LONGEST_WAIT_SECONDS = 60.0
-RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+RETRIES = 6
+"""Of what may pass, such as 429 and 503: waits double from half a second, or are as long as Retry-After says."""
 REQUESTS_AT_ONCE = 8
 TOO_LONG = re.compile(r"context[ _](length|size)", re.IGNORECASE)
 """In a refusal (400) of what is longer than the context, by the words of OpenAI, vLLM, SGLang and llama.cpp alike."""
-TIMEOUT = httpx.Timeout(600, connect=10)
+TIMEOUT = httpx2.Timeout(600, connect=10)
 """A batch of judgments, or of long samples, takes a busy server minutes."""
 
 
@@ -43,7 +39,7 @@ class Endpoint:
     """A context manager, as it holds connections.
 
     Args:
-        base_url: up to and with `/v1`.
+        base_url: what an OpenAI client is given: up to and with `/v1`.
         key_variable: environment variable that holds the API key; None: no key is sent.
         at_once: requests under way at a time.
         transport: what carries requests, where not the network.
@@ -58,50 +54,48 @@ class Endpoint:
         key_variable: str | None = None,
         *,
         at_once: int = REQUESTS_AT_ONCE,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self.base_url, self._at_once = base_url.rstrip("/"), at_once
-        headers = {}
-        if key_variable is not None:
-            key = os.environ.get(key_variable)
-            if not key:
-                raise EndpointError(f"the environment variable {key_variable} should hold the API key of {base_url}")
-            headers["Authorization"] = f"Bearer {key}"
-        limits = httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once)
-        self._client = httpx.Client(headers=headers, timeout=TIMEOUT, limits=limits, transport=transport)
+        key = os.environ.get(key_variable) if key_variable else None
+        if key_variable and not key:
+            raise EndpointError(f"the environment variable {key_variable} should hold the API key of {base_url}")
+        self._options: Any = {} if key else {"headers": {"Authorization": openai.omit}}
+        limits = httpx2.Limits(max_connections=at_once, max_keepalive_connections=at_once)
+        self._client = openai.OpenAI(
+            base_url=self.base_url,
+            api_key=key or "none",
+            max_retries=RETRIES,
+            http_client=httpx2.Client(timeout=TIMEOUT, limits=limits, transport=transport),
+        )
 
     def get(self, path: str) -> dict[str, Any]:
         """What is at a path. Raises EndpointError as `post` does."""
-        return self._answer("GET", path, None)
+        return self._answer(path, partial(self._client.get, path, cast_to=object, options=self._options))
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer to one request.
 
-        Raises EndpointError, after `TRIES` tries where the failure may pass, and TooLongError, one of these.
+        Raises EndpointError, where the failure may pass after `RETRIES` more tries, and TooLongError, one of these.
         """
-        return self._answer("POST", path, body)
+        return self._answer(path, partial(self._client.post, path, cast_to=object, body=body, options=self._options))
 
-    def _answer(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
-        url, failure, wait = f"{self.base_url}/{path}", "", 0.0
-        for attempt in range(TRIES):
-            time.sleep(wait)
-            wait = min(WAIT_SECONDS * 2**attempt, LONGEST_WAIT_SECONDS)
-            try:
-                response = self._client.request(method, url, json=body)
-            except httpx.TransportError as error:
-                failure = f"no answer: {type(error).__name__}: {error}"
-                continue
-            if response.is_success:
-                return _json(url, response)
-            failure = f"answered {response.status_code}: {response.text[:500]}"
-            if response.status_code == httpx.codes.BAD_REQUEST and TOO_LONG.search(response.text):
-                raise TooLongError(f"{url}: {failure}")
-            if response.status_code not in RETRIED:
-                break
-            asked = response.headers.get("Retry-After", "")
-            if asked.isdecimal():
-                wait = min(float(asked), LONGEST_WAIT_SECONDS)
-        raise EndpointError(f"{url}: {failure}")
+    def _answer(self, path: str, ask: Callable[[], object]) -> dict[str, Any]:
+        url = f"{self.base_url}/{path}"
+        try:
+            answer = ask()
+        except openai.APIStatusError as error:
+            said = error.response.text[:500]
+            too_long = error.status_code == httpx2.codes.BAD_REQUEST and TOO_LONG.search(said)
+            raise (TooLongError if too_long else EndpointError)(
+                f"{url}: answered {error.status_code}: {said}"
+            ) from error
+        except openai.APIConnectionError as error:
+            cause = error.__cause__ or error
+            raise EndpointError(f"{url}: no answer: {type(cause).__name__}: {cause}") from error
+        if not isinstance(answer, dict):
+            raise EndpointError(f"{url}: answered something else than a JSON object: {str(answer)[:200]!r}")
+        return answer
 
     def post_all(
         self, path: str, bodies: Sequence[dict[str, Any]], progress: str | None = None
@@ -129,13 +123,3 @@ class Endpoint:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
-
-
-def _json(url: str, response: httpx.Response) -> dict[str, Any]:
-    try:
-        answer = response.json()
-    except ValueError as error:
-        raise EndpointError(f"{url}: answered something else than JSON: {response.text[:200]!r}") from error
-    if not isinstance(answer, dict):
-        raise EndpointError(f"{url}: answered a JSON {type(answer).__name__} instead of an object")
-    return answer

@@ -35,3 +35,13 @@ def draw_problems(split: Split, seed: int, tasks: tuple[str, ...] = tuple(TASKS)
             while split_of(problem) is not split:
                 problem = TASKS[name].draw(rng)
             yield problem
+
+
+def held_out_problems(count: int, seed: int) -> list[Problem]:
+    """Checkable instructions that nothing may be trained on, tasks in turn, no instruction twice."""
+    problems: dict[str, Problem] = {}
+    for problem in draw_problems(Split.HELD_OUT, seed):
+        problems.setdefault(problem.prompt, problem)
+        if len(problems) == count:
+            break
+    return list(problems.values())

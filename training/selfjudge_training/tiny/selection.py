@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 
 from selfjudge import Contest, Tournament
-from selfjudge_training.evaluation.contests import winners
+from selfjudge_training.evaluation.policy.contests import winners
 from selfjudge_training.tiny.judge import Judge
 
 Groups = Sequence[Sequence[str]]

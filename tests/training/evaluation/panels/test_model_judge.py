@@ -1,0 +1,78 @@
+"""The shipped model as a judge, in this process."""
+
+import pytest
+from selfjudge_training.evaluation.evaluation_config import JudgeSource, PolicySource
+from selfjudge_training.evaluation.journal import JOURNAL, Journal
+from selfjudge_training.evaluation.sources import Sources
+from selfjudge_training.rollouts.base import Sampling
+
+from selfjudge import Comparison
+from selfjudge.shipped import SHIPPED_MODEL
+
+MODEL = SHIPPED_MODEL
+PROMPT = "Sort these letters: QDBA"
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
+    return Sources(Journal(tmp_path_factory.mktemp("evaluation") / JOURNAL))
+
+
+def source(template: str = "ultrafeedback") -> JudgeSource:
+    return JudgeSource(kind="folder", at=str(MODEL), template=template)
+
+
+def test_it_prefers_the_right_answer_in_any_order(sources: Sources) -> None:
+    judge = sources.panel(source()).under(None)
+    right, wrong = judge.verdicts([Comparison(PROMPT, "ABDQ", "QDBA"), Comparison(PROMPT, "QDBA", "ABDQ")])
+    assert (right.winner, wrong.winner) == ("A", "B")
+    assert right.probability_a == pytest.approx(1 - wrong.probability_a, abs=1e-5)
+    assert right.consistent
+    assert not right.cut
+
+
+def test_what_does_not_fit_is_cut_and_said_to_be(sources: Sources) -> None:
+    [judgment] = sources.panel(source()).under(None).verdicts([Comparison(PROMPT, "ABDQ", "Q D B A " * 400)])
+    assert judgment.cut
+    assert judgment.winner == "A"
+
+
+def test_under_a_principle_or_all_of_them(sources: Sources) -> None:
+    panel = sources.panel(source("ultrafeedback-principle"))
+    comparison = Comparison(PROMPT, "ABDQ", "QDBA")
+    alone = [
+        panel.under(principle).verdicts([comparison])[0].probability_a
+        for principle in ("helpfulness", "honesty", "instruction following", "truthfulness")
+    ]
+    [together] = panel.under(None).verdicts([comparison])
+    assert together.probability_a == pytest.approx(sum(alone) / 4, abs=1e-5)
+    with pytest.raises(ValueError, match="'charm', but the template knows helpfulness, honesty"):
+        panel.under("charm")
+
+
+def test_a_template_without_principles_judges_pairs_of_any(sources: Sources) -> None:
+    panel = sources.panel(source())
+    comparison = Comparison(PROMPT, "ABDQ", "QDBA")
+    assert panel.under("honesty").verdicts([comparison]) == panel.under(None).verdicts([comparison])
+
+
+def test_a_policy_and_its_judge_are_one_copy_of_the_weights(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = PolicySource(kind="folder", at=str(MODEL))
+    policy = sources.policy(own)
+    monkeypatch.setattr(
+        "selfjudge_training.evaluation.sources.AutoModelForCausalLM.from_pretrained",
+        lambda *_, **__: pytest.fail("the model is loaded a second time"),
+    )
+    [[answer]] = policy.sample(
+        [[{"role": "user", "content": "Reverse 123"}]], samples=1, sampling=Sampling(0.0, 1.0, 24), seed=0
+    )
+    assert answer.finished
+    [judgment] = sources.own_panel(own, "ultrafeedback").under(None).verdicts([Comparison(PROMPT, "ABDQ", "QDBA")])
+    assert judgment.winner == "A"
+
+
+def test_a_model_folder_knows_what_its_context_has_no_room_for(sources: Sources) -> None:
+    policy = sources.policy(PolicySource(kind="folder", at=str(MODEL)))
+    short, long = [{"role": "user", "content": PROMPT}], [{"role": "user", "content": "QDBA " * 2000}]
+    assert policy.fits([short, long], 8) == [True, False]
+    assert policy.fits([short], 2000) == [False]

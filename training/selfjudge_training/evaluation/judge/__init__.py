@@ -1,0 +1,1 @@
+"""`selfjudge-train evaluate judge`: what a judge is worth on preference pairs."""

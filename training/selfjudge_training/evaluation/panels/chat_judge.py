@@ -1,0 +1,97 @@
+"""Any OpenAI-compatible chat endpoint as the judge: asked in words in both orders, and judging by what it answers.
+
+The words are those of a judgment template, and a last line asks for one letter. An answer that does not begin with one
+counts half for each response, and lowers `label_mass`, here the share of the two answers that could be read. So does a
+pair that the endpoint finds too long for its context: only it can count its tokens, so that nothing is cut.
+Probabilities are therefore 0, 1/2 or 1: calibration says little about such a judge.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from selfjudge import Comparison, JudgmentTemplate, Orders, Winner
+from selfjudge.judgment.conversation import context_text
+from selfjudge.judgment.quoting import Quoter, delimiters
+from selfjudge_training.evaluation.panels.choice import read_choice
+from selfjudge_training.evaluation.panels.judgment import Judgment
+from selfjudge_training.run.endpoint import Endpoint, EndpointError, TooLongError
+
+REQUEST = "Reply with the single letter A or B: the letter of the better response."
+
+
+class ChatPanel:
+    """A chat model that judges by one template; a panel whose judges differ in the principle.
+
+    Args:
+        endpoint: of the server.
+        model: name of the model there.
+        template: whose words ask.
+        max_tokens: longest answer; a model that thinks aloud first needs many.
+    """
+
+    def __init__(self, endpoint: Endpoint, model: str, template: JudgmentTemplate, max_tokens: int) -> None:
+        self._endpoint, self._template = endpoint, template
+        self._options = {"model": model, "temperature": 0, "max_tokens": max_tokens}
+
+    def under(self, principle: str | None) -> "ChatJudge":
+        """Who judges under one principle. Raises ValueError where the template wants one and the pair has none."""
+        known = self._template.principles
+        if known is not None and principle is None:
+            raise ValueError(
+                f"template {self._template.name!r} asks under a principle ({', '.join(known)}), and a pair has none; "
+                "a chat judge judges on the whole by a template without principles, such as 'ultrafeedback'"
+            )
+        return ChatJudge(self._endpoint, self._options, self._template, principle if known is not None else None)
+
+
+class ChatJudge:
+    """The judge of one panel under one principle or none."""
+
+    def __init__(
+        self, endpoint: Endpoint, options: dict[str, Any], template: JudgmentTemplate, principle: str | None
+    ) -> None:
+        self._endpoint, self._options, self._template = endpoint, options, template
+        self._wording = template.wording(principle)
+        self._quote = Quoter(delimiters(template, self._wording))
+
+    def verdicts(self, comparisons: Sequence[Comparison]) -> list[Judgment]:
+        """A judgment of each comparison, in the order given. Raises EndpointError."""
+        bodies = []
+        for conversation, first, second in comparisons:
+            context = context_text(self._template, conversation, self._quote)
+            a, b = self._quote(first), self._quote(second)
+            bodies += [self._body(context, a, b), self._body(context, b, a)]
+        choices = self._endpoint.each(self._ask, bodies, "asking the judge")
+        return [_judgment(at_a, at_b) for at_a, at_b in zip(choices[::2], choices[1::2], strict=True)]
+
+    def _ask(self, body: dict[str, Any]) -> Literal["A", "B"] | None:
+        try:
+            return read_choice(_content(self._endpoint.post("chat/completions", body)), self._wording.answer_prefix)
+        except TooLongError:
+            return None
+
+    def _body(self, context: str, response_a: str, response_b: str) -> dict[str, Any]:
+        pieces = self._wording.user
+        question = "".join((pieces[0], context, pieces[1], response_a, pieces[2], response_b, pieces[3]))
+        messages = [
+            {"role": "system", "content": self._wording.system},
+            {"role": "user", "content": f"{question.rstrip()}\n\n{REQUEST}"},
+        ]
+        return {**self._options, "messages": messages}
+
+
+def _content(answer: dict[str, Any]) -> str:
+    try:
+        return answer["choices"][0]["message"]["content"] or ""
+    except (KeyError, IndexError, TypeError) as error:
+        raise EndpointError(f"the judge's answer is no chat completion: {str(answer)[:200]}") from error
+
+
+def _judgment(at_a: str | None, at_b: str | None) -> Judgment:
+    """From the choices with the first response at place A, and at place B."""
+    orders = Orders({"A": 1.0, None: 0.5, "B": 0.0}[at_a], {"B": 1.0, None: 0.5, "A": 0.0}[at_b])
+    probability = (orders.first_at_a + orders.first_at_b) / 2
+    winner: Winner = "A" if probability > 0.5 else "B" if probability < 0.5 else "tie"
+    readable = (at_a is not None) + (at_b is not None)
+    consistent = readable == 2 and orders.first_at_a == orders.first_at_b
+    return Judgment(winner, probability, orders, consistent, readable / 2)

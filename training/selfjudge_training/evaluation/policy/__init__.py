@@ -1,0 +1,1 @@
+"""`selfjudge-train evaluate policy`: what a policy's answers are worth, and what self-rejection adds."""

@@ -1,0 +1,149 @@
+"""The report of a policy: its answers, its win rate against a baseline, and self-rejection over N."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+
+from selfjudge_training.evaluation.plots import GREEN, by_category
+from selfjudge_training.evaluation.policy.policy_figures import AnswerFigures, WinRate
+from selfjudge_training.evaluation.policy.sweep import Point
+from selfjudge_training.evaluation.report import Plot, Report, Table
+
+
+class PolicyEvaluation(NamedTuple):
+    """A policy on one set of questions."""
+
+    generator: str
+    answers: AnswerFigures
+    comparison: WinRate | None
+    """With a baseline."""
+    sweep: list[Point] | None
+    """Self-rejection over N."""
+
+
+ANSWERS_NOTE = (
+    "One answer to each question. Length in characters; repetition: share of 4-grams of words that come again; "
+    "unfinished: cut off by the limit of new tokens, or too long; too long: questions with a turn for which the "
+    "model's context had no room, so that neither it nor those behind it were asked."
+)
+WIN_RATE_NOTE = (
+    "Share of questions whose answer beats the baseline's in the judge's eyes, both orders averaged, a tie counting "
+    "half. Judges tend to like longer answers: mind the lengths. Label mass: how much of the judge's answers was a "
+    "choice; what can't be read counts as a tie."
+)
+SWEEP_NOTE = (
+    "The winner of a tournament among N samples. Without a baseline of its own the win rate is against one more sample "
+    "of the policy, so that it is 1/2 at N = 1 but for chance."
+)
+
+
+def policy_report(result: PolicyEvaluation, setting: Mapping[str, object]) -> Report:
+    """The report of one policy on one set of questions."""
+    tables, plots = _answers(result.generator, result.answers)
+    summary = [f"{result.generator} answered {result.answers.questions:,} questions."]
+    if result.answers.too_long:
+        summary.append(f"{result.answers.too_long:,} of them have a turn that is too long for its context.")
+    if result.comparison:
+        won = result.comparison.win_rate
+        summary.append(
+            f"It wins {won.mean:.1%} ({won.low:.1%} to {won.high:.1%}) against {result.comparison.baseline}."
+        )
+        more_tables, more_plots = _comparison(result.comparison)
+        tables, plots = [*tables, *more_tables], [*plots, *more_plots]
+    if result.sweep:
+        first, last = result.sweep[0], result.sweep[-1]
+        summary.append(
+            f"Self-rejection: win rate {first.win_rate.mean:.1%} at N = {first.n}, {last.win_rate.mean:.1%} "
+            f"({last.win_rate.low:.1%} to {last.win_rate.high:.1%}) at N = {last.n}."
+        )
+        tables.append(_sweep_table(result.sweep))
+        plots.append(
+            Plot("self-rejection", "Self-rejection over N", sweep_curves(result.sweep, f"{result.generator}, by N"))
+        )
+    return Report(f"{result.generator} as a policy", summary, setting, tables, plots, result)
+
+
+def _answers(generator: str, figures: AnswerFigures) -> tuple[list[Table], list[Plot]]:
+    columns = ["policy", "questions", "length", "4-gram repetition", "unfinished", "too long"]
+    row: list[object] = [
+        generator,
+        figures.questions,
+        figures.length,
+        figures.repetition,
+        figures.unfinished,
+        figures.too_long,
+    ]
+    if figures.exact_match is None:
+        return [Table("Answers", ANSWERS_NOTE, columns, [row])], []
+    tables = [Table("Answers", ANSWERS_NOTE, [*columns, "exact match"], [[*row, figures.exact_match.overall]])]
+    shares = figures.exact_match.by_category
+    if not shares:
+        return tables, []
+    note = "Share of answers that are exactly right."
+    tables.append(Table("Exact match by category", note, ["category", "exact match"], list(shares.items())))
+    plot = by_category({"exact match": shares}, "exact match by category", chance=None)
+    return tables, [Plot("exact-match", "Exact match by category", plot)]
+
+
+def _comparison(figures: WinRate) -> tuple[list[Table], list[Plot]]:
+    columns = (
+        "baseline", "win rate", "wins", "ties", "losses", "judge's position consistency", "label mass", "length",
+        "its length",
+    )  # fmt: skip
+    row = (
+        figures.baseline,
+        figures.win_rate,
+        figures.wins,
+        figures.ties,
+        figures.losses,
+        figures.position_consistency,
+        figures.label_mass,
+        figures.length,
+        figures.baseline_length,
+    )
+    tables = [Table("Win rate", WIN_RATE_NOTE, columns, [row])]
+    if not figures.by_category:
+        return tables, []
+    note = "The same judgments, by category of the question."
+    tables.append(Table("Win rate by category", note, ("category", "win rate"), list(figures.by_category.items())))
+    caption = f"Win rate against {figures.baseline}, by category; dashed: equal"
+    return tables, [Plot("win-rate", caption, by_category({"win rate": figures.by_category}, "win rate by category"))]
+
+
+def _sweep_table(points: Sequence[Point]) -> Table:
+    columns = ["N", "win rate", "label mass", "length", "4-gram repetition", "unfinished"]
+    rows: list[list[object]] = [
+        [one.n, one.win_rate, one.label_mass, one.length, one.repetition, one.unfinished] for one in points
+    ]
+    if points[0].exact_match:
+        columns.append("exact match")
+        rows = [[*row, one.exact_match] for row, one in zip(rows, points, strict=True)]
+    return Table("Self-rejection", SWEEP_NOTE, columns, rows)
+
+
+def sweep_curves(points: Sequence[Point], title: str) -> Figure:
+    """Figure 4: win rate, mean length and 4-gram repetition over N, and exact match where it is known."""
+    curves = {
+        "win rate": [point.win_rate for point in points],
+        "length, characters": [point.length for point in points],
+        "4-gram repetition": [point.repetition for point in points],
+    }
+    matches = [point.exact_match for point in points if point.exact_match]
+    if matches:
+        curves = {"exact match": matches, **curves}
+    sizes = [point.n for point in points]
+    figure = Figure(figsize=(3.6 * len(curves), 3.6), layout="constrained")
+    for axes, (name, estimates) in zip(figure.subplots(1, len(curves)), curves.items(), strict=True):
+        axes.plot(sizes, [one.mean for one in estimates], "o-", color=GREEN)
+        axes.fill_between(
+            sizes, [one.low for one in estimates], [one.high for one in estimates], color=GREEN, alpha=0.15, lw=0
+        )
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.set(xlabel="N", title=name)
+        if not any(one.high for one in estimates):
+            axes.set_ylim(0, 1)  # all zero: no scale of its own
+        axes.grid(alpha=0.3)
+    figure.suptitle(title)
+    return figure
