@@ -13,7 +13,6 @@ from starlette.datastructures import State
 from vllm.engine.protocol import EngineClient
 from vllm.tasks import SupportedTask
 
-from selfjudge import Comparison
 from selfjudge_service.adapters.start import start_adapters
 from selfjudge_service.admission.admission import Admission
 from selfjudge_service.admission.queue import limits_for
@@ -32,7 +31,6 @@ from selfjudge_service.observability import logs, metrics
 from selfjudge_service.observability.tournament_log import open_log
 from selfjudge_service.observability.tracing import start_tracing
 from selfjudge_service.protocol.error_handlers import answer_errors
-from selfjudge_service.protocol.requests import JudgingOptions
 from selfjudge_service.settings import Settings
 from selfjudge_service.state import SelfJudgeState
 
@@ -92,8 +90,7 @@ class SelfJudgePlugin:
             handler.default_chat_template_kwargs,
         )
         sampling_defaults = config.get_diff_sampling_param()
-        # The first read of log-probabilities compiles for seconds where a compiler is used.
-        await judge.compare(judge.panel(JudgingOptions(), None), Comparison("warm-up", "a", "b"))
+        await judge.warm_up()
         models, adapting, sampler = state.openai_serving_models, None, Sampler(handler)
         if settings.adapters_dir:
             adapting = await start_adapters(

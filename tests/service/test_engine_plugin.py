@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from selfjudge_service.server import launcher
 from selfjudge_service.vllm_patches import patching
 from selfjudge_service.vllm_patches.patching import apply_patches
@@ -61,6 +63,26 @@ def test_a_version_that_nobody_has_tried_is_refused_before_anything_is_replaced(
         apply_patches()
     assert f"vLLM {version} is installed" in str(refused.value)
     assert "releases <0.34,>=0.32 only" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("version", "cpu", "expected"),
+    [("0.32.1", True, ["all", "old", "cpu"]), ("0.33.0", True, ["all", "cpu"]), ("0.32.1", False, ["all", "old"])],
+)
+def test_patches_are_applied_by_version_and_platform(
+    monkeypatch: pytest.MonkeyPatch, version: str, cpu: bool, expected: list[str]
+) -> None:
+    applied: list[str] = []
+    patches = (
+        patching.Patch(TRIED, lambda: applied.append("all")),
+        patching.Patch(SpecifierSet("==0.32.*"), lambda: applied.append("old")),
+        patching.Patch(TRIED, lambda: applied.append("cpu"), cpu_only=True),
+    )
+    monkeypatch.setattr(patching, "__version__", version)
+    monkeypatch.setattr(patching, "current_platform", SimpleNamespace(is_cpu=lambda: cpu))
+    monkeypatch.setattr(patching, "PATCHES", patches)
+    apply_patches()
+    assert applied == expected
 
 
 @pytest.mark.parametrize("version", ["0.32.0", "0.32.0+cpu", "0.33.2"])

@@ -26,7 +26,6 @@ from vllm.entrypoints.serve import create_error_response
 from vllm.utils.system_utils import decorate_logs
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from selfjudge import Comparison
 from selfjudge_service.adapters.start import restore
 from selfjudge_service.background import Background
 from selfjudge_service.engine.replaceable_engine import ReplaceableEngine, start_engine
@@ -37,7 +36,6 @@ from selfjudge_service.middleware.body_limit import BodyLimitMiddleware
 from selfjudge_service.observability import logs
 from selfjudge_service.protocol.error_handlers import answer_errors
 from selfjudge_service.protocol.errors import UnavailableError, api_error_response
-from selfjudge_service.protocol.requests import JudgingOptions
 from selfjudge_service.server import certificates
 from selfjudge_service.server.connections import connections
 from selfjudge_service.server.shutdown import Signals, drain
@@ -155,7 +153,7 @@ class _Server:
 
 async def _restore(engine: ReplaceableEngine, state: State) -> None:
     served: SelfJudgeState = state.selfjudge
-    await served.judge.compare(served.judge.panel(JudgingOptions(), None), Comparison("warm-up", "a", "b"))
+    await served.judge.warm_up()
     if served.adapting:
         await restore(served.adapting, engine, state.openai_serving_models, served.judge)
 

@@ -188,6 +188,10 @@ class Judge:
         chat = self._chat.with_options(json.loads(options)) if options != "{}" else self._chat
         return JudgmentEncoder(chat, self.templates[name], principle, max_tokens=max_tokens)
 
+    async def warm_up(self) -> None:
+        """Judges once: the first read of log-probabilities compiles for seconds where a compiler is used."""
+        await self.compare(self.panel(JudgingOptions(), None), Comparison("warm-up", "a", "b"))
+
     async def compare(self, panel: Panel, comparison: Comparison, *, counted: bool = True) -> Judged:
         """One comparison by every principle of the panel in both orders, all reads in one batch.
 
