@@ -11,6 +11,7 @@
     admission/            who runs, who waits, who is refused
     observability/        metrics, logs, traces, the log of tournaments
     protocol/             what callers send, and every error they can meet
+    settings.py           what an operator can set, by flag or variable
     engine_plugin.py, vllm_patches/   what is mended in vLLM itself
 
 Each imports only what stands below it.
