@@ -20,7 +20,7 @@ _TOLD_OF_LOG: Final = 8000  # characters
 _ADMIN_KEY: Final = "load-tests"
 _ENVIRONMENT: Final = {
     "VLLM_SERVER_DEV_MODE": "1",  # adds the route that empties the prefix cache
-    "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "600",  # seconds; no connection ends while somebody else has a turn
+    "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "600",  # seconds; no connection ends while another contender has its turn
     "SELFJUDGE_ADMIN_KEYS": _ADMIN_KEY,
 }
 

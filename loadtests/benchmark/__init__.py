@@ -2,7 +2,7 @@
 
 contenders.py   what a contender is; the server by one request, and a client that holds the tournament itself
 engine.py       the bound: the bare engine, given the same prompts in ideal batches
-bracket.py      the bracket as somebody outside the server plays it
+bracket.py      the bracket as a client plays it
 speed.py        the experiment: all cells, round by round
 figures.py      ratios within a round, judge tokens, latencies
 speed_page.py   page and plot

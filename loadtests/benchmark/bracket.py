@@ -1,4 +1,4 @@
-"""The bracket as somebody outside the server plays it: all samples first, then round by round.
+"""The bracket as a client plays it: all samples first, then round by round.
 
 The bracket is that of `selfjudge`, the same code that the server runs.
 """

@@ -28,7 +28,7 @@ class Outcome(NamedTuple):
 
 
 class Contender(Protocol):
-    """Somebody who can hold a tournament."""
+    """One way to hold a tournament."""
 
     name: str
 
@@ -37,7 +37,7 @@ class Contender(Protocol):
         ...
 
     async def forget(self) -> None:
-        """Empty the prefix cache, so that nobody profits from who came before."""
+        """Empty the prefix cache, so that no contender profits from the one before it."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Tournaments a second: the bare engine, this server, a client that holds the tournament itself, and a thrifty one.
 
-All cells are run round by round, and within a cell the contenders one after another, so that they share the weather.
-Server and bare engine stay loaded side by side, and one of them works at a time. About 15 minutes on two idle cores.
+All cells are run round by round, and within a cell the contenders one after another, so that other load on the machine
+hits all of them alike. About 15 minutes on two idle cores.
 """
 
 import argparse

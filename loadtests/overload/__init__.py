@@ -1,19 +1,17 @@
-"""More than the server can do: is everybody either answered in time or told truthfully when to come back?
+"""Whether requests beyond capacity are answered in time, or refused with a time to retry that holds.
 
     beyond.py          the experiment
-    phases.py          what is asked: clients in closed loops, arrivals in an open one, a crowd
+    phases.py          what is sent: closed loops, open-loop arrivals, a retrying crowd
     tally.py           from requests to figures
     overload_page.py   page and plot
 
-1. Capacity: more and more clients in closed loops, up to as many as the server's limit of candidates lets run at once.
-   Then it is full, and nobody waits: that is what is called at capacity here. Throughput may have stopped growing with
-   fewer clients; what more of them cost is in the report.
-2. Company: three times as many clients. They need not be refused: each can wait for its turn.
-3. Overload: arrivals at random times, ten times the capacity, whatever becomes of them; nobody comes back.
-4. A crowd: as many requests as the server can answer in some seconds, within a fraction of that time. A request that is
-   refused comes back after the time that it was told, until it is answered. The crowd begins once those refused before
-   would have come back, whom the server still takes into account.
+1. Capacity: more and more clients in closed loops, up to the number of tournaments that the server's limit of
+   candidates admits at once. The server is full, and no request waits.
+2. Company: three times as many clients.
+3. Overload: Poisson arrivals at ten times the capacity, without retries.
+4. A retrying crowd: as many requests as the server answers in some seconds, within a fraction of that time. A refused
+   request is sent again after the time that `Retry-After` named, until it is answered. The crowd starts after the last
+   retry time given in phase 3, because the server still takes those requests into account.
 
-All of it is measured twice, on servers that differ in their queue: by default requests wait, with `--queue-share` few
-do.
+Everything is measured twice: with the default queue, and with a small one (`--queue-share`).
 """

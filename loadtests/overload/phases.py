@@ -134,7 +134,7 @@ async def _arrivals(
     due = pauses.expovariate(rate)
     async with asyncio.TaskGroup() as group:
         while due < seconds or not tasks:
-            # Behind time nobody sleeps: those that are due come together.
+            # Arrivals that are overdue come together, without a pause.
             await asyncio.sleep(max(0.0, due - asker.now))
             tasks.append(group.create_task(come()))
             due += pauses.expovariate(rate)

@@ -28,7 +28,7 @@ class MissingError(Exception):
 
 
 class Target(NamedTuple):
-    """Whom to ask, and for what."""
+    """The server, and what is asked of it."""
 
     url: str
     model: str

@@ -16,7 +16,7 @@ SAME_READING: Final = 1e-4
 
 
 class Held(NamedTuple):
-    """What a server holds while nobody asks."""
+    """What an idle server holds."""
 
     memory_mib: float
     loaded: int
@@ -130,6 +130,6 @@ def _nothing_stays(before: Held, swaps: Held, after: Held) -> list[Check]:
             after.loaded == after.listed == before.loaded,
             f"{before.loaded}, {swaps.loaded}, {after.loaded}",
         ),
-        Check("no version is leased by anybody", not after.leases, f"{swaps.leases}, {after.leases}"),
+        Check("no version is leased", not after.leases, f"{swaps.leases}, {after.leases}"),
         Check("no cache block is held", not after.cache_usage, f"{after.cache_usage:.1%}"),
     ]
