@@ -4,15 +4,15 @@
     engine/               the engine under it: started, watched, replaced
     plugin.py             what any vLLM server gets of us: routes, middleware, state
     api/                  our routes
-    middleware/           what every request passes before a route
+    middleware/           what a request passes before its route
     state.py              what routes find in the application
     adapters/             versions of policies: loaded, switched, gated
     best_of_n/            one best-of-N request from plan to answer, and the judge
-    admission/            who runs, who waits, who is refused
+    admission/            which requests run, wait or are refused
     observability/        metrics, logs, traces, the log of tournaments
-    protocol/             what callers send, and every error they can meet
+    protocol/             request bodies, and every error of the API
     settings.py           what an operator can set, by flag or variable
-    engine_plugin.py, vllm_patches/   what is mended in vLLM itself
+    engine_plugin.py, vllm_patches/   patches of vLLM itself
 
 Each imports only what stands below it.
 """

@@ -1,8 +1,8 @@
 """Work beside requests that goes on as long as the server does, in rounds: a round that fails ends none of the others.
 
 A failure is logged and counted. The next round comes later each time, up to half a minute, until one goes well; /ready
-and a gauge name what is failing meanwhile. Requests are answered all the same, so it makes no replica unready: what it
-serves is out of date at worst, and a store that is gone is gone for all replicas at once.
+and a gauge name what is failing meanwhile. It makes no replica unready: requests are answered all the same, and a store
+that is gone is gone for all replicas at once.
 """
 
 import asyncio

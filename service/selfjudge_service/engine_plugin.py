@@ -1,7 +1,7 @@
 """The plugin that vLLM calls once in each of its processes (`vllm.general_plugins`), after its imports.
 
-Without `VLLM_PLUGINS` vLLM calls every plugin that is installed, in every process of anybody. So nothing is imported or
-changed here unless that variable names ours; `selfjudge-serve` and training's roll-outs have it do so.
+Without `VLLM_PLUGINS` vLLM calls every installed plugin, in every process of every vLLM of the environment. So nothing
+is imported or changed here unless that variable names ours; `selfjudge-serve` and training's roll-outs set it.
 """
 
 import os
@@ -13,7 +13,7 @@ def prepare_process() -> None:
     """Mends vLLM, and has an engine end with its server.
 
     Raises:
-        UntriedVersionError: if nobody has tried this version of vLLM.
+        UntriedVersionError: if this version of vLLM has not been tried.
     """
     if NAME not in os.environ.get("VLLM_PLUGINS", "").split(","):
         return

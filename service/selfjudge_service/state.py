@@ -1,4 +1,4 @@
-"""What our routes find in the application: built once, when vLLM initialises its own state."""
+"""What our routes find in the application, built once when vLLM initialises its own state."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack

@@ -1,7 +1,4 @@
-"""Concurrent work that ends together: when one part fails the others are cancelled, and the failure comes out alone.
-
-And work of others that takes a cancellation for something else.
-"""
+"""Concurrent work that ends together: when one part fails the others are cancelled, and it alone is raised."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable

@@ -1,7 +1,6 @@
-"""Admission as requests meet it: they wait their turn, give up at a deadline or when their client does, and leave.
+"""Waits for a request's turn, until its deadline or until its client hangs up, and refuses what finds no room.
 
-One `Admission` lasts as long as the server's process, whatever becomes of the engine. A request that shutdown or an
-engine's death cancels leaves by itself.
+One `Admission` lasts as long as the server's process, across restarts of the engine.
 """
 
 import asyncio
@@ -46,7 +45,7 @@ class Admission:
         return self._queue.running.requests + self._queue.waiting.requests
 
     def check(self, caller: str) -> None:
-        """Refuses at once whom `enter` would refuse whatever its weight, so that its body needn't be read.
+        """Refuses what `enter` would refuse at any weight, before the body is read.
 
         Raises:
             OverloadedError: saying which limit is in the way, and when to come back.
@@ -117,7 +116,7 @@ class Admission:
     def _leave(self, ticket: Ticket, finished: int = 0) -> None:
         self._pass_time(finished)
         for admitted in self._queue.leave(ticket):
-            # One that has been cancelled, and not run since, will leave by itself.
+            # A cancelled request leaves by itself.
             if not self._turns[admitted].done():
                 self._turns[admitted].set_result(None)
         self._show()
@@ -138,8 +137,8 @@ class Admission:
 
         Args:
             reason: the limit in the way.
-            caller: whose the request is.
-            weight: in candidates; None where nobody has read that far.
+            caller: as for `enter`.
+            weight: in candidates; None where the body has not been read.
         """
         metrics.REFUSALS.labels(reason).inc()
         running, waiting, own = self._queue.running, self._queue.waiting, self._queue.load_of(caller)
@@ -164,9 +163,9 @@ class Admission:
             message = f"the server is full: {running.candidates} candidates run and {waiting.requests} requests wait"
             if waiting.requests and self._throughput.rate:
                 message += f", the last of them for about {self._throughput.seconds_for(waiting.candidates):.0f} s"
-        # A request that nobody has read is taken to be like the others.
+        # An unknown weight is taken to be the average.
         expected = weight or everybodys / (running.requests + waiting.requests)
-        # By then half of the queue is gone: there is room again, and the server doesn't run dry.
+        # By then half of the queue has been admitted: there is room again, and the server doesn't run dry.
         return OverloadedError(message, self._throughput.come_back(waiting.candidates // 2, expected))
 
 

@@ -1,11 +1,10 @@
 """The rules of admission: what runs, what waits, and what is refused. Pure: no clock, no event loop, no HTTP.
 
-First come, first served: nobody runs while somebody who came earlier waits. A large tournament at the head of the queue
-therefore holds up smaller ones until there is room for it, and is never overtaken.
+First come, first served: no request runs while an earlier one waits. So a large tournament at the head of the queue
+holds up smaller ones until there is room for it.
 
-Whether a request may join the queue depends on those ahead of it alone, not on its own size: so a tournament of 64 is
-turned away no more often than a plain answer. It may while those ahead are expected to be admitted in time. How fast
-that goes is the caller's to say; as long as nobody knows, it may.
+A request may join the queue while those ahead of it are expected to be admitted in time, whatever its own size: so a
+tournament of 64 is refused no more often than a plain answer.
 """
 
 from collections import Counter
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
     from vllm.config import VllmConfig
 
 Reason = Literal["queue_full", "queue_seconds", "key_requests", "key_candidates"]
-# Nobody is to wait in vain: the estimate is not exact, and the crowd that it lets in slows the server down.
+# The estimate of the rate is not exact, and more requests slow the server down: fewer are let in than it says.
 _BELIEVED = 2 / 3
-# Tokens that prompt and answer are taken to have together, where the context is longer than that.
+# Of prompt and answer together, where the context is longer than that.
 _USUAL_TOKENS = 4096
 
 

@@ -1,12 +1,11 @@
-"""How fast candidates finish, and when a refused caller should come back.
+"""How fast candidates finish, and from that the Retry-After of a refusal.
 
-The rate is measured while somebody waits: only then does what finishes show what the server can do. What has finished
-in the time in which anything ran shows what it can do at least. What finished longer ago counts for less and less: not
-by time, because a large model may be silent for a minute, and then finish everything at once.
+The server's rate is measured while requests wait; while requests run and none waits, it is a lower bound. Older
+candidates count for less, by how many have finished since: not by time, because a large model may be silent for a
+minute and then finish everything at once.
 
-Those who are told to come back are taken into account when the next one is told: if all came back after the time that
-the queue alone needs, nearly all would be refused again. So a crowd is told times that spread it over as long as the
-server needs for it. Nothing is reserved for them: newcomers may be faster.
+Each refusal's time counts the refusals before it: if all callers came back when the queue is empty, nearly all would be
+refused again. So their times spread them over as long as the server needs for them. No room is reserved for them.
 """
 
 import math
@@ -66,7 +65,7 @@ class Throughput:
         return self.rate if self._full.total >= self._candidates else None
 
     def pass_time(self, now: float, *, busy: bool, full: bool, finished: int = 0) -> None:
-        """Notes what was the case until now: whether anything ran, whether anybody waited, and what finishes now."""
+        """Notes whether requests ran and waited until now, and the weight that finishes now."""
         seconds, self._now = now - self._now, now
         if busy:
             self._busy.add(seconds, finished)
@@ -81,14 +80,14 @@ class Throughput:
         """Seconds after which a refused request should come back, 1 to 60.
 
         Args:
-            ahead: candidates that are to finish before anybody who was refused comes back.
-            weight: candidates of the refused one, by which the next one comes later.
+            ahead: candidates that are to finish before the first refused request comes back.
+            weight: of the refused request, by which the next one comes back later.
         """
         if self.rate is None:
             return 1
         self._told_until = max(self._told_until, self._now) + weight / self.rate
         seconds = self._told_until - self._now + ahead / self.rate
-        # Whoever is told the longest time tells nothing about the next.
+        # Times beyond the longest are not added up.
         self._told_until = min(self._told_until, self._now + LONGEST_SECONDS)
         return _told(seconds)
 

@@ -37,7 +37,7 @@ class Route(APIRoute):
 
     @override
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Starlette's way into a route that matches; returns when the answer has been sent, or nobody wants it."""
+        """Starlette's way into a route; returns when the answer has been sent, or its client has hung up."""
         with ExitStack() as stack:
             scope.setdefault("state", {}).update(until_end=stack, headers={})
             await super().handle(scope, receive, send)

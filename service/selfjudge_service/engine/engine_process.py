@@ -1,8 +1,7 @@
 """What a process of an engine does besides vLLM's work: it ends when its server says so, or is gone, and not before.
 
-SIGTERM and SIGINT are the server's: it finishes what is under way, and then ends its engine by another signal. Whoever
-stops a whole group of processes (systemd by default, Ctrl-C in a terminal) sends these to the engine too, which would
-end under the requests that the server is still finishing.
+systemd by default, and Ctrl-C in a terminal, send SIGTERM or SIGINT to the engine too, which would end under the
+requests that the server is still finishing. So it ignores them, and the server ends it by another signal.
 """
 
 import gc

@@ -1,8 +1,7 @@
 """vLLM's engine client, with an engine that can be replaced under it.
 
-Whoever holds the client (vLLM's handlers, our judge and adapters) goes on holding it: what has died is the engine's
-process and the connection to it, and only these are made anew. Counters, tokenizers and caches of this process stay.
-When to replace is not decided here.
+vLLM's handlers, our judge and adapters keep the client: only the engine's process and the connection to it are made
+anew. Counters, tokenizers and caches of this process stay. When to replace is the supervisor's to decide.
 """
 
 import asyncio
@@ -81,7 +80,7 @@ class ReplaceableEngine(AsyncLLM):
         return "killed" if any((process.exitcode or 0) < 0 for process in processes) else "crashed"
 
     async def end(self) -> None:
-        """Kills the engine, if it still lives, and ends everybody's wait for it."""
+        """Kills the engine, if it still lives, and fails all calls that wait for it."""
         core = self._core
         core.resources.engine_dead = True
         kill_engines()

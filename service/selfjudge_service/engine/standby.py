@@ -49,7 +49,7 @@ def start_standby() -> None:
 
 
 def kill_engines() -> None:
-    """Kills all processes that work in engines of this server, whoever has started them."""
+    """Kills all processes of this server's engines, those that engines have started among them."""
     server = psutil.Process()
     helpers = {child.pid for child in server.children() if _is_helper(child)}
     for process in server.children(recursive=True):

@@ -8,7 +8,7 @@ from selfjudge_service.protocol.errors import UnavailableError
 
 # Longer waits are not believed: OpenAI's clients give up on anything above two minutes.
 _LONGEST_RETRY = 60
-# Whoever retries meanwhile is sent to another replica: this one takes nothing any more.
+# A load balancer sends the retry to another replica.
 _RETRY_WHILE_DRAINING = 1
 
 

@@ -50,7 +50,7 @@ class Engine(Watched, Protocol):
         ...
 
     async def end(self) -> None:
-        """Kills it, if it still lives, and ends everybody's wait for it."""
+        """Kills it, if it still lives, and fails all calls that wait for it."""
         ...
 
     async def replace(self) -> None:
@@ -67,8 +67,8 @@ class Supervisor:
         restore: makes a fresh engine ready for requests.
         watchdog_seconds: silence after which it is taken to hang.
         max_failures: in a row, at which supervision ends.
-        start_seconds: what the first start took; the first callers are told to come back after that long, and a start
-            that takes many times as long has failed.
+        start_seconds: what the first start took: the first Retry-After; a start that takes many times as long has
+            failed.
     """
 
     def __init__(

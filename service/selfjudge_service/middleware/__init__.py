@@ -1,4 +1,4 @@
-"""What every request passes before a route sees it, from the outside in.
+"""What a request passes before its route, from the outside in.
 
 request_log.py     gives it an id and a span, and tells in one line how it ended
 auth.py            API keys

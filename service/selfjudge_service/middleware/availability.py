@@ -1,7 +1,7 @@
-"""Refuses requests that can't be answered at present, and knows those that were let in until they are answered.
+"""Refuses requests while the engine is down or the server drains, and keeps count of those under way.
 
-Reading is always let in (GET, HEAD, OPTIONS: probes, metrics, lists of models), because it asks nothing of the engine.
-Every 503 that leaves says when to come back, whoever has given it.
+Reading (GET, HEAD, OPTIONS: probes, metrics, lists of models) needs no engine and always passes. Every 503, ours or
+vLLM's, gets a Retry-After.
 """
 
 import asyncio

@@ -1,8 +1,7 @@
-"""What a full server says to work it has no room for: 429, before it reads the body or enters the framework.
+"""429 where the server is full, before it reads the body.
 
-Under overload most requests end here, and each takes time from those that were admitted: it must cost next to nothing.
-Requests that no work in the engine follows from (models, tokens, probes, metrics, adapters) pass, and so does whatever
-another method is sent to.
+Under overload most requests end here, and each takes time from admitted ones: it must cost next to nothing. Requests
+that need no engine (models, tokens, probes, metrics, adapters) pass.
 """
 
 from collections.abc import Collection
@@ -17,11 +16,11 @@ from selfjudge_service.protocol.errors import OverloadedError, api_error_respons
 
 
 class OverloadMiddleware:
-    """Refuses at once whom nobody would let in, whatever they weigh.
+    """Refuses requests that would be refused at any weight.
 
     Args:
         app: the application, whose state has our own once the server is up.
-        routes: paths of our routes that work in the engine. Their refusals are counted as their requests.
+        routes: paths of our routes that need the engine; refusals are counted among their requests.
     """
 
     def __init__(self, app: ASGIApp, routes: Collection[str]) -> None:

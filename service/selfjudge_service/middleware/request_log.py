@@ -1,7 +1,7 @@
 """The outermost of our middlewares: gives each request an id and a span, and tells in one line how it ended.
 
-The caller's X-Request-Id is the id if it is short and plain, else one is made; vLLM finds it in that header, and so
-does whoever gets the answer, an unexpected 500 too. Probes are logged at DEBUG only: a kubelet sends thousands a day.
+The caller's X-Request-Id is the id if it is short and plain, else one is made; vLLM finds it in that header, and every
+answer bears it, an unexpected 500 too. Probes are logged at DEBUG only: a kubelet sends thousands a day.
 """
 
 import logging
@@ -78,7 +78,6 @@ class RequestLogMiddleware:
 
 def _tell(scope: Scope, request: Request, span: Span, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", None)
-    # What nobody routed has no name but its own.
     where = {"route": route} if route else {"path": scope["path"]}
     facts = {"method": scope["method"], **where, "status": status, "outcome": outcome_of(status), **request.noted}
     facts = {name: value[:_LONGEST] if isinstance(value, str) else value for name, value in facts.items()}

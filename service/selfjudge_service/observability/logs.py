@@ -1,7 +1,7 @@
 """Logging: all lines of a server have one format, ours, vLLM's in each of its processes, and uvicorn's.
 
-For vLLM and uvicorn vLLM's own setting does it, which names a file. An operator who names another one
-(--logging-config.pylogging_config_file or VLLM_LOGGING_CONFIG_PATH) has that. `logging.json` names `formatter`.
+vLLM and uvicorn are set up by the file that vLLM's own setting names: ours is `logging.json`, unless the operator names
+another (--logging-config.pylogging_config_file or VLLM_LOGGING_CONFIG_PATH).
 
 A record is one line, or begins one and indents the rest: text that a client sent can't look like a line of its own.
 """
@@ -58,7 +58,7 @@ def keep_warnings() -> None:
 
 
 def for_plugin() -> None:
-    """In anybody's vLLM server: sets up our loggers, unless somebody has."""
+    """In a stock vLLM server: sets up our loggers, unless they have handlers."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter())
     for logger in map(logging.getLogger, ("selfjudge_service", "selfjudge")):

@@ -21,7 +21,7 @@ from selfjudge.errors import AdapterFault
 from selfjudge_service.observability.request_context import note
 from selfjudge_service.protocol.errors import ApiError
 
-# What nginx logs where a client hung up before its answer; nobody is there to read it.
+# What nginx logs where a client hung up before its answer.
 CLIENT_CLOSED_REQUEST = 499
 
 RestartCause = Literal["killed", "crashed", "hung", "start"]

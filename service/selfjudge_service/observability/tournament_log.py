@@ -89,7 +89,7 @@ class Parts:
         return sum(path.stat().st_size for path in self._folder.iterdir() if path.is_file())
 
     def _new_part(self) -> Path:
-        # Names sort by time, and nobody else has them: also not a file that was moved away.
+        # Names sort by time, and are unique, among files that were moved away too.
         return self._folder / f"brackets-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid4().hex[:8]}.jsonl"
 
 

@@ -42,7 +42,7 @@ _tracer: Tracer = NoOpTracer()
 
 
 def traces_url(otlp_endpoint: str | None, *, vllm_traces: bool) -> str | None:
-    """Where to send spans, None if nobody wants them.
+    """Where to send spans, None if no endpoint is set.
 
     Args:
         otlp_endpoint: a collector's base address, such as http://collector:4318.

@@ -17,5 +17,5 @@ from selfjudge_service.engine.engine_process import ignore_stopping
 # Engines are taken to have ended when the standby does; it ends by itself when the server and all engines are gone.
 ignore_stopping()
 
-# Engines share the memory of what is here as long as nobody writes to it, and a collection would.
+# Engines share the memory of what is here until it is written to, and a collection would write.
 gc.freeze()

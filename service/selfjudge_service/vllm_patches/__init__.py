@@ -1,9 +1,9 @@
 """Faults of vLLM that are mended in its own classes, until vLLM has mended them.
 
-    versions.py          a version that nobody has tried is refused
+    versions.py          an untried version is refused
     patching.py          which patch is for which versions
     sampler_patch.py     a judge read shortens the `top_logprobs` of another request
-    cache_patch.py       what is not a number in a freed cache block spoils other requests
+    cache_patch.py       NaN in a freed cache block spoils other requests
     cpu_lora_patch.py    LoRA on a CPU
     cpu_seeds_patch.py   a request with a seed ends the engine on a CPU
 

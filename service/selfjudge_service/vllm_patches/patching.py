@@ -34,7 +34,7 @@ def apply_patches() -> None:
     """Applies them.
 
     Raises:
-        UntriedVersionError: if nobody has tried this version of vLLM.
+        UntriedVersionError: if this version of vLLM has not been tried.
     """
     require_tried(__version__)
     for patch in PATCHES:

@@ -11,7 +11,7 @@ TRIED: Final = SpecifierSet(">=0.32,<0.34")
 
 
 class UntriedVersionError(SelfJudgeError):
-    """Nobody has tried this version of vLLM."""
+    """This version of vLLM has not been tried."""
 
 
 def require_tried(version: str) -> None:
