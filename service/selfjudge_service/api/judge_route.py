@@ -54,7 +54,7 @@ async def _judge(body: JudgeRequest, request: Request, comparisons: list[Compari
     )
     head = {
         "id": f"judge-{uuid4().hex}",
-        "model": body.model or state.models.base_model_paths[0].name,
+        "model": body.model or state.base_model,
         "template": panel.template,
         "judge": body.judge,
     }

@@ -66,7 +66,7 @@ async def _rank(body: RankRequest, request: Request) -> Response:
         result = await run_tournament(tournament, bring, compare)
     except ConversationError as error:
         raise ApiError(f"messages can't be judged: {error}", "messages") from error
-    ranking_id, model = f"rank-{uuid4().hex}", body.model or state.models.base_model_paths[0].name
+    ranking_id, model = f"rank-{uuid4().hex}", body.model or state.base_model
     if state.bracket_log:
         facts = Facts(
             id=ranking_id,
