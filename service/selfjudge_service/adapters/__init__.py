@@ -1,4 +1,4 @@
-"""Versions of policies in the running server: what is loaded, what a policy's name stands for, who still uses what.
+"""Versions of policies in the running server: what is loaded, and what a policy's name stands for.
 
     record.py          what a policy serves (active, previous, canaries), kept in the store
     copies.py          private, validated copies of versions: what the engine loads can't change or vanish under it

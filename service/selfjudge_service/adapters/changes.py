@@ -1,8 +1,8 @@
 """Everything that changes what a policy serves: activation, rollback, canaries, deletion, and following the store.
 
 A change is adopted here first, then written to the store; so a record names only versions that some replica serves.
-Where there is a gate, a version that is neither active nor the one before passes it first. That may take minutes, in
-which others go on changing things, so what was true before is looked at again.
+Where there is a gate, a version that is neither active nor the one before passes it first. That may take minutes, so
+the record is read again afterwards.
 """
 
 import asyncio
@@ -151,7 +151,7 @@ class Changes:
             self._results.forget(policy, version)
 
     async def follow(self) -> bool:
-        """Adopts what other replicas have recorded; returns whether all went well, and has logged what did not."""
+        """Adopts what other replicas have recorded; logs what fails, and returns whether nothing did."""
         return await self._for_each_policy("following", self._follow_one)
 
     async def watch(self) -> bool:
@@ -159,7 +159,7 @@ class Changes:
         return await self._for_each_policy("watching", self._watch_one)
 
     async def _for_each_policy(self, what: str, work: Callable[[str], Awaitable[None]]) -> bool:
-        """What goes wrong with a policy is logged when it first does, and leaves it and all others as they were."""
+        """Logs each failure once; a policy that fails stays as it was, and the others go on."""
         well = True
         for policy in await asyncio.to_thread(self._store.policies):
             task = f"{what} {policy}"
@@ -167,7 +167,7 @@ class Changes:
                 await work(policy)
             except RefusedVersionError:
                 continue  # told when it was refused
-            except Exception as error:  # noqa: BLE001  of files and engine, and whatever else; the next round may do better
+            except Exception as error:  # noqa: BLE001  of files, engine and anything else; the next round may succeed
                 well = False
                 if self._told.get(task) != repr(error):
                     _LOG.warning("%s: %s", task, error, exc_info=not isinstance(error, _EXPECTED))

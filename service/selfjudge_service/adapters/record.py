@@ -84,7 +84,7 @@ class Records:
             raise RecordError(f"{path} is not a record of what {policy!r} serves: {error}") from error
 
     def write(self, policy: str, record: Record) -> None:
-        """Replaces a policy's record: whoever reads meanwhile sees the old one or the new one.
+        """Replaces a policy's record; a replica that reads meanwhile sees the old one or the new one.
 
         Raises:
             RecordError: if the store can't be written.

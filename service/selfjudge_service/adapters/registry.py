@@ -1,8 +1,8 @@
 """The versions that this process serves: loading, switching, leases.
 
-A version is brought into the engine and probed before any request can name it; then the policy's name is switched by
-one assignment. Who leases a version keeps it loaded; a version that a switch has retired is unloaded when its last
-request is done. Changes go one at a time, requests never wait for them.
+A version is loaded into the engine and probed before any request can name it; then one assignment switches the
+policy's name. A leased version stays loaded; a version that a switch has retired is unloaded after its last request.
+Changes go one at a time, requests never wait for them.
 """
 
 import asyncio
@@ -10,8 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from typing_extensions import override
 from vllm.lora.request import LoRARequest
@@ -20,6 +19,7 @@ from vllm.v1.engine.exceptions import EngineDeadError
 from selfjudge.errors import AdapterError
 from selfjudge_service import background
 from selfjudge_service.adapters.adapter_engine import AdapterEngine
+from selfjudge_service.adapters.copies import Copies
 from selfjudge_service.adapters.record import Record, draw
 from selfjudge_service.adapters.replicas import Answering
 from selfjudge_service.observability import metrics
@@ -27,19 +27,7 @@ from selfjudge_service.protocol.errors import RefusedVersionError, UnknownModelE
 
 _LOG = logging.getLogger(__name__)
 
-background.FAILURES.labels("unload")  # so that a first one is seen to be an increase
-
-
-class Source(Protocol):
-    """Where folders of validated versions come from; see `Copies`."""
-
-    def bring(self, policy: str, version: str) -> Path:
-        """The folder of a validated version."""
-        ...
-
-    def discard(self, policy: str, version: str) -> None:
-        """Forgets a version that the engine doesn't use any more, or has not kept."""
-        ...
+background.FAILURES.labels("unload")  # so that the first failure is an increase
 
 
 class Key(NamedTuple):
@@ -68,7 +56,7 @@ class _Loaded:
 
 
 class Adapters:
-    """What is loaded, what each policy's name stands for, and who uses what.
+    """What is loaded, what each policy's name stands for, and which requests use it.
 
     Args:
         source: brings validated versions.
@@ -79,13 +67,13 @@ class Adapters:
 
     def __init__(
         self,
-        source: Source,
+        source: Copies,
         engine: AdapterEngine,
         names: MutableMapping[str, LoRARequest],
         next_id: Callable[[], int],
     ) -> None:
         self.changing = asyncio.Lock()
-        """Held by whoever changes what is served, from reading the record to adopting the new one."""
+        """Held by each change of what is served, from reading the record to adopting the new one."""
         self.refused: dict[Key, str] = {}
         self.at_gate: set[Key] = set()
         self._source = source
@@ -94,7 +82,7 @@ class Adapters:
         self._next_id = next_id
         self._records: dict[str, Record] = {}
         self._loaded: dict[Key, _Loaded] = {}
-        # The engine dies of one name under two ids: a version that comes back has the id that it had.
+        # The engine dies of one name with two ids: a version that is loaded again keeps its id.
         self._ids: dict[Key, int] = {}
         self._unloading: dict[Key, asyncio.Task[None]] = {}
 
@@ -157,9 +145,9 @@ class Adapters:
 
     @asynccontextmanager
     async def staged(self, key: Key) -> AsyncIterator[Staged]:
-        """Brings a version in without its policy's name standing for it, and keeps it loaded until the block ends.
+        """Loads a version without switching its policy's name, and keeps it loaded until the block ends.
 
-        The version that answers for the policy is kept too. Others may change what is served meanwhile.
+        The version that answers for the policy is kept too. What is served may change meanwhile.
 
         Raises:
             RefusedVersionError: if it can't be served, saying why.
@@ -168,7 +156,7 @@ class Adapters:
             async with self.changing:
                 await self._ensure(key)
                 stack.enter_context(self.lease(key))
-                # As long as no record names it, only the lease keeps it.
+                # While no record names it, only the lease keeps it.
                 self._retire(key.policy, self.record(key.policy))
                 answering = Key(key.policy, self.record(key.policy).active or "")
                 active = self._loaded.get(answering)
@@ -314,5 +302,5 @@ class Adapters:
             with suppress(EngineDeadError):  # which holds nothing any more
                 await self._engine.unload(lora)
             await asyncio.to_thread(self._source.discard, *key)
-        except Exception:  # noqa: BLE001  nobody waits for it; the files stay, as the engine may go on reading them
+        except Exception:  # noqa: BLE001  no request waits for it; the files stay, as the engine may still read them
             background.failed("unload")

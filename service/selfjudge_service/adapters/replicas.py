@@ -1,4 +1,4 @@
-"""Which versions answer where: each replica on a store leaves a note of what it serves, and reads those of the others.
+"""Which versions answer where: each replica on a store writes a note of what it serves, and reads the others' notes.
 
 A note is rewritten when it changes, and every few seconds, so that one that is older tells of a replica that is gone.
 Leaves out agreeing on anything: what is to be served is in the records.
@@ -56,7 +56,7 @@ class Replicas:
         self._told_failure = False
 
     def leave(self, policies: Mapping[str, Answering]) -> bool:
-        """Leaves a note of what this replica serves, unless it has left the same a moment ago; whether it could."""
+        """Writes this replica's note, unless the same was written a moment ago; returns whether it could."""
         now, left = datetime.now(UTC), self._left
         if left and left.policies == policies and now - left.seen < _REPEAT:
             return True
@@ -76,7 +76,7 @@ class Replicas:
         return True
 
     def notes(self) -> list[Note]:
-        """What the replicas serve that have been heard of lately, by name. Deletes what was left days ago."""
+        """The notes of replicas that still write theirs, by name. Deletes notes that are days old."""
         now, found = datetime.now(UTC), []
         for path in sorted(self._folder.glob("*.json")):
             try:

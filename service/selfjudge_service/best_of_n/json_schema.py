@@ -43,7 +43,7 @@ class Schema:
         _deadline.set(time.monotonic() + SECONDS)
         try:
             error = next(self._validator.iter_errors(value), None)
-        except Exception:  # noqa: BLE001  a schema is anybody's: the library fails on wrong ones in any way
+        except Exception:  # noqa: BLE001  callers send schemas, and the library fails on wrong ones in any way
             return None
         return None if error is None else f"breaks {error.validator!r} at {error.json_path}"
 

@@ -133,7 +133,7 @@ async def run_tournament(
     """Runs a tournament to its end, or to the deadline.
 
     Args:
-        tournament: fresh, nobody arrived.
+        tournament: fresh, without an arrival.
         bring: awaited once per candidate; raises `SampleError` where one can't be had.
         compare: judges two texts, the first at place A; raises `ReadingError` where its log-probabilities are NaN.
         deadline_seconds: time after which the work under way is cancelled and the best so far is returned.

@@ -15,5 +15,5 @@ logging.getLogger("vllm").setLevel(os.environ.setdefault("VLLM_LOGGING_LEVEL", "
 # Imports make half a million objects that live on; looking for garbage among them takes a tenth of a start. garbage.py
 # ends this.
 gc.disable()
-# What is set aside from collection would be told to be leaked in the end.
+# Python would report what is set aside from collection as leaked at exit.
 atexit.register(gc.unfreeze)

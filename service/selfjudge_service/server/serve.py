@@ -44,7 +44,7 @@ from selfjudge_service.settings import Settings
 if TYPE_CHECKING:
     from selfjudge_service.state import SelfJudgeState
 
-# Connections that only read, or that nobody reads from, are cut after that.
+# Connections that only read, or whose client reads nothing, are cut after that.
 _CUT_AFTER_SECONDS = 5
 
 
@@ -146,7 +146,7 @@ class _Server:
         return app
 
     async def _engine_is_dead(self, _request: Request, error: Exception) -> Response:
-        """Answers what has asked the engine for something else than tokens."""
+        """Answers requests that asked the engine for something else than tokens."""
         told = create_error_response(error).error.message
         return api_error_response(self._status.refusal() or UnavailableError(f"{told}: try again", 1))
 
