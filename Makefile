@@ -28,7 +28,7 @@ check: set-up-dev ## Lint, format, strict types, direction of imports.
 	@$(BIN)/lint-imports --no-logo
 
 model: set-up-train ## Retrain the model that ships from nothing.
-	@$(BIN)/selfjudge-train model
+	@$(BIN)/python -m experiments.letters build
 
 bench: set-up-train ## Measure the server against the bare engine and against a client that runs the tournament itself.
 	@$(BIN)/python -m loadtests
@@ -40,7 +40,7 @@ load: set-up-train aiperf ## Run all load scenarios, the soak of 20 minutes amon
 	@$(BIN)/python -m loadtests scenarios all
 
 evaluate: set-up-train ## Measure the model that ships against truth on held-out prompts.
-	@$(BIN)/selfjudge-train evaluate truth
+	@$(BIN)/python -m experiments.letters evaluate
 
 paper: set-up-train ## Train the paper's comparisons in miniature, and report on its claims: an hour on two cores.
 	@$(BIN)/python -m experiments.paper

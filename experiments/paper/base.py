@@ -11,17 +11,17 @@ from pathlib import Path
 
 import torch
 from selfjudge_training.seeds import derived_seed
-from selfjudge_training.tasks.split import Split, draw_problems
-from selfjudge_training.tiny.documents import Document, Renderer
-from selfjudge_training.tiny.loss import EarlyTargets
-from selfjudge_training.tiny.model import new_model, save_model
-from selfjudge_training.tiny.pretrain import pretraining_document
-from selfjudge_training.tiny.schedule import warm_up_then_decay
-from selfjudge_training.tiny.trainer import Trainer
 from transformers import PreTrainedTokenizerBase
 
+from experiments.letters.model.documents import Document, Renderer
+from experiments.letters.model.weights import new_model, save_model
+from experiments.letters.tasks.split import Split, draw_problems
+from experiments.letters.training.loss import EarlyTargets
+from experiments.letters.training.pretrain import pretraining_document
+from experiments.letters.training.schedule import warm_up_then_decay
+from experiments.letters.training.trainer import Trainer
 from experiments.paper.recipe import PaperRecipe
-from experiments.paper.tokenizer import TEMPLATES, train_tokenizer
+from experiments.paper.shared_tokenizer import TEMPLATES, train_tokenizer
 from selfjudge import JudgmentEncoder, JudgmentTemplate, load_templates
 
 MODEL = "model"

@@ -9,14 +9,14 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from selfjudge_training.data.checkable.responses import Responder, Response
-from selfjudge_training.data.checkable.rows import Row, checkable_rows, write_rows
 from selfjudge_training.data.source import Source
 from selfjudge_training.seeds import derived_seed
-from selfjudge_training.tasks import Problem
-from selfjudge_training.tasks.split import Split
-from selfjudge_training.tiny.pool import ModelPool, Sampling
 
+from experiments.letters.model.pool import ModelPool, Sampling
+from experiments.letters.preferences.responses import Responder, Response
+from experiments.letters.preferences.rows import Row, checkable_rows, write_rows
+from experiments.letters.tasks import Problem
+from experiments.letters.tasks.split import Split
 from experiments.paper.base import checkpoint
 from experiments.paper.recipe import PaperRecipe
 

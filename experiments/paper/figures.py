@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.stats import bootstrap  # type: ignore[import-untyped]  # it ships no py.typed
 from selfjudge_training.evaluation.policy.policy_figures import repetition
 from selfjudge_training.evaluation.statistics import Estimate
-from selfjudge_training.tasks import Problem
 
+from experiments.letters.tasks import Problem
 from experiments.paper.measure import Judged, rating
 
 Values = NDArray[np.float64]

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import torch
 from pydantic import BaseModel
-from selfjudge_training.data.checkable.ratings import rate
 from selfjudge_training.data.load import load_pairs
 from selfjudge_training.data.records import Messages, PreferencePair
 from selfjudge_training.evaluation.panels.model_judge import ModelPanel
@@ -20,10 +19,11 @@ from selfjudge_training.evaluation.policy.contests import winners
 from selfjudge_training.evaluation.policy.policies import ModelPolicy
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.seeds import derived_seed
-from selfjudge_training.tasks import Problem
-from selfjudge_training.tasks.split import held_out_problems
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from experiments.letters.preferences.ratings import rate
+from experiments.letters.tasks import Problem
+from experiments.letters.tasks.split import held_out_problems
 from experiments.paper.arms import VARIANTS
 from experiments.paper.data import TEST, source
 from experiments.paper.recipe import PaperRecipe

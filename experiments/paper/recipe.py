@@ -6,8 +6,9 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 from selfjudge_training.jsft.config import Lora
 from selfjudge_training.run.config import Section
 from selfjudge_training.self_training.config import Decoding
-from selfjudge_training.tiny.model import Shape
-from selfjudge_training.tiny.recipe import Pretraining, Rates, Tokens
+
+from experiments.letters.letters_recipe import Pretraining, Rates, Tokens
+from experiments.letters.model.weights import Shape
 
 Seeds = Annotated[tuple[int, ...], Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -52,9 +52,7 @@ def test_serve_passes_on_where_and_what() -> None:
     assert plan.splitlines()[-1] == f"exec .venv/bin/selfjudge-serve some/model {flags}"
 
 
-@pytest.mark.parametrize(
-    "command", ["model", "publish", "evaluate", "evaluate truth", "evaluate judge", "evaluate policy"]
-)
+@pytest.mark.parametrize("command", ["publish", "evaluate", "evaluate judge", "evaluate policy"])
 def test_help_of_a_training_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([*command.split(), "--help"])

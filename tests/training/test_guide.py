@@ -15,6 +15,7 @@ from selfjudge_training.run.config import Section, load_config, recipe_path
 from selfjudge_training.self_training.config import SelfTrainingConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from experiments.letters.__main__ import main as letters
 from selfjudge import Chat, JudgmentEncoder, SafeTokenizer, load_templates
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +29,7 @@ COMMANDS = [
 
 _FEW_STEPS = ["optimisation.batch=4", "optimisation.epochs=0.2", "machine.micro_batch=4"]
 SMALLER = {
-    ("data", "generate"): ["--rows", "64", "--edits"],
+    ("-m", "experiments.letters", "preferences"): ["--rows", "64", "--edits"],
     ("jsft",): ["optimisation.steps=2", "optimisation.batch=4", "optimisation.micro_batch=2"],
     ("self-train",): [*_FEW_STEPS, "rollouts.prompts_per_call=4"],
     ("evaluate", "policy"): ["held_out=6"],
@@ -45,7 +46,7 @@ def _arguments(words: list[str]) -> list[str]:
 
 
 def _is_run(words: list[str]) -> bool:
-    return words[0] == "selfjudge-train" and not any("vllm" in word or "server" in word for word in words)
+    return words[0] in {"selfjudge-train", "python"} and not any("vllm" in word or "server" in word for word in words)
 
 
 @pytest.fixture
@@ -65,7 +66,11 @@ def test_whoever_follows_the_guide_gets_a_model(checkout: Path) -> None:
     for name, content in FILES.items():
         Path(name).write_text(content, encoding="utf-8")
     for words in filter(_is_run, COMMANDS):
-        assert main(_arguments(words[1:])) == 0, words
+        arguments = _arguments(words[1:])
+        if words[0] == "python":
+            letters(arguments[2:])
+        else:
+            assert main(arguments) == 0, words
     assert Path("build/mine-judge/report.html").is_file()
     [served] = [words[2].removeprefix("MODEL=") for words in COMMANDS if words[:2] == ["make", "serve"]]
     for folder in (served, "build/mine-iterated/iteration-2/model", "build/mine-offline/model"):
@@ -90,7 +95,7 @@ def test_other_programs_find_what_they_are_given() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert {words[1] for words in COMMANDS if words[0] == "make"} <= set(targets)
     for words in COMMANDS:
-        assert words[0] in {"selfjudge-train", "make", "accelerate", "curl", "source", "selfjudge-serve"}
+        assert words[0] in {"selfjudge-train", "python", "make", "accelerate", "curl", "source", "selfjudge-serve"}
         if "--config_file" in words:
             assert (ROOT / words[words.index("--config_file") + 1]).is_file()
 

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 
 from selfjudge import SelfJudgeError
-from selfjudge_training.commands import data, evaluate, jsft, model, publish, self_train
+from selfjudge_training.commands import data, evaluate, jsft, publish, self_train
 from selfjudge_training.commands.subcommands import add_commands, run_command
 
-COMMANDS = (jsft, self_train, publish, evaluate, data, model)
+COMMANDS = (jsft, self_train, publish, evaluate, data)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from selfjudge_training.cli import main
 
+from experiments.letters.preferences.rows import checkable_rows, write_rows
 from selfjudge.adapters.store import Store
 from tests.end_to_end.serving import Server, serving
 
@@ -71,7 +72,7 @@ def test_a_server_gets_better_while_it_serves(adaptable: Server, tmp_path: Path)
 
     run, trained = tmp_path / "run", Event()
     rows = tmp_path / "rows.jsonl"
-    assert main(["data", "generate", str(rows), "--rows", "960", "--edits"]) == 0
+    write_rows(checkable_rows("ultrafeedback", 960), rows)
     sources = f"prompts.sources=[{{format: ultrafeedback, path: {rows}}}]"
     overrides = [f"rollouts.server.at={adaptable.url}/v1", f"publish.store={store}", sources, *QUICK]
     with ThreadPoolExecutor(1) as pool:

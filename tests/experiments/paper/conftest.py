@@ -3,10 +3,10 @@
 from itertools import islice
 
 import pytest
-from selfjudge_training.tasks.split import Split, draw_problems
 from transformers import PreTrainedTokenizerFast
 
-from experiments.paper.tokenizer import train_tokenizer
+from experiments.letters.tasks.split import Split, draw_problems
+from experiments.paper.shared_tokenizer import train_tokenizer
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from selfjudge_training.evaluation.statistics import Estimate
-from selfjudge_training.tasks import Problem
 
+from experiments.letters.tasks import Problem
 from experiments.paper.figures import (
     Claim,
     Part,

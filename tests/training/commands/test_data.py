@@ -1,9 +1,11 @@
-"""`selfjudge-train data`: generate, then preview and stats of what was generated."""
+"""`selfjudge-train data`: preview and stats of a file of instructions."""
 
 from pathlib import Path
 
 import pytest
 from selfjudge_training.cli import main
+
+from experiments.letters.preferences.rows import checkable_rows, write_rows
 
 RECIPE = """
 start: {path: selfjudge/models/selfjudge-tiny, architecture: llama}
@@ -17,12 +19,12 @@ data:
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> str:
-    assert main(["data", "generate", str(tmp_path / "rows.jsonl.gz"), "--rows", "30", "--edits"]) == 0
+    write_rows(checkable_rows("ultrafeedback", 30), tmp_path / "rows.jsonl.gz")
     (tmp_path / "recipe.yaml").write_text(RECIPE % {"file": tmp_path / "rows.jsonl.gz"})
     return str(tmp_path / "recipe.yaml")
 
 
-def test_preview_shows_what_was_generated(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_preview_shows_the_rows(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "preview", "--config", recipe, "--count", "1"]) == 0
     shown, account = capsys.readouterr()
     assert shown.count("dialogue, ") == 1
@@ -31,7 +33,7 @@ def test_preview_shows_what_was_generated(recipe: str, capsys: pytest.CaptureFix
     assert "30 demonstrations from 30 rows, 0 of them malformed" in account
 
 
-def test_stats_count_what_was_generated(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stats_count_the_rows(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "stats", "--config", recipe]) == 0
     shown = capsys.readouterr().out
     assert "judgment, truthfulness" in shown
@@ -58,8 +60,6 @@ def test_errors_name_what_is_wrong(tmp_path: Path, recipe: str, capsys: pytest.C
     assert "there are hh-helpful" in capsys.readouterr().err
     assert main(["data", "preview", "--config", recipe, "--tokenizer", str(tmp_path)]) == 2
     assert "no tokenizer" in capsys.readouterr().err
-    assert main(["data", "generate", str(tmp_path / "rows.txt"), "--edits"]) == 2
-    assert "must end in .jsonl" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("action", ["preview", "stats"])

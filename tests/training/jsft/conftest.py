@@ -9,8 +9,8 @@ import pytest
 import torch
 from selfjudge_training.jsft.config import JsftConfig
 from selfjudge_training.jsft.dry_run import make_tiny_model
-from selfjudge_training.tasks.split import Split, draw_problems
 
+from experiments.letters.tasks.split import Split, draw_problems
 from selfjudge.shipped import SHIPPED_MODEL
 
 # Toy models are so small that a second thread only waits for the first.

@@ -20,9 +20,9 @@ from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.rollouts.server import ServerRollOuts
 from selfjudge_training.run.endpoint import Endpoint
 from selfjudge_training.run.publish import Trained, publish_adapter
-from selfjudge_training.tasks.split import Split, draw_problems
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from experiments.letters.tasks.split import Split, draw_problems
 from selfjudge import Chat, Comparison, JudgmentEncoder, SafeTokenizer, load_templates
 from selfjudge.adapters import Manifest
 from tests.end_to_end.serving import serving

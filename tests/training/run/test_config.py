@@ -110,5 +110,5 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_recipes_of_the_package_go_by_their_bare_name() -> None:
-    assert recipe_path("selfjudge-tiny").is_file()
+    assert recipe_path("jsft-tiny").is_file()
     assert recipe_path("mine/own.yaml") == Path("mine/own.yaml")

@@ -2,16 +2,15 @@
 
 import argparse
 
-from selfjudge_training.commands import data_from_brackets, data_generate, data_preview, data_stats
+from selfjudge_training.commands import data_from_brackets, data_preview, data_stats
 from selfjudge_training.commands.subcommands import add_commands, run_command
 
 NAME = "data"
-HELP = "look at training data, measure it, generate some, or make it of a server's logs"
+HELP = "look at training data, measure it, or make it of a server's logs"
 DESCRIPTION = (
-    "Look at the JSFT set of a recipe, measure it, generate preference data, or make it of a server's bracket logs. "
-    "Each has its own --help."
+    "Look at the JSFT set of a recipe, measure it, or make it of a server's bracket logs. Each has its own --help."
 )
-COMMANDS = (data_preview, data_stats, data_generate, data_from_brackets)
+COMMANDS = (data_preview, data_stats, data_from_brackets)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,13 +2,13 @@
 
 import argparse
 
-from selfjudge_training.commands import evaluate_judge, evaluate_policy, evaluate_truth
+from selfjudge_training.commands import evaluate_judge, evaluate_policy
 from selfjudge_training.commands.subcommands import add_commands, run_command
 
 NAME = "evaluate"
-HELP = "measure a model: against truth, as a judge, as a policy"
+HELP = "measure a model as a judge or as a policy"
 DESCRIPTION = "Measure a model, with 95% intervals and plots. Each has its own --help."
-COMMANDS = (evaluate_truth, evaluate_judge, evaluate_policy)
+COMMANDS = (evaluate_judge, evaluate_policy)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,100 @@
+"""The recipe of a model: every number that decides what comes out.
+
+Leaves out where files go and how many workers compute, which change nothing about the method.
+"""
+
+from typing import Annotated
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from selfjudge_training.run.config import Section
+
+from experiments.letters.model.weights import Shape
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Tokens(Section):
+    """The tokenizer."""
+
+    vocabulary: PositiveInt
+    """Most tokens; fewer where nothing is left to merge."""
+    problems: PositiveInt
+    """How many problems' dialogues and judgments it is trained on."""
+
+
+class Rates(Section):
+    """Peak learning rates."""
+
+    matrices: PositiveFloat
+    """Muon's, for the weight matrices of the layers."""
+    others: PositiveFloat
+    """AdamW's, for embeddings and norms."""
+
+
+class Pretraining(Section):
+    """Dialogues, and right answers within judgments."""
+
+    steps: PositiveInt
+    batch: PositiveInt
+    """Documents per step."""
+    warm_up: PositiveInt
+    decay: PositiveInt
+    """Steps of the cosine at the end."""
+    floor: Share
+    """Factor on the learning rates to which the cosine falls, and at which JSFT begins."""
+    early_layer: PositiveInt
+    """Layer whose output, too, must predict right answers."""
+    early_weight: NonNegativeFloat
+    checkpoints: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    """Steps after which a weak checkpoint is kept."""
+
+
+class Sampling(Section):
+    """Samples of the weak checkpoints, the raw material of preference pairs."""
+
+    prompts: PositiveInt
+    demonstrators: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    """Checkpoints (by step) that give demonstrations, in turn: the better of two samples at temperature 1."""
+    checkpoints: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    """Checkpoints whose samples are the rejected responses."""
+    temperatures: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
+    """Drawn from for each checkpoint and group of prompts."""
+    samples: PositiveInt
+    """Per prompt and checkpoint."""
+
+
+class Finetuning(Section):
+    """One round of JSFT."""
+
+    steps: PositiveInt
+    pairs: PositiveInt
+    """Preference pairs per step, each judged in both orders."""
+    dialogues: PositiveInt
+    """Demonstrations per step."""
+    graded_share: Share
+    """Share of pairs of two wrong answers, told apart by their grades."""
+    least_gap: Share
+    """Least difference of grade in these."""
+    attack_share: Share
+    """Share of pairs whose rejected response is dressed up as an attack."""
+    replay: NonNegativeFloat
+    """Weight of the right response as a target within a judgment; 0 is the paper's."""
+    emphasis: NonNegativeFloat
+    """Before the round, pairs are weighted 1 + emphasis * P(the judge prefers the wrong answer)."""
+    own_prompts: Annotated[int, Field(ge=0)]
+    """Prompts to which the current model is sampled for further rejected responses, before the round."""
+    own_samples: PositiveInt
+    """Per such prompt, at temperature 1."""
+
+
+class Recipe(Section):
+    """All of it."""
+
+    seed: int
+    shape: Shape
+    tokens: Tokens
+    rates: Rates
+    pretraining: Pretraining
+    sampling: Sampling
+    rounds: Annotated[tuple[Finetuning, ...], Field(min_length=1)]
+    """JSFT rounds in order; the learning rate falls to 0 by a cosine over all of them."""

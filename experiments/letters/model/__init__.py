@@ -1,0 +1,1 @@
+"""The model: its tokenizer, its documents, samples of it and judgments by it."""

@@ -1,0 +1,35 @@
+"""A tokenizer of the real kind and an untrained model of a toy size, shared by the tests of training."""
+
+from itertools import islice
+
+import pytest
+import torch
+from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
+
+from experiments.letters.model.documents import TEMPLATE, Renderer
+from experiments.letters.model.tokenizer import train_tokenizer
+from experiments.letters.model.weights import Shape, new_model
+from experiments.letters.tasks.split import Split, draw_problems
+from selfjudge import load_templates
+
+# Toy models are so small that a second thread only waits for the first.
+torch.set_num_threads(1)
+
+TOY = Shape(width=32, layers=3, heads=2, inner_width=64, context=256)
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> PreTrainedTokenizerBase:
+    problems = list(islice(draw_problems(Split.TRAIN, 0), 1000))
+    return train_tokenizer(problems, load_templates()[TEMPLATE], 1024)
+
+
+@pytest.fixture(scope="session")
+def renderer(tokenizer: PreTrainedTokenizerBase) -> Renderer:
+    return Renderer(tokenizer)
+
+
+@pytest.fixture
+def toy_model(tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
+    torch.manual_seed(0)
+    return new_model(TOY, tokenizer)

@@ -1,0 +1,131 @@
+"""Ways of selection, statistics, sampling and judging in batches, and the files of an evaluation."""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from selfjudge_training.evaluation.statistics import bootstrap, wilson
+from transformers import LlamaForCausalLM
+from typing_extensions import override
+
+from experiments.letters.evaluation.files import write_results
+from experiments.letters.evaluation.selection import contest_winners, different_pairs, majority_votes
+from experiments.letters.evaluation.truth import evaluate
+from experiments.letters.model.documents import SYSTEM_MESSAGE, Renderer
+from experiments.letters.model.judge import Judge, read_judgments
+from experiments.letters.model.sample import MAX_NEW_TOKENS, sample_answers
+from experiments.letters.model.weights import save_model
+from selfjudge import Comparison, PrincipleVerdict, Reading, RoundRobin, Verdict
+
+PROMPTS = ["Sort these letters: CAB", "Reverse ABCDE", "Reverse 123"]
+
+
+class Alphabetical(Judge):
+    """A judge that prefers the text that comes first in the alphabet."""
+
+    def __init__(self) -> None:
+        self.judged: list[Comparison] = []
+
+    @override
+    def verdicts(self, comparisons: Sequence[Comparison]) -> list[Verdict]:
+        self.judged += comparisons
+        return [
+            Verdict.of([PrincipleVerdict(None, *([yes, no] if pair.first < pair.second else [no, yes]))])
+            for pair in comparisons
+            for yes, no in [(Reading(-0.1, -2.0), Reading(-2.0, -0.1))]
+        ]
+
+
+def test_a_consistent_judge_finds_the_best_of_each_prompt() -> None:
+    groups = [["C", "A", "B", "A"], ["E", "D", "F", "G"]]
+    judge = Alphabetical()
+    assert contest_winners(judge, ["x", "y"], groups, seed=0) == ["A", "D"]
+    assert contest_winners(judge, ["x", "y"], groups, seed=0, kind=RoundRobin) == ["A", "D"]
+    assert all(pair.first != pair.second for pair in judge.judged)
+
+
+def test_a_majority_wins_the_vote_and_equals_draw_lots() -> None:
+    assert majority_votes([["B", "A", "B"]], seed=0) == ["B"]
+    assert {majority_votes([["A", "B"]], seed)[0] for seed in range(20)} == {"A", "B"}
+
+
+def test_pairs_are_of_different_texts() -> None:
+    assert different_pairs([["A", "A", "B"], ["C"]]) == [(0, "A", "B")]
+
+
+def test_wilson_is_the_textbook_interval() -> None:
+    estimate = wilson([True] * 8 + [False] * 2)
+    assert estimate == pytest.approx((0.8, 0.4902, 0.9433, 10), abs=1e-4)
+    with pytest.raises(ValueError, match="at least one"):
+        wilson([])
+
+
+def test_the_bootstrap_brackets_the_mean() -> None:
+    estimate = bootstrap([0.0] * 50 + [1.0] * 50)
+    assert estimate.low < estimate.mean == 0.5 < estimate.high
+    assert 0.15 < estimate.high - estimate.low < 0.25
+
+
+def test_greedy_samples_are_those_of_reading_everything_anew(toy_model: LlamaForCausalLM, renderer: Renderer) -> None:
+    tokenizer = renderer.chat.tokens.source
+    toy_model.eval()
+    answers = sample_answers(toy_model, renderer.chat, PROMPTS, samples=2, temperature=0.0, seed=0, system=True)
+    for prompt, (first, second) in zip(PROMPTS, answers, strict=True):
+        messages = [
+            {"role": "system", "content": SYSTEM_MESSAGE},
+            {"role": "user", "content": prompt},
+        ]
+        text = str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+        ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
+        for _ in range(MAX_NEW_TOKENS):
+            ids = [*ids, int(toy_model(input_ids=torch.tensor([ids])).logits[0, -1].argmax())]
+            if ids[-1] == tokenizer.eos_token_id:
+                break
+        whole = str(tokenizer.decode(ids, skip_special_tokens=True))
+        assert first == second
+        assert whole.endswith(f"{prompt}\n\n{first}")
+
+
+def test_sampling_depends_on_the_seed_alone(toy_model: LlamaForCausalLM, renderer: Renderer) -> None:
+    def sampled(seed: int) -> list[list[str]]:
+        return sample_answers(toy_model, renderer.chat, PROMPTS, samples=3, temperature=1.0, seed=seed)
+
+    assert sampled(0) == sampled(0) != sampled(1)
+
+
+def test_the_judge_reads_each_prompt_as_if_alone(toy_model: LlamaForCausalLM, renderer: Renderer) -> None:
+    toy_model.eval()
+    comparisons = [Comparison(PROMPTS[0], "ABC", "C"), Comparison(PROMPTS[1], "EDCBA", "EDC, or something longer")]
+    choice, pad = renderer.encoder.choice_tokens, renderer.chat.tokens.source.pad_token_id
+    judge = Judge(renderer.encoder, partial(read_judgments, toy_model, choice, pad))
+    verdicts = judge.verdicts([*comparisons, comparisons[0]])
+    assert verdicts[0] == verdicts[2]
+    for comparison, verdict in zip(comparisons, verdicts, strict=False):
+        ids = renderer.encoder.encode(*comparison).first_at_a
+        logprobs = toy_model(input_ids=torch.tensor([ids])).logits[0, -1].log_softmax(-1).tolist()
+        reading = verdict.principles[0].first_at_a
+        assert (reading.logprob_a, reading.logprob_b) == pytest.approx(
+            (logprobs[choice.a], logprobs[choice.b]), abs=1e-4
+        )
+
+
+def test_an_evaluation_writes_its_report_and_plot(
+    toy_model: LlamaForCausalLM, renderer: Renderer, tmp_path: Path
+) -> None:
+    save_model(toy_model, renderer.chat.tokens.source, tmp_path / "model", torch.float16)
+    report = evaluate(tmp_path / "model", prompts=6, seed=0, workers=2)
+    paths = write_results(report, tmp_path / "results")
+    assert [path.suffix for path in paths] == [".json", ".png"]
+    written = json.loads(paths[0].read_text(encoding="utf-8"))
+    curves = written["selection"]["exact_match"]
+    assert set(curves["tournament"]) == {"1", "2", "4", "8", "16", "32"}
+    for size, oracle in curves["oracle"].items():
+        assert oracle["mean"] >= max(curves["tournament"][size]["mean"], curves["majority"][size]["mean"])
+
+
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no config\.json"):
+        evaluate(tmp_path / "nothing", prompts=1, seed=0, workers=1)

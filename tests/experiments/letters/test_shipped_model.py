@@ -1,0 +1,96 @@
+"""The model that ships: that it loads everywhere it should, and clears a bar well below its measured figures."""
+
+import json
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from transformers import LlamaForCausalLM
+
+from experiments.letters.evaluation.selection import contest_winners
+from experiments.letters.model.documents import Renderer
+from experiments.letters.model.judge import Judge, read_judgments
+from experiments.letters.model.sample import sample_answers
+from experiments.letters.model.weights import load_model
+from experiments.letters.tasks.split import Split, draw_problems
+from selfjudge import Comparison
+from selfjudge.shipped import SHIPPED_MODEL
+
+MODEL = SHIPPED_MODEL
+PROBLEMS = list(islice(draw_problems(Split.HELD_OUT, 77), 60))
+
+
+@pytest.fixture(scope="module")
+def model() -> LlamaForCausalLM:
+    return load_model(MODEL)[0]
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    return Renderer(load_model(MODEL)[1])
+
+
+@pytest.fixture(scope="module")
+def samples(model: LlamaForCausalLM, renderer: Renderer) -> list[list[str]]:
+    prompts = [problem.prompt for problem in PROBLEMS]
+    return sample_answers(model, renderer.chat, prompts, samples=16, temperature=1.0, seed=0)
+
+
+@pytest.fixture(scope="module")
+def judge(model: LlamaForCausalLM, renderer: Renderer) -> Judge:
+    choice, pad = renderer.encoder.choice_tokens, renderer.chat.tokens.source.pad_token_id
+    return Judge(renderer.encoder, partial(read_judgments, model, choice, pad))
+
+
+def test_weights_are_small_float16_and_finite() -> None:
+    path = MODEL / "model.safetensors"
+    assert path.stat().st_size <= 8_000_000
+    with safe_open(path, "pt") as file:
+        for name in file.keys():  # noqa: SIM118  # not a mapping
+            tensor = file.get_tensor(name)
+            assert tensor.dtype == torch.float16
+            assert tensor.isfinite().all()
+
+
+def test_its_record_says_how_it_was_made() -> None:
+    record = json.loads((MODEL / "training.json").read_text(encoding="utf-8"))
+    assert sum(stage["seconds"] for stage in record.values()) <= 3600
+
+
+def test_it_is_imperfect_and_its_tournament_is_better(judge: Judge, samples: list[list[str]]) -> None:
+    prompts = [problem.prompt for problem in PROBLEMS]
+    answers = [problem.answer for problem in PROBLEMS]
+    alone = sum(group.count(answer) for group, answer in zip(samples, answers, strict=True)) / (16 * len(PROBLEMS))
+    winners = contest_winners(judge, prompts, samples, seed=0)
+    chosen = sum(winner == answer for winner, answer in zip(winners, answers, strict=True)) / len(PROBLEMS)
+    assert 0.35 < alone < 0.75
+    assert chosen > alone + 0.1
+
+
+def test_it_judges_its_own_samples(judge: Judge, samples: list[list[str]]) -> None:
+    pairs = [
+        Comparison(problem.prompt, problem.answer, wrong)
+        for problem, group in zip(PROBLEMS, samples, strict=True)
+        for wrong in sorted(set(group) - {problem.answer})
+    ]
+    verdicts = judge.verdicts(pairs)
+    assert sum(verdict.winner == "A" for verdict in verdicts) / len(verdicts) > 0.85
+    assert sum(verdict.consistent for verdict in verdicts) / len(verdicts) > 0.8
+    assert min(verdict.label_mass for verdict in verdicts) > 0.9
+
+
+def test_a_prompt_as_long_as_the_context_does_not_break_it(model: LlamaForCausalLM, renderer: Renderer) -> None:
+    ids = renderer.chat.tokens.encode("Sort these letters: " + "KDAZ " * 600)[:1024]
+    assert len(ids) == 1024
+    with torch.inference_mode():
+        assert model(input_ids=torch.tensor([ids])).logits.isfinite().all()
+
+
+def test_the_card_shows_the_measured_curve() -> None:
+    report = json.loads(Path("docs/results/model-evaluation.json").read_text(encoding="utf-8"))
+    card = (MODEL / "README.md").read_text(encoding="utf-8")
+    for size, point in report["selection"]["exact_match"]["tournament"].items():
+        assert f"| {size} | {point['mean']:.3f} ({point['low']:.3f} to {point['high']:.3f}) |" in card
