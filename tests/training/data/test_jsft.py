@@ -1,7 +1,7 @@
 """The JSFT set in tokens: what is a target, both orders, cutting, and the three kinds of judgments."""
 
 import pytest
-from selfjudge_training.data.jsft import JsftExample, JsftSet, jsft_examples
+from selfjudge_training.data.jsft import JsftExample, JsftSet, each_example, jsft_examples
 from selfjudge_training.data.records import Demonstration, PreferencePair, Rationale
 from selfjudge_training.data.source import DataError
 from transformers import AutoTokenizer
@@ -44,6 +44,18 @@ def test_dialogues_and_both_orders_of_each_pair(chat: Chat) -> None:
     assert "Response B:\n-----\nDCBA\n" in shown_a
     assert "Response A:\n-----\nDCBA\n" in shown_b
     assert "Response B:\n-----\nABCD\n" in shown_b
+
+
+@pytest.mark.parametrize("pair", [PAIR, PAIR._replace(rejected="ABDC")])
+def test_the_chosen_response_and_what_ends_it_are_found_for_replay(chat: Chat, pair: PreferencePair) -> None:
+    made = each_example(chat, TEMPLATES["ultrafeedback"], [SHOWN], [pair], max_tokens=999, replay=True, quiet=True)
+    dialogue, *judgments = made
+    assert dialogue.replay == ()
+    for example in judgments:
+        assert example.replay
+        start, end = example.replay
+        assert text(chat, example.input_ids[start : end - 1]) == "ABCD"
+        assert text(chat, example.input_ids[end - 1 : end]).startswith("\n")
 
 
 def test_all_turns_of_the_assistant_are_targets(chat: Chat) -> None:

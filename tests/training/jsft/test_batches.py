@@ -51,12 +51,21 @@ def test_the_number_of_steps_is_that_of_the_epochs_or_the_limit() -> None:
     ("weighting", "expected"),
     [
         ("tokens", [[0, 1, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 1, 1]]),
-        ("examples", [[0, 1 / 4, 1 / 4, 1 / 4, 1 / 4], [0, 0, 1 / 2, 1 / 2, 0], [0, 1 / 2, 1 / 6, 1 / 6, 1 / 6]]),
+        ("examples", [[0, 1 / 4, 1 / 4, 1 / 4, 1 / 4], [0, 0, 1, 1, 0], [0, 1, 1 / 3, 1 / 3, 1 / 3]]),
     ],
 )
 def test_targets_weigh_alike_or_their_examples_do(weighting: Weighting, expected: list[list[float]]) -> None:
     batch = Collator(pad_id=1, weighting=weighting)([as_row(each) for each in (DIALOGUE, JUDGMENT, EXPLAINED)])
     torch.testing.assert_close(batch["weights"], torch.tensor(expected, dtype=torch.float32))
+
+
+def test_a_replayed_response_is_a_target_of_its_weight() -> None:
+    row = as_row(JsftExample([5, 6, 7, 8, 3, 9], [False] * 4 + [True] * 2, "judgment", replay=(1, 3)))
+    by_example = Collator(pad_id=1, weighting="examples", replay=0.5)([row])
+    assert by_example["weights"].tolist() == [[0, 0.25, 0.25, 0, 1, 1]]
+    assert by_example["labels"].tolist() == [[IGNORED, 6, 7, IGNORED, 3, 9]]
+    assert by_example["choices"].tolist() == [[False] * 4 + [True, False]]
+    assert Collator(pad_id=1, weighting="tokens", replay=0.5)([row])["weights"].tolist() == [[0, 0.5, 0.5, 0, 1, 1]]
 
 
 def test_rows_are_padded_on_the_right_and_only_targets_are_labels() -> None:

@@ -12,7 +12,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from selfjudge_training.data.source import DataError, Source
 from selfjudge_training.jsft.batches import Collator
-from selfjudge_training.jsft.config import JsftConfig, Lora
+from selfjudge_training.jsft.config import Evaluation, JsftConfig, Lora
 from selfjudge_training.jsft.examples import EXAMPLES, kept_examples
 from selfjudge_training.jsft.stage import run_jsft
 from selfjudge_training.run.checkpoint import latest_checkpoint
@@ -59,6 +59,27 @@ def test_it_learns_and_leaves_a_model_folder_and_metrics(config: JsftConfig, tmp
     assert AutoModelForCausalLM.from_pretrained(model).dtype == torch.float32
     assert not (tmp_path / "run" / "trained").exists()
     assert not (tmp_path / "run" / EXAMPLES).exists()
+
+
+def for_small_models(config: JsftConfig) -> JsftConfig:
+    """With all that a model needs that starts from little, and measured on the pairs that it learns."""
+    config = with_optimisation(config, weighting="examples", optimizer="muon", matrix_learning_rate=0.01)
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"replay": 0.3}),
+            "evaluation": Evaluation(pairs=config.data.pairs, every=2),
+        }
+    )
+
+
+def test_muon_changes_the_matrices_and_held_out_pairs_are_measured(config: JsftConfig, tmp_path: Path) -> None:
+    model = run_jsft(for_small_models(with_optimisation(config, learning_rate=1e-9)), tmp_path)
+    before, after = weights(Path(config.start.path)), weights(model)
+    moved = {name for name, values in before.items() if not torch.allclose(values, after[name], atol=1e-6)}
+    assert moved == {name for name in before if name.endswith("_proj.weight")}
+    measured = {line["step"]: line for line in read_metrics(tmp_path) if "held_out/judgment/right" in line}
+    assert list(measured) == [2, 4, 6, 8]
+    assert all(0 <= line["held_out/judgment/right"] <= 1 for line in measured.values())
 
 
 @pytest.mark.parametrize("weighting", ["tokens", "examples"])
@@ -134,6 +155,7 @@ def test_killed_anywhere_it_resumes_to_the_same_weights(
 
 @pytest.mark.slow
 def test_full_fine_tuning_resumes_to_the_same_weights(config: JsftConfig, tmp_path: Path) -> None:
+    config = for_small_models(config)
     assert in_a_process(config, tmp_path / "killed", "step") == -signal.SIGKILL
     assert_equal(run_jsft(config, tmp_path / "killed"), run_jsft(config, tmp_path / "whole"))
 

@@ -6,6 +6,7 @@ trainer's, and where a set is kept that does not fit into memory (`selfjudge_tra
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from tqdm import tqdm
@@ -42,6 +43,8 @@ class JsftExample(NamedTuple):
     principle: str | None = None
     cut: bool = False
     """Whether something was cut away to keep within the longest sequence."""
+    replay: tuple[int, int] | tuple[()] = ()
+    """First token of the chosen response within a judgment and one past the token that ends it, where asked for."""
 
 
 class JsftSet(NamedTuple):
@@ -74,13 +77,15 @@ def each_example(
     *,
     max_tokens: int,
     system: str | None = None,
+    replay: bool = False,
     quiet: bool = False,
 ) -> Iterator[JsftExample]:
     """Render one after the other: dialogues, then judgments, the two orders of a pair one behind the other.
 
     Without demonstrations it is the judge-only set of table 2. Dialogues of which no target is left within
     `max_tokens`, the longest example, are left out. `system` is the default system message, put before demonstrations
-    that have none (A.5); `quiet` leaves out progress bars. Raises DataError where a pair lacks the rationale that the
+    that have none (A.5); `replay` has the place of the chosen response found in judgments; `quiet` leaves out progress
+    bars. Raises DataError where a pair lacks the rationale that the
     template has a place for, PrincipleError where its principle is not the template's, BudgetError where the template
     alone is too long.
     """
@@ -94,7 +99,8 @@ def each_example(
     for pair in tqdm(pairs, "judgments", disable=hidden, leave=False):
         if pair.principle not in encoders:
             encoders[pair.principle] = _encoder(chat, template, pair.principle, max_tokens)
-        yield from _judgments(encoders[pair.principle], pair, max_tokens)
+        made = _judgments(encoders[pair.principle], pair, max_tokens)
+        yield from [_replayed(encoders[pair.principle], pair, one) for one in made] if replay else made
 
 
 def units(judged: Sequence[bool]) -> list[list[int]]:
@@ -149,3 +155,20 @@ def _judgments(encoder: JudgmentEncoder, pair: PreferencePair, max_tokens: int) 
         )
         for choice, example in orders
     ]
+
+
+def _replayed(encoder: JudgmentEncoder, pair: PreferencePair, example: JsftExample) -> JsftExample:
+    """The judgment with the place of its chosen response: what differs from the same prompt with an empty one there."""
+    if example.cut:
+        return example
+    without = encoder.encode(pair.conversation, "", pair.rejected)
+    empty = without.first_at_a if example.choice == "A" else without.first_at_b
+    whole = example.input_ids[: example.loss_mask.index(True)]
+    start = _common(whole, empty)
+    end = len(whole) - min(_common(whole[::-1], empty[::-1]), len(empty) - start)
+    return example._replace(replay=(start, end + 1))
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens two sequences have in common at their beginning."""
+    return sum(1 for _ in takewhile(lambda both: both[0] == both[1], zip(one, other, strict=False)))

@@ -25,6 +25,8 @@ class Row(TypedDict):
     input_ids: list[int]
     loss_mask: list[bool]
     judgment: bool
+    replay: list[int]
+    """First token of the chosen response within a judgment and one past its last; empty where it is no target."""
 
 
 class Schedule(NamedTuple):
@@ -77,16 +79,16 @@ class StepSampler(Sampler[int]):
 class Collator:
     """Makes the tensors of a micro-batch, all of shape [examples, tokens of the longest], padded on the right."""
 
-    def __init__(self, pad_id: int, weighting: Weighting) -> None:
-        self._pad_id, self._weighting = pad_id, weighting
+    def __init__(self, pad_id: int, weighting: Weighting, replay: float = 0.0) -> None:
+        self._pad_id, self._weighting, self._replay = pad_id, weighting, replay
 
     def __call__(self, rows: Sequence[Row]) -> dict[str, Tensor]:
         """Ids, attention mask and labels as models take them; `weights` of labels, and where `choices` (A, B) are."""
         ids = [torch.tensor(row["input_ids"]) for row in rows]
         masks = [torch.tensor(row["loss_mask"]) for row in rows]
         choices = [_choice(mask) & row["judgment"] for row, mask in zip(rows, masks, strict=True)]
-        weights = [self._weights(mask, choice) for mask, choice in zip(masks, choices, strict=True)]
-        labels = [torch.where(mask, example, IGNORED) for example, mask in zip(ids, masks, strict=True)]
+        weights = [self._weights(*example) for example in zip(rows, masks, choices, strict=True)]
+        labels = [torch.where(weight > 0, example, IGNORED) for example, weight in zip(ids, weights, strict=True)]
         return {
             "input_ids": pad_sequence(ids, batch_first=True, padding_value=self._pad_id),
             "attention_mask": pad_sequence([torch.ones_like(example) for example in ids], batch_first=True),
@@ -95,12 +97,15 @@ class Collator:
             "choices": pad_sequence(choices, batch_first=True),
         }
 
-    def _weights(self, mask: Tensor, choice: Tensor) -> Tensor:
-        if self._weighting == "tokens":
-            return mask.float()
-        rest = mask & ~choice
-        parts = [part for part in (choice, rest) if part.any()]
-        return torch.stack([part / (part.sum() * len(parts)) for part in parts]).sum(0)
+    def _weights(self, row: Row, mask: Tensor, choice: Tensor) -> Tensor:
+        weights = mask.float()
+        if self._weighting == "examples":
+            rest = mask & ~choice
+            weights = choice.float() + rest / max(1, int(rest.sum()))
+        if row["replay"]:
+            start, end = row["replay"]
+            weights[start:end] += self._replay / (end - start if self._weighting == "examples" else 1)
+        return weights
 
 
 def _choice(mask: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from selfjudge_training.data.source import Source
 from selfjudge_training.run.config import Section
@@ -36,6 +36,9 @@ class Data(Section):
     """System message of demonstrations that have none (table 11)."""
     max_length: PositiveInt = 2048
     """Longest example, in tokens."""
+    replay: NonNegativeFloat = 0.0
+    """Weight of the chosen response within a judgment as a further target; 0 is the paper's. A model that starts from
+    little keeps by it what it knew of right answers, where the judge needs it."""
     strict: bool = False
     """Stop at the first malformed row instead of counting it."""
 
@@ -47,7 +50,7 @@ class Data(Section):
 
 
 class Optimisation(Section):
-    """How the weights are changed: AdamW, gradients clipped."""
+    """How the weights are changed; gradients are clipped."""
 
     epochs: PositiveInt = 1
     steps: PositiveInt | None = None
@@ -56,7 +59,13 @@ class Optimisation(Section):
     """Examples of an optimizer step, over all processes; an epoch leaves out the last ones that fill no batch."""
     micro_batch: PositiveInt = 4
     """Examples that a process computes at once; times the number of processes it must divide `batch`."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """`muon`: Muon (Jordan et al. 2024) for the matrices of the layers, AdamW for all else. In our trials a small model
+    that had never judged learned it by Muon, and stayed at chance by AdamW."""
     learning_rate: PositiveFloat = 2e-5
+    """Of AdamW."""
+    matrix_learning_rate: PositiveFloat = 6e-3
+    """Of Muon."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """Of the learning rate after the warm-up; the first two fall to 0."""
     warm_up: Share = 0.03
@@ -70,9 +79,9 @@ class Optimisation(Section):
     """What counts alike. `tokens` is the paper's: the mean over all targets of a batch. A choice token is one target
     beside all those of the dialogues, and the longer these are the less it counts: small models that had never judged
     stayed at chance in our trials, while the shipped model, trained further on its own short dialogues, learned as much
-    either way (0.92 of choices right against 0.91 after 93 steps). `examples`: each example weighs the same, its own
-    targets sharing that weight; the choice token has half of its judgment's, whether a rationale follows or only the
-    end of the turn."""
+    either way (0.92 of choices right against 0.91 after 93 steps). `examples`: a dialogue weighs 1, its targets sharing
+    that weight; so does a judgment's choice token, and what follows it together, be it a rationale or only the end of
+    the turn."""
 
 
 class Lora(Section):
@@ -90,6 +99,8 @@ class Lora(Section):
 class Machine(Section):
     """What the hardware decides, with no part in the method."""
 
+    attn_implementation: str | None = None
+    """As Transformers names it (`sdpa`, `flash_attention_2`, ...); none: its own choice."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the arithmetic and of the weights that come out; those in training are float32 in any case."""
     gradient_checkpointing: bool = False
@@ -98,6 +109,17 @@ class Machine(Section):
     """Optimizer steps between checkpoints; the last two are kept."""
     log_every: PositiveInt = 10
     """Optimizer steps of which a line of metrics is the mean."""
+    trackers: tuple[str, ...] = ("tensorboard",)
+    """Where figures go besides metrics.jsonl, as Accelerate names it: `tensorboard`, `wandb`, `mlflow`, ..."""
+
+
+class Evaluation(Section):
+    """Held-out pairs that are judged while the model trains."""
+
+    pairs: tuple[Source, ...] = ()
+    """Preference sets; none: nothing is measured."""
+    every: PositiveInt = 100
+    """Steps between two measurements."""
 
 
 class JsftConfig(Section):
@@ -107,6 +129,7 @@ class JsftConfig(Section):
     """Decides the order of the examples, new weights, dropout, and which rejected responses are drawn."""
     start: Start
     data: Data
+    evaluation: Evaluation = Evaluation()
     optimisation: Optimisation = Optimisation()
     lora: Lora | None = None
     """Nothing: full fine-tuning, as the paper does."""

@@ -10,8 +10,9 @@ from selfjudge import Chat, JudgmentTemplate, load_templates
 from selfjudge_training.data.jsft import JsftExample, each_example
 from selfjudge_training.data.load import load_demonstrations, load_pairs
 from selfjudge_training.data.shown import require_dialogue
+from selfjudge_training.data.source import DataError
 from selfjudge_training.jsft.batches import Row
-from selfjudge_training.jsft.config import Data
+from selfjudge_training.jsft.config import Data, JsftConfig
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.kept_rows import find_rows, make_rows, own_share
 from selfjudge_training.run.processes import processes
@@ -24,6 +25,7 @@ _FEATURES = Features(
         "input_ids": List(Value("int32")),
         "loss_mask": List(Value("bool")),
         "judgment": Value("bool"),
+        "replay": List(Value("int32")),
         "cut": Value("bool"),
     }
 )
@@ -59,7 +61,23 @@ def judged(examples: Dataset) -> list[bool]:
 
 def as_row(example: JsftExample) -> Row:
     """What a batch needs of it."""
-    return Row(input_ids=example.input_ids, loss_mask=example.loss_mask, judgment=example.kind == "judgment")
+    return Row(
+        input_ids=example.input_ids,
+        loss_mask=example.loss_mask,
+        judgment=example.kind == "judgment",
+        replay=list(example.replay),
+    )
+
+
+def held_out_examples(config: JsftConfig, chat: Chat) -> Dataset:
+    """The judgments of a configuration's held-out pairs, in memory. Raises DataError."""
+    template = _template(config.data)
+    pairs = load_pairs(config.evaluation.pairs, template, seed=config.seed, strict=config.data.strict)
+    made = each_example(chat, template, [], pairs.records, max_tokens=config.data.max_length, quiet=True)
+    rows = [_as_kept(example) for example in made]
+    if not rows:
+        raise DataError("evaluation.pairs: the sources give no pair")
+    return Dataset.from_list(rows, features=_FEATURES)
 
 
 def _make(data: Data, chat: Chat, seed: int, folder: Path) -> Dataset:
@@ -69,7 +87,15 @@ def _make(data: Data, chat: Chat, seed: int, folder: Path) -> Dataset:
     demonstrations = load_demonstrations(data.demonstrations, strict=data.strict, fit=learnable)
     if main:
         print(*demonstrations.account("demonstrations"), *pairs.account("pairs"), sep="\n", flush=True)
-    encoded = partial(each_example, chat, template, max_tokens=data.max_length, system=data.system, quiet=not main)
+    encoded = partial(
+        each_example,
+        chat,
+        template,
+        max_tokens=data.max_length,
+        system=data.system,
+        replay=data.replay > 0,
+        quiet=not main,
+    )
     dialogues, judgments = encoded(own_share(demonstrations.records), []), encoded([], own_share(pairs.records))
     made = make_rows(folder, _FEATURES, {"dialogues": map(_as_kept, dialogues), "judgments": map(_as_kept, judgments)})
     if main:

@@ -28,7 +28,7 @@ class Ready(NamedTuple):
     """Ids of control tokens that the model did not know, their embeddings being new."""
 
 
-def load_start(start: Start, seed: int) -> Ready:
+def load_start(start: Start, seed: int, attn_implementation: str | None = None) -> Ready:
     """Load weights as float32. Equal seeds give equal new embeddings.
 
     Raises ConfigError where there is no such model, or it has another architecture than was said.
@@ -39,7 +39,9 @@ def load_start(start: Start, seed: int) -> Ready:
         raise ConfigError(f"start.architecture is {start.architecture!r}, but {start.path} is {config.model_type!r}")
     try:
         tokenizer = AutoTokenizer.from_pretrained(start.path)
-        model = AutoModelForCausalLM.from_pretrained(start.path, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(
+            start.path, dtype=torch.float32, attn_implementation=attn_implementation
+        )
     except OSError as error:
         raise ConfigError(f"start.path {start.path!r}: the model cannot be loaded: {error}") from error
     return make_ready(model, tokenizer, seed)

@@ -14,7 +14,7 @@ from selfjudge_training.data.jsft import units
 from selfjudge_training.data.source import DataError
 from selfjudge_training.jsft.batches import Collator, Schedule, StepSampler
 from selfjudge_training.jsft.config import JsftConfig
-from selfjudge_training.jsft.examples import EXAMPLES, judged, kept_examples, lengths
+from selfjudge_training.jsft.examples import EXAMPLES, held_out_examples, judged, kept_examples, lengths
 from selfjudge_training.jsft.model import adapter_config, load_start, write_model
 from selfjudge_training.jsft.trainer import JsftTrainer
 from selfjudge_training.run.config import ConfigError
@@ -37,10 +37,12 @@ def run_jsft(config: JsftConfig, folder: Path) -> Path:
         _open(config, folder)  # nothing of another run's is touched
         if (folder / MODEL).exists():
             return folder / MODEL
-    accumulated = micro_batches(config.optimisation.batch, config.optimisation.micro_batch, "optimisation.micro_batch")
-    ready = load_start(config.start, config.seed)
+    how = config.optimisation
+    accumulated = micro_batches(how.batch, how.micro_batch, "optimisation.micro_batch")
+    ready = load_start(config.start, config.seed, config.machine.attn_implementation)
     require_context(ready.model.config, config.data.max_length, "data.max_length")
-    examples = kept_examples(config.data, Chat(SafeTokenizer(ready.tokenizer)), config.seed, folder, begun=begun)
+    chat = Chat(SafeTokenizer(ready.tokenizer))
+    examples = kept_examples(config.data, chat, config.seed, folder, begun=begun)
     schedule = _schedule(config, len(examples))
     run = _open(config, folder)  # only now: a folder that was opened belongs to its configuration, right or wrong
     trainer = JsftTrainer(
@@ -49,9 +51,11 @@ def run_jsft(config: JsftConfig, folder: Path) -> Path:
         _arguments(config, schedule.steps, accumulated, folder),
         examples,
         StepSampler(units(judged(examples)), lengths(examples), schedule, config.seed),
-        Collator(ready.tokenizer.pad_token_id, config.optimisation.weighting),
+        Collator(ready.tokenizer.pad_token_id, how.weighting, config.data.replay),
         run,
         adapter_config(config.lora, ready.added) if config.lora else None,
+        held_out=held_out_examples(config, chat) if config.evaluation.pairs else None,
+        matrix_rate=how.matrix_learning_rate if how.optimizer == "muon" else None,
     )
     trainer.run()
     run.metrics.close()
@@ -70,7 +74,8 @@ def run_jsft(config: JsftConfig, folder: Path) -> Path:
 
 
 def _open(config: JsftConfig, folder: Path) -> RunFolder:
-    return RunFolder.open(folder, config, seed=config.seed, main=processes().is_main_process)
+    main, trackers = processes().is_main_process, config.machine.trackers
+    return RunFolder.open(folder, config, seed=config.seed, main=main, trackers=trackers)
 
 
 def _schedule(config: JsftConfig, examples: int) -> Schedule:
@@ -103,6 +108,9 @@ def _arguments(config: JsftConfig, steps: int, accumulated: int, folder: Path) -
         bf16=machine.precision == "bfloat16",
         gradient_checkpointing=machine.gradient_checkpointing,
         save_steps=machine.checkpoint_every,
+        eval_strategy="steps" if config.evaluation.pairs else "no",
+        eval_steps=config.evaluation.every,
+        per_device_eval_batch_size=how.micro_batch,
         logging_steps=machine.log_every,
         logging_first_step=True,
         logging_nan_inf_filter=False,

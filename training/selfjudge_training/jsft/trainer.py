@@ -1,10 +1,11 @@
 """TRL's SFTTrainer with weights on targets, and metrics that tell judging from answering.
 
 The fused head, DDP, FSDP, mixed precision and adapters are TRL's, Transformers', Accelerate's and PEFT's own.
-Leaves out evaluation, a command of its own, and the load-balancing loss of mixture-of-experts models.
+Leaves out the load-balancing loss of mixture-of-experts models.
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
@@ -18,6 +19,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from typing_extensions import override
 
 from selfjudge_training.jsft.batches import Collator, StepSampler
+from selfjudge_training.jsft.optimizer import MuonAndAdamW
 from selfjudge_training.jsft.progress import Progress
 from selfjudge_training.jsft.tally import FIELDS, means, tally
 from selfjudge_training.run.folder import RunFolder
@@ -40,7 +42,12 @@ class JsftTrainer(RunTrainer, SFTTrainer):
         collator: Collator,
         folder: RunFolder,
         lora: LoraConfig | None,
+        *,
+        held_out: Dataset | None = None,
+        matrix_rate: float | None = None,
     ) -> None:
+        """``held_out``: judgments to be measured by; ``matrix_rate``: learning rate of Muon, where it takes part."""
+        self._matrix_rate = matrix_rate
         super().__init__(
             folder=folder,
             sampler=sampler,
@@ -48,6 +55,7 @@ class JsftTrainer(RunTrainer, SFTTrainer):
             args=arguments,
             data_collator=collator,
             train_dataset=dataset,
+            eval_dataset=held_out,
             processing_class=tokenizer,
             peft_config=lora,
             callbacks=[Progress()],
@@ -71,9 +79,37 @@ class JsftTrainer(RunTrainer, SFTTrainer):
         outputs = model(**inputs, use_cache=False, fused_lm_head=True)
         losses = -outputs.log_probs
         self._tally += tally(losses.detach(), outputs.is_top1, outputs.label_mask, choices)
+        if num_items_in_batch is None:  # nothing is learned: an evaluation
+            num_items_in_batch = weights.sum()
         # Gradients are averaged over processes, which share one sum here.
         mean: Tensor = (losses * weights).sum() / num_items_in_batch * self.accelerator.num_processes
         return mean
+
+    @override
+    def create_optimizer(self, *arguments: Any) -> torch.optim.Optimizer:
+        """AdamW by Transformers, or with Muon for the matrices."""
+        if self._matrix_rate is None:
+            return super().create_optimizer(*arguments)
+        how = self.args
+        adamw = {"lr": how.learning_rate, "betas": (how.adam_beta1, how.adam_beta2), "weight_decay": how.weight_decay}
+        self.optimizer = MuonAndAdamW(self.accelerator.unwrap_model(self.model), self._matrix_rate, adamw)
+        return self.optimizer
+
+    @override
+    def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
+        """How well held-out pairs are judged: `held_out/judgment/right` and `held_out/judgment/loss`."""
+        learned, model = self._tally.clone(), self.model_wrapped
+        self._tally.zero_()
+        model.eval()
+        with torch.no_grad():
+            for inputs in self.get_eval_dataloader():
+                self.compute_loss(model, self._prepare_inputs(inputs))
+        model.train()
+        found = means(self.accelerator.reduce(self._tally))
+        self._tally.copy_(learned)
+        metrics = {f"held_out/{name}": value for name, value in found.items() if name.startswith("judgment")}
+        self._folder.metrics.log(self.state.global_step, **metrics)
+        return metrics
 
     @override
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
