@@ -19,9 +19,8 @@ _INTRO: Final = """# Scenario: {name}
 {about} Measured by aiperf, with Poisson arrivals in an open loop, on the server's machine.
 """
 _GOAL: Final = """\
-Good: first progress (or token) within {goal.first_progress_seconds:g} s where it is streamed, whole answer within
-{goal.answer_seconds:g} s. Cells: share of good requests; p50 and p95 of first progress and of the answer (s); answers
-per core-second; statuses but 200. The generator was late by {late:.3f} s at most (p95 of a cell).
+[Good](README.md#scenarios): first progress within {goal.first_progress_seconds:g} s, answer within
+{goal.answer_seconds:g} s. The generator was late by {late:.3f} s at most (p95 of a cell).
 """
 _MEMORY: Final = """## Memory
 
