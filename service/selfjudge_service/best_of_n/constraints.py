@@ -1,8 +1,7 @@
-"""The form that a request constrains its answers to, and why an answer doesn't have it.
+"""What a request constrains its answers to, and why an answer breaks it.
 
-The engine lets no token through that breaks a constraint, but what it has sampled when a limit of tokens or a stop
-string ends it may be half of what was asked for. Texts by a grammar or a structural tag are checked for
-that limit alone.
+The engine lets through no token that breaks a constraint, but a limit of tokens or a stop string may cut an answer in
+half. Texts by a grammar or a structural tag are checked for the limit alone.
 """
 
 import json
@@ -25,7 +24,7 @@ from selfjudge_service.protocol.requests import ChatRequest
 _OBJECT: Final = Schema({"type": "object"})
 
 
-class AskedForm(NamedTuple):
+class Constraint(NamedTuple):
     """A constraint on answers."""
 
     field: str
@@ -39,22 +38,22 @@ class AskedForm(NamedTuple):
         return self.fault(choice.message)
 
 
-def asked_form(request: ChatRequest) -> AskedForm | None:
+def constraint_of(request: ChatRequest) -> Constraint | None:
     """The constraint of a request. To be called before vLLM samples, which rewrites some constraints in place."""
     forced = _forced_tools(request)
     if forced is not None:
-        return AskedForm("tool_choice", _calls_fault(forced))
-    constraint = request.extract_structured_outputs()
-    if constraint is None:
+        return Constraint("tool_choice", _calls_fault(forced))
+    params = request.extract_structured_outputs()
+    if params is None:
         return None
     own = request.response_format is None or request.response_format.type == "text"
-    fault = _text_fault(constraint)
+    fault = _text_fault(params)
 
     def content_fault(message: ChatMessage) -> str | None:
         # A tool was called instead, which the caller left to the model.
         return None if message.tool_calls else fault(sampled_content(request, message.content or ""))
 
-    return AskedForm("structured_outputs" if own else "response_format", content_fault)
+    return Constraint("structured_outputs" if own else "response_format", content_fault)
 
 
 def _forced_tools(request: ChatRequest) -> dict[str, Schema] | None:
@@ -71,15 +70,15 @@ def _forced_tools(request: ChatRequest) -> dict[str, Schema] | None:
     }
 
 
-def _text_fault(constraint: StructuredOutputsParams) -> Callable[[str], str | None]:
-    if constraint.json is not None:
-        schema = Schema(_parsed(constraint.json) if isinstance(constraint.json, str) else constraint.json)
+def _text_fault(params: StructuredOutputsParams) -> Callable[[str], str | None]:
+    if params.json is not None:
+        schema = Schema(_parsed(params.json) if isinstance(params.json, str) else params.json)
         return lambda text: _json_fault("the content", text, schema)
-    if constraint.json_object:
+    if params.json_object:
         return lambda text: _json_fault("the content", text, _OBJECT)
-    if (pattern := constraint.regex) is not None:
+    if (pattern := params.regex) is not None:
         return lambda text: None if _matches(pattern, text) else "the content does not match the regex"
-    if (choices := constraint.choice) is not None:
+    if (choices := params.choice) is not None:
         return lambda text: None if text in choices else "the content is none of the choices"
     return lambda _: None
 

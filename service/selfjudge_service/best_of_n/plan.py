@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from vllm.lora.request import LoRARequest
 
 from selfjudge import ConversationError, Message
-from selfjudge_service.best_of_n.constraints import AskedForm, asked_form
+from selfjudge_service.best_of_n.constraints import Constraint, constraint_of
 from selfjudge_service.best_of_n.judging.judge import Judge, Panel
 from selfjudge_service.best_of_n.judging.label_reads import JUDGE_PRIORITY
 from selfjudge_service.best_of_n.prefill import judged_conversation
@@ -78,7 +78,7 @@ class Plan(NamedTuple):
     seed: int
     panel: Panel
     conversation: list[Message]
-    form: AskedForm | None
+    constraint: Constraint | None
     warnings: list[str]
     arrived: float
     """When the request came, by the monotonic clock; its deadline counts from there."""
@@ -152,7 +152,7 @@ def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, shared:
         bracket_seed(options.seed, request.seed),
         panel,
         conversation,
-        asked_form(request),
+        constraint_of(request),
         _warnings(request, best_of_n, shared),
         arrived,
         request_id,

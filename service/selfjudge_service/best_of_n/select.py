@@ -36,7 +36,7 @@ async def select(plan: Plan, shared: Shared, progress: Progress | None = None) -
             candidates.ended("failed")
             raise
         candidates.ended("ok")
-        if plan.form and (why := await asyncio.to_thread(plan.form.why_broken, one.response.choices[0])):
+        if plan.constraint and (why := await asyncio.to_thread(plan.constraint.why_broken, one.response.choices[0])):
             broken[candidate] = why
             tournament.demote(candidate)
             metrics.BROKEN_CONSTRAINTS.inc()
@@ -64,8 +64,9 @@ async def select(plan: Plan, shared: Shared, progress: Progress | None = None) -
         raise next(iter(result.failures.values()))
     _observe(result, sampled, tournament.rounds)
     warnings = [*plan.warnings, *fitness_warnings(result.judged, result.unreadable)]
-    if plan.form and result.ranking[0] in broken:
-        warnings.append(f"no candidate that was finished keeps what {plan.form.field} asks for; see constraint_broken")
+    if plan.constraint and result.ranking[0] in broken:
+        asked = plan.constraint.field
+        warnings.append(f"no candidate that was finished keeps what {asked} asks for; see constraint_broken")
     return Selection(plan.head, plan.options, plan.best_of_n, plan.seed, plan.panel, result, sampled, broken, warnings)
 
 

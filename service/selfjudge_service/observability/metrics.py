@@ -1,4 +1,4 @@
-"""Prometheus metrics of selection and judging, and the judge's health among them.
+"""Prometheus metrics of the server, the judge's health among them.
 
 They live in the default registry and so appear on vLLM's own /metrics beside vLLM's `vllm:` metrics. No label holds
 what a client wrote. docs/operations.md lists all.

@@ -1,9 +1,9 @@
-"""Answers that keep the form that their request asks for, and those that don't."""
+"""Answers that keep the constraint of their request, and those that break it."""
 
 from typing import Any
 
 import pytest
-from selfjudge_service.best_of_n.constraints import asked_form
+from selfjudge_service.best_of_n.constraints import constraint_of
 from selfjudge_service.protocol.requests import ChatRequest
 from vllm.entrypoints.generate.base.protocol import FunctionCall, ToolCall
 
@@ -22,10 +22,10 @@ def call(name: str, arguments: str) -> ToolCall:
 
 
 def why(fields: dict[str, Any], text: str | None, *calls: ToolCall, finish_reason: str = "stop") -> str | None:
-    form = asked_form(ChatRequest.model_validate({"messages": QUESTION, **fields}))
-    assert form
+    constraint = constraint_of(ChatRequest.model_validate({"messages": QUESTION, **fields}))
+    assert constraint
     answer = completion(text, tool_calls=calls, finish_reason=finish_reason)
-    return form.why_broken(answer.choices[0])
+    return constraint.why_broken(answer.choices[0])
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_what_echo_puts_before_an_answer_is_not_sampled() -> None:
     "fields", [{}, {"response_format": {"type": "text"}}, {"tools": TOOLS}, {"tools": TOOLS, "tool_choice": "none"}]
 )
 def test_a_request_may_leave_the_form_open(fields: dict[str, Any]) -> None:
-    assert asked_form(ChatRequest.model_validate({"messages": QUESTION, **fields})) is None
+    assert constraint_of(ChatRequest.model_validate({"messages": QUESTION, **fields})) is None
 
 
 @pytest.mark.parametrize(
@@ -128,6 +128,6 @@ def test_a_request_may_leave_the_form_open(fields: dict[str, Any]) -> None:
     ],
 )
 def test_the_callers_field_is_named(fields: dict[str, Any], field: str) -> None:
-    form = asked_form(ChatRequest.model_validate({"messages": QUESTION, **fields}))
-    assert form
-    assert form.field == field
+    constraint = constraint_of(ChatRequest.model_validate({"messages": QUESTION, **fields}))
+    assert constraint
+    assert constraint.field == field
