@@ -20,8 +20,7 @@ from selfjudge_training.run.config import ConfigError
 
 from experiments.letters.letters_recipe import Finetuning, Recipe
 from experiments.letters.model.documents import TEMPLATE, Renderer
-from experiments.letters.model.judge import Judge
-from experiments.letters.model.pool import ModelPool, Sampling
+from experiments.letters.model.pool import ModelPool, RememberingJudge, sample_answers
 from experiments.letters.model.tokenizer import train_tokenizer
 from experiments.letters.model.weights import load_model, new_model, save_model
 from experiments.letters.preferences.pairs import Pool, make_pool, read_pools, write_pools
@@ -144,7 +143,8 @@ class Build:
         """Sample one checkpoint on some of the problems, and add what it says to what is gathered for each."""
         name = f"sampling step {step} at {temperature}"
         prompts = [problems[index].prompt for index in whom]
-        answers = pool.sample(self._checkpoint(step), prompts, Sampling(samples, temperature, self._seed(name)), name)
+        rollouts = pool.rollouts(self._checkpoint(step))
+        answers = sample_answers(rollouts, prompts, samples, temperature, self._seed(name))
         for index, texts in zip(whom, answers, strict=True):
             gathered[index] += texts
 
@@ -159,8 +159,7 @@ class Build:
             if plan.own_prompts:
                 pools += self._own_pools(number, plan, pool, before)
             if plan.emphasis:
-                judge = Judge(renderer.encoder, lambda prompts: pool.read(before, prompts, "judging wrong answers"))
-                pools, accuracy = weigh_up(judge, pools, plan.emphasis)
+                pools, accuracy = weigh_up(RememberingJudge(pool.rollouts(before)), pools, plan.emphasis)
                 figures["judge_accuracy_on_pools_before"] = round(accuracy, 4)
         past = sum(earlier.steps for earlier in self.recipe.rounds[: number - 1])
         Trainer(model, tokenizer.pad_token_id, self.recipe.rates, None, self.workers).train(
@@ -177,7 +176,7 @@ class Build:
         name = f"round {number}"
         problems = self._problems(name, plan.own_prompts)
         prompts = [problem.prompt for problem in problems]
-        answers = pool.sample(model, prompts, Sampling(plan.own_samples, 1.0, self._seed(name)), "sampling the policy")
+        answers = sample_answers(pool.rollouts(model), prompts, plan.own_samples, 1.0, self._seed(name))
         return [make_pool(problem, [], texts) for problem, texts in zip(problems, answers, strict=True)]
 
     def _export(self, output: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from selfjudge_training.data.source import Source
 from selfjudge_training.seeds import derived_seed
 
-from experiments.letters.model.pool import ModelPool, Sampling
+from experiments.letters.model.pool import ModelPool, sample_answers
 from experiments.letters.preferences.responses import Responder, Response
 from experiments.letters.preferences.rows import Row, checkable_rows, write_rows
 from experiments.letters.tasks import Problem
@@ -63,7 +63,9 @@ def _responses(
     pool: ModelPool, checkpoints: Sequence[Path], problems: Sequence[Problem], seed: int
 ) -> list[list[Response]]:
     """One of each checkpoint to each problem."""
-    models = [(path, Sampling(1, 1.0, derived_seed(seed, path.name))) for path in checkpoints]
-    drawn = pool.sample_each(models, [problem.prompt for problem in problems], "responses")
+    prompts = [problem.prompt for problem in problems]
+    drawn = [
+        sample_answers(pool.rollouts(path), prompts, 1, 1.0, derived_seed(seed, path.name)) for path in checkpoints
+    ]
     by_model = ([Response(text, path.name) for [text] in texts] for path, texts in zip(checkpoints, drawn, strict=True))
     return [list(responses) for responses in zip(*by_model, strict=True)]

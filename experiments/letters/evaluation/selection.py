@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 
 from selfjudge_training.evaluation.policy.contests import winners
+from selfjudge_training.rollouts.judge import Judge
 
-from experiments.letters.model.judge import Judge
 from selfjudge import Contest, Tournament
 
 Groups = Sequence[Sequence[str]]

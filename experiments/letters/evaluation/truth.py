@@ -14,12 +14,11 @@ from typing import Any
 
 import torch
 from selfjudge_training.evaluation.statistics import bootstrap, wilson
+from selfjudge_training.rollouts.judge import Judge
 from tqdm import tqdm
 
 from experiments.letters.evaluation.selection import contest_winners, different_pairs, majority_votes
-from experiments.letters.model.documents import Renderer
-from experiments.letters.model.judge import Judge
-from experiments.letters.model.pool import ModelPool, Sampling
+from experiments.letters.model.pool import ModelPool, RememberingJudge, sample_answers
 from experiments.letters.model.weights import load_model
 from experiments.letters.preferences.attacks import HELD_OUT, Attack, attack
 from experiments.letters.tasks import Problem, grade
@@ -41,13 +40,14 @@ def evaluate(model_path: Path, prompts: int, seed: int, workers: int) -> Report:
     """Measure a model on held-out prompts, tasks in turn. Raises FileNotFoundError where there is no model."""
     torch.set_num_threads(1)
     started = time.monotonic()
-    model, tokenizer = load_model(model_path)
+    model, _ = load_model(model_path)
     problems = list(islice(draw_problems(Split.HELD_OUT, seed), prompts))
     texts = [problem.prompt for problem in problems]
     with ModelPool(workers) as pool:
-        samples = pool.sample(model_path, texts, Sampling(max(SIZES), 1.0, seed), "sampling")
-        greedy = pool.sample(model_path, texts, Sampling(1, 0.0, seed), "greedy decoding")
-        judge = Judge(Renderer(tokenizer).encoder, lambda ids: pool.read(model_path, ids, "judging"))
+        rollouts = pool.rollouts(model_path)
+        samples = sample_answers(rollouts, texts, max(SIZES), 1.0, seed)
+        greedy = sample_answers(rollouts, texts, 1, 0.0, seed)
+        judge = RememberingJudge(rollouts)
         return {
             "model": model_path.name,
             "parameters": model.num_parameters(),

@@ -49,7 +49,7 @@ class Renderer:
         """Raises ValueError where the tokenizer does not make one token of each border beside a response."""
         self.chat = Chat(SafeTokenizer(tokenizer))
         template = load_templates()[TEMPLATE]
-        self.encoder = JudgmentEncoder(self.chat, template, max_tokens=max_tokens)
+        self.encoder = judgment_encoder(self.chat, max_tokens)
         borders = [self.chat.tokens.encode(piece) for piece in fixed_pieces(template)[2:-1]]
         if any(len(border) != 1 for border in borders):
             raise ValueError(
@@ -83,6 +83,11 @@ class Renderer:
         for index in range(start, end + 1):
             weights[index] += weight / (end + 1 - start)
         return Document(document.ids, weights)
+
+
+def judgment_encoder(chat: Chat, max_tokens: int) -> JudgmentEncoder:
+    """As the shipped model is asked."""
+    return JudgmentEncoder(chat, load_templates()[TEMPLATE], max_tokens=max_tokens)
 
 
 def without_choice(document: Document) -> Document:

@@ -1,42 +1,36 @@
-"""A pool of processes, one core each, that sample from saved models and judge with them.
+"""Saved models that sample and judge in a pool of processes, one core each.
 
-Work goes out in chunks of a fixed size, each with a seed of its own, so results do not depend on how many processes
-there are. Processes, not threads, for the reason given in ``workers``.
+PyTorch's own way of using several cores waits for the slowest at every operation. Work goes out in chunks of a fixed
+size, each with a seed of its own, so that results do not depend on how many processes there are.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
-from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple, Self, TypeVar
+from typing import Any, Self
 
 import torch
-from tqdm import tqdm
-from transformers import LlamaForCausalLM
+from selfjudge_training.data.records import Messages
+from selfjudge_training.rollouts.base import RollOuts, Sample, Sampling
+from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
+from selfjudge_training.rollouts.judge import Judge
+from typing_extensions import override
 
-from experiments.letters.model.documents import Renderer
-from experiments.letters.model.judge import read_judgments
-from experiments.letters.model.sample import sample_answers
+from experiments.letters.model.documents import SYSTEM_MESSAGE, judgment_encoder
 from experiments.letters.model.weights import load_model
-from selfjudge import ChoiceTokens, Reading
+from selfjudge import Chat, ChoiceTokens, Comparison, Reading, SafeTokenizer, Verdict
 
 CHUNK = 4096
-"""Sequences to sample, or judgment prompts to read, in one chunk of work."""
+"""Responses to sample, or judgment prompts to read, in one chunk of work."""
 
-Answer = TypeVar("Answer")
+NEW_TOKENS = 24
+"""No right answer has half as many; whatever is still going on here is cut, and wrong."""
 
-
-class Sampling(NamedTuple):
-    """How to sample."""
-
-    samples: int
-    """Per prompt."""
-    temperature: float
-    seed: int
-    system: bool = False
-    """Whether the default system message stands in front."""
+Work = Callable[..., list[Any]]
+Map = Callable[[Work, Sequence[tuple[object, ...]]], Iterator[Any]]
+"""Results of some calls of a function of lists, in one sequence."""
 
 
 class ModelPool:
@@ -45,31 +39,12 @@ class ModelPool:
     def __init__(self, workers: int) -> None:
         self._executor = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
 
-    def sample(self, model: Path, prompts: Sequence[str], how: Sampling, progress: str) -> list[list[str]]:
-        """Answers to each prompt, ``how.samples`` of them, from the model saved in a directory."""
-        [answers] = self.sample_each([(model, how)], prompts, progress)
-        return answers
+    def rollouts(self, model: Path) -> RollOuts:
+        """Of the model saved in a folder. Raises FileNotFoundError where there is none."""
+        return _PooledRollOuts(model, self._map)
 
-    def sample_each(
-        self, models: Sequence[tuple[Path, Sampling]], prompts: Sequence[str], progress: str
-    ) -> list[list[list[str]]]:
-        """What each of several models answers to the same prompts; they are sampled at the same time."""
-        calls = [call for model, how in models for call in _chunks(model, prompts, how)]
-        answers = self._map(_sample, calls, progress)
-        return [list(islice(answers, len(prompts))) for _ in models]
-
-    def read(self, model: Path, prompts: Sequence[list[int]], progress: str) -> list[Reading]:
-        """What the model saved in a directory says to each judgment prompt."""
-        order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
-        chunks = [[prompts[index] for index in order[start : start + CHUNK]] for start in range(0, len(order), CHUNK)]
-        read = dict(zip(order, self._map(_read, [(model, chunk) for chunk in chunks], progress), strict=True))
-        return [read[index] for index in range(len(prompts))]
-
-    def _map(
-        self, work: Callable[..., list[Answer]], calls: Sequence[tuple[object, ...]], name: str
-    ) -> Iterator[Answer]:
-        futures = [self._executor.submit(work, *call) for call in calls]
-        for future in tqdm(futures, name, unit="chunk", leave=False):
+    def _map(self, work: Work, calls: Sequence[tuple[object, ...]]) -> Iterator[Any]:
+        for future in [self._executor.submit(work, *call) for call in calls]:
             yield from future.result()
 
     def __enter__(self) -> Self:
@@ -79,29 +54,72 @@ class ModelPool:
         self._executor.shutdown(cancel_futures=True)
 
 
-def _chunks(model: Path, prompts: Sequence[str], how: Sampling) -> Iterator[tuple[Path, list[str], Sampling]]:
-    size = max(1, CHUNK // how.samples)
-    for number, start in enumerate(range(0, len(prompts), size)):
-        yield model, list(prompts[start : start + size]), how._replace(seed=how.seed + number)
+class RememberingJudge(Judge):
+    """Reads each comparison once."""
+
+    def __init__(self, rollouts: RollOuts) -> None:
+        super().__init__(rollouts, [judgment_encoder(rollouts.chat, rollouts.context)])
+        self._known: dict[Comparison, Verdict] = {}
+
+    @override
+    def verdicts(self, comparisons: Sequence[Comparison]) -> list[Verdict]:
+        new = [comparison for comparison in dict.fromkeys(comparisons) if comparison not in self._known]
+        self._known |= zip(new, super().verdicts(new), strict=True)
+        return [self._known[comparison] for comparison in comparisons]
 
 
-class _Loaded(NamedTuple):
-    model: LlamaForCausalLM
-    renderer: Renderer
+def sample_answers(
+    rollouts: RollOuts, prompts: Sequence[str], samples: int, temperature: float, seed: int, *, system: bool = False
+) -> list[list[str]]:
+    """Texts of answers to each prompt, with or without the default system message in front."""
+    before: Messages = [{"role": "system", "content": SYSTEM_MESSAGE}] if system else []
+    conversations: list[Messages] = [[*before, {"role": "user", "content": prompt}] for prompt in prompts]
+    how = Sampling(temperature, 1.0, NEW_TOKENS)
+    drawn = rollouts.sample(conversations, samples=samples, sampling=how, seed=seed)
+    return [[answer.text for answer in answers] for answers in drawn]
+
+
+class _PooledRollOuts(RollOuts):
+    def __init__(self, folder: Path, each: Map) -> None:
+        model, tokenizer = load_model(folder)
+        self._folder, self._map = folder, each
+        self.chat, self.context = Chat(SafeTokenizer(tokenizer)), model.config.max_position_embeddings
+
+    @override
+    def sample(
+        self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
+    ) -> list[list[Sample]]:
+        size = max(1, CHUNK // samples)
+        starts = range(0, len(conversations), size)
+        calls = [
+            (self._folder, conversations[start : start + size], samples, sampling, seed + number)
+            for number, start in enumerate(starts)
+        ]
+        return list(self._map(_sample, calls))
+
+    @override
+    def read(self, prompts: Sequence[list[int]], choice: ChoiceTokens) -> list[Reading]:
+        order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+        chunks = [[prompts[index] for index in order[start : start + CHUNK]] for start in range(0, len(order), CHUNK)]
+        read = dict(zip(order, self._map(_read, [(self._folder, chunk, choice) for chunk in chunks]), strict=True))
+        return [read[index] for index in range(len(prompts))]
+
+    @override
+    def use_adapter(self, path: Path | None) -> None:
+        raise NotImplementedError("whole models only")
 
 
 @lru_cache(1)
-def _loaded(directory: Path) -> _Loaded:
-    model, tokenizer = load_model(directory)
-    return _Loaded(model, Renderer(tokenizer))
+def _loaded(folder: Path) -> HuggingFaceRollOuts:
+    model, tokenizer = load_model(folder)
+    return HuggingFaceRollOuts(model, tokenizer, rows=512)
 
 
-def _sample(directory: Path, prompts: list[str], how: Sampling) -> list[list[str]]:
-    model, renderer = _loaded(directory)
-    return sample_answers(model, renderer.chat, prompts, **how._asdict())
+def _sample(
+    folder: Path, conversations: Sequence[Messages], samples: int, sampling: Sampling, seed: int
+) -> list[list[Sample]]:
+    return _loaded(folder).sample(conversations, samples=samples, sampling=sampling, seed=seed)
 
 
-def _read(directory: Path, prompts: list[list[int]]) -> list[Reading]:
-    model, renderer = _loaded(directory)
-    choice: ChoiceTokens = renderer.encoder.choice_tokens
-    return read_judgments(model, choice, renderer.chat.tokens.source.pad_token_id, prompts)
+def _read(folder: Path, prompts: list[list[int]], choice: ChoiceTokens) -> list[Reading]:
+    return _loaded(folder).read(prompts, choice)

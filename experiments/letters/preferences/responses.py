@@ -44,24 +44,22 @@ def sampled_responses(model: Path) -> Responder:
     Two of the four come under the default system message, where UltraFeedback's completions have one each.
     """
     # PyTorch is slow to import, and edits do without.
+    from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts  # noqa: PLC0415
+
     from experiments.letters.model.documents import SYSTEM_MESSAGE  # noqa: PLC0415
-    from experiments.letters.model.sample import sample_answers  # noqa: PLC0415
+    from experiments.letters.model.pool import sample_answers  # noqa: PLC0415
     from experiments.letters.model.weights import load_model  # noqa: PLC0415
-    from selfjudge import Chat, SafeTokenizer  # noqa: PLC0415
 
     try:
-        loaded, tokenizer = load_model(model)
+        rollouts = HuggingFaceRollOuts(*load_model(model))
     except FileNotFoundError as error:
         raise DataError(str(error)) from error
-    chat = Chat(SafeTokenizer(tokenizer))
 
     def respond(problems: Sequence[Problem], seed: int) -> list[list[Response]]:
         prompts = [problem.prompt for problem in problems]
         made: list[list[Response]] = [[] for _ in problems]
         for system in ("", SYSTEM_MESSAGE):
-            answers = sample_answers(
-                loaded, chat, prompts, samples=2, temperature=1.0, seed=2 * seed + bool(system), system=bool(system)
-            )
+            answers = sample_answers(rollouts, prompts, 2, 1.0, 2 * seed + bool(system), system=bool(system))
             for responses, texts in zip(made, answers, strict=True):
                 responses += [Response(text, model.name, system) for text in texts]
         return made

@@ -6,7 +6,8 @@ is judged against the right answer, and the surer the judge is of the wrong one,
 
 from collections.abc import Sequence
 
-from experiments.letters.model.judge import Judge
+from selfjudge_training.rollouts.judge import Judge
+
 from experiments.letters.preferences.pairs import Pool
 from selfjudge import Comparison
 

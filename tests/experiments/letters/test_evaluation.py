@@ -2,22 +2,22 @@
 
 import json
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from selfjudge_training.evaluation.statistics import bootstrap, wilson
+from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
+from selfjudge_training.rollouts.judge import Judge
 from transformers import LlamaForCausalLM
 from typing_extensions import override
 
 from experiments.letters.evaluation.files import write_results
 from experiments.letters.evaluation.selection import contest_winners, different_pairs, majority_votes
 from experiments.letters.evaluation.truth import evaluate
-from experiments.letters.model.documents import SYSTEM_MESSAGE, Renderer
-from experiments.letters.model.judge import Judge, read_judgments
-from experiments.letters.model.sample import MAX_NEW_TOKENS, sample_answers
-from experiments.letters.model.weights import save_model
+from experiments.letters.model.documents import Renderer
+from experiments.letters.model.pool import ModelPool, RememberingJudge, sample_answers
+from experiments.letters.model.weights import load_model, save_model
 from selfjudge import Comparison, PrincipleVerdict, Reading, RoundRobin, Verdict
 
 PROMPTS = ["Sort these letters: CAB", "Reverse ABCDE", "Reverse 123"]
@@ -69,47 +69,20 @@ def test_the_bootstrap_brackets_the_mean() -> None:
     assert 0.15 < estimate.high - estimate.low < 0.25
 
 
-def test_greedy_samples_are_those_of_reading_everything_anew(toy_model: LlamaForCausalLM, renderer: Renderer) -> None:
-    tokenizer = renderer.chat.tokens.source
-    toy_model.eval()
-    answers = sample_answers(toy_model, renderer.chat, PROMPTS, samples=2, temperature=0.0, seed=0, system=True)
-    for prompt, (first, second) in zip(PROMPTS, answers, strict=True):
-        messages = [
-            {"role": "system", "content": SYSTEM_MESSAGE},
-            {"role": "user", "content": prompt},
-        ]
-        text = str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
-        ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
-        for _ in range(MAX_NEW_TOKENS):
-            ids = [*ids, int(toy_model(input_ids=torch.tensor([ids])).logits[0, -1].argmax())]
-            if ids[-1] == tokenizer.eos_token_id:
-                break
-        whole = str(tokenizer.decode(ids, skip_special_tokens=True))
-        assert first == second
-        assert whole.endswith(f"{prompt}\n\n{first}")
-
-
-def test_sampling_depends_on_the_seed_alone(toy_model: LlamaForCausalLM, renderer: Renderer) -> None:
-    def sampled(seed: int) -> list[list[str]]:
-        return sample_answers(toy_model, renderer.chat, PROMPTS, samples=3, temperature=1.0, seed=seed)
-
-    assert sampled(0) == sampled(0) != sampled(1)
-
-
-def test_the_judge_reads_each_prompt_as_if_alone(toy_model: LlamaForCausalLM, renderer: Renderer) -> None:
-    toy_model.eval()
+def test_a_pool_gives_what_one_process_does(toy_model: LlamaForCausalLM, renderer: Renderer, tmp_path: Path) -> None:
+    save_model(toy_model, renderer.chat.tokens.source, tmp_path)
+    alone = HuggingFaceRollOuts(*load_model(tmp_path))
     comparisons = [Comparison(PROMPTS[0], "ABC", "C"), Comparison(PROMPTS[1], "EDCBA", "EDC, or something longer")]
-    choice, pad = renderer.encoder.choice_tokens, renderer.chat.tokens.source.pad_token_id
-    judge = Judge(renderer.encoder, partial(read_judgments, toy_model, choice, pad))
-    verdicts = judge.verdicts([*comparisons, comparisons[0]])
+    with ModelPool(2) as pool:
+        pooled = pool.rollouts(tmp_path)
+        answers = [sample_answers(each, PROMPTS, 2, 0.0, 0, system=True) for each in (alone, pooled)]
+        verdicts = RememberingJudge(pooled).verdicts([*comparisons, comparisons[0]])
+        sampled = [sample_answers(pooled, PROMPTS, 3, 1.0, seed) for seed in (0, 0, 1)]
+    assert answers[0] == answers[1]
+    assert sampled[0] == sampled[1] != sampled[2]
     assert verdicts[0] == verdicts[2]
-    for comparison, verdict in zip(comparisons, verdicts, strict=False):
-        ids = renderer.encoder.encode(*comparison).first_at_a
-        logprobs = toy_model(input_ids=torch.tensor([ids])).logits[0, -1].log_softmax(-1).tolist()
-        reading = verdict.principles[0].first_at_a
-        assert (reading.logprob_a, reading.logprob_b) == pytest.approx(
-            (logprobs[choice.a], logprobs[choice.b]), abs=1e-4
-        )
+    for mine, other in zip(verdicts, RememberingJudge(alone).verdicts(comparisons), strict=False):
+        assert mine.probability_a == pytest.approx(other.probability_a, abs=1e-5)
 
 
 def test_an_evaluation_writes_its_report_and_plot(

@@ -2,15 +2,15 @@
 
 import random
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import pytest
+from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from transformers import LlamaForCausalLM
 
 from experiments.letters.letters_recipe import Finetuning
 from experiments.letters.model.documents import Renderer
-from experiments.letters.model.judge import Judge, read_judgments
+from experiments.letters.model.pool import RememberingJudge
 from experiments.letters.preferences.attacks import HELD_OUT, Attack, attack
 from experiments.letters.preferences.edits import edited
 from experiments.letters.preferences.pairs import Pair, draw_pair, make_pool, read_pools, write_pools
@@ -94,8 +94,7 @@ def test_replay_keeps_the_right_answer_a_target_in_both_orders(renderer: Rendere
 
 
 def test_mining_weighs_up_what_fools_the_judge(toy_model: LlamaForCausalLM, renderer: Renderer) -> None:
-    choice, pad = renderer.encoder.choice_tokens, renderer.chat.tokens.source.pad_token_id
-    judge = Judge(renderer.encoder, partial(read_judgments, toy_model, choice, pad))
+    judge = RememberingJudge(HuggingFaceRollOuts(toy_model, renderer.chat.tokens.source))
     weighed, accuracy = weigh_up(judge, POOLS, emphasis=4.0)
     assert 0 <= accuracy <= 1
     for before, after in zip(POOLS, weighed, strict=True):

@@ -1,19 +1,19 @@
 """The model that ships: that it loads everywhere it should, and clears a bar well below its measured figures."""
 
 import json
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
+from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
+from selfjudge_training.rollouts.judge import Judge
 from transformers import LlamaForCausalLM
 
 from experiments.letters.evaluation.selection import contest_winners
 from experiments.letters.model.documents import Renderer
-from experiments.letters.model.judge import Judge, read_judgments
-from experiments.letters.model.sample import sample_answers
+from experiments.letters.model.pool import RememberingJudge, sample_answers
 from experiments.letters.model.weights import load_model
 from experiments.letters.tasks.split import Split, draw_problems
 from selfjudge import Comparison
@@ -34,15 +34,18 @@ def renderer() -> Renderer:
 
 
 @pytest.fixture(scope="module")
-def samples(model: LlamaForCausalLM, renderer: Renderer) -> list[list[str]]:
-    prompts = [problem.prompt for problem in PROBLEMS]
-    return sample_answers(model, renderer.chat, prompts, samples=16, temperature=1.0, seed=0)
+def rollouts() -> HuggingFaceRollOuts:
+    return HuggingFaceRollOuts(*load_model(MODEL))
 
 
 @pytest.fixture(scope="module")
-def judge(model: LlamaForCausalLM, renderer: Renderer) -> Judge:
-    choice, pad = renderer.encoder.choice_tokens, renderer.chat.tokens.source.pad_token_id
-    return Judge(renderer.encoder, partial(read_judgments, model, choice, pad))
+def samples(rollouts: HuggingFaceRollOuts) -> list[list[str]]:
+    return sample_answers(rollouts, [problem.prompt for problem in PROBLEMS], 16, 1.0, 0)
+
+
+@pytest.fixture(scope="module")
+def judge(rollouts: HuggingFaceRollOuts) -> Judge:
+    return RememberingJudge(rollouts)
 
 
 def test_weights_are_small_float16_and_finite() -> None:
