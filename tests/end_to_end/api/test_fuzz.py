@@ -7,18 +7,19 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from schemathesis.core.result import Ok
-from schemathesis.schemas import APIOperation
 
 from tests.end_to_end.api.fuzzing import ANYTHING, VALID, limited, nearly_valid, unusual
 from tests.end_to_end.serving import Server
+
+if TYPE_CHECKING:
+    from schemathesis import Case
+    from schemathesis.schemas import APIOperation
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "150"))
 ROUTES = ("/v1/chat/completions", "/judge", "/v1/judge", "/v1/rank", "/v1/adapters")
@@ -52,7 +53,11 @@ def client(server: Server) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def operations(client: httpx.Client) -> list[APIOperation[Any, Any, Any, Any]]:
+def operations(client: httpx.Client) -> "list[APIOperation[Any, Any, Any, Any]]":
+    # All workers collect this file, and only one of them needs what takes seconds to import.
+    import schemathesis
+    from schemathesis.core.result import Ok
+
     document = client.get("/openapi.json").json()
     document["paths"] = {path: item for path, item in document["paths"].items() if path.startswith(ROUTES)}
     found = list(schemathesis.openapi.from_dict(document).get_all_operations())
@@ -63,15 +68,17 @@ def operations(client: httpx.Client) -> list[APIOperation[Any, Any, Any, Any]]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-def test_requests_by_the_document(client: httpx.Client, operations: list[APIOperation[Any, Any, Any, Any]]) -> None:
+def test_requests_by_the_document(client: httpx.Client, operations: "list[APIOperation[Any, Any, Any, Any]]") -> None:
+    from schemathesis.core import NOT_SET
+
     answers = Answers()
     assert {operation.path for operation in operations} >= set(VALID)
 
     @FUZZED
     @given(case=st.one_of([operation.as_strategy() for operation in operations]))
-    def send(case: schemathesis.Case[Any]) -> None:
+    def send(case: "Case[Any]") -> None:
         path = case.formatted_path
-        body = None if case.body is schemathesis.core.NOT_SET else limited(case.body)
+        body = None if case.body is NOT_SET else limited(case.body)
         answers.check(post(client, path, body, case.method, dict(case.query or {})), body)
 
     send()
