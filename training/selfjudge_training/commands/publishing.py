@@ -1,11 +1,12 @@
 """`selfjudge-train publish`: an adapter into the store that servers read."""
+# ruff: noqa: PLC0415
 
 import argparse
 from pathlib import Path
 
-NAME = "publish"
-HELP = "make a trained adapter a version of a policy, for servers to load"
-DESCRIPTION = (
+from selfjudge_training.commands.registry import Command
+
+_DESCRIPTION = (
     "Check an adapter and put it into a store, as STORE/POLICY/VERSION/. The version is a hash of the content: "
     "publishing the same adapter twice makes one version. What a server could not serve is refused: other shapes or "
     "keys than the base model's, values that are not finite, DoRA, biases, whole modules. The folder is that of a "
@@ -13,8 +14,7 @@ DESCRIPTION = (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the command."""
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="folder of a finished run, or of an adapter as PEFT writes it")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store; made where there is none")
     parser.add_argument(
@@ -34,12 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> int:
-    """Publishes it."""
-    from datetime import UTC, datetime  # noqa: PLC0415
+def _publish(options: argparse.Namespace) -> None:
+    from datetime import UTC, datetime
 
-    from selfjudge_training.run.publish import find_trained, publish_adapter  # noqa: PLC0415
-    from selfjudge_training.run.published_metrics import read_metrics  # noqa: PLC0415
+    from selfjudge_training.run.publish import find_trained, publish_adapter
+    from selfjudge_training.run.published_metrics import read_metrics
 
     began = datetime.now(UTC)
     manifest = publish_adapter(
@@ -53,4 +52,12 @@ def run(options: argparse.Namespace) -> int:
     before = manifest.created < began
     print(f"{'was there already, with the manifest of then' if before else 'published'}: {manifest.name}")
     print(options.store / manifest.policy / manifest.version)
-    return 0
+
+
+PUBLISH = Command(
+    "publish",
+    "make a trained adapter a version of a policy, for servers to load",
+    _DESCRIPTION,
+    _add_arguments,
+    _publish,
+)
