@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from selfjudge_training.data.jsft import JsftExample, jsft_examples, units
+from selfjudge_training.data.examples.jsft_set import JsftExample, jsft_examples, units
 from selfjudge_training.data.load import load_demonstrations, load_pairs
 from selfjudge_training.seeds import derived_seed
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from selfjudge_training.data.formats.ultrafeedback import UltraFeedbackRow, Wanted, pairs
 from selfjudge_training.data.source import DataError, Format
-from selfjudge_training.data.ultrafeedback import UltraFeedbackRow, Wanted, pairs
 
 from experiments.letters.preferences.ratings import HEDGES, rate
 from experiments.letters.preferences.responses import Responder, Response, edited_responses

@@ -4,7 +4,7 @@ from itertools import islice
 from typing import Literal
 
 import pytest
-from selfjudge_training.data.jsft import JsftExample
+from selfjudge_training.data.examples.jsft_set import JsftExample
 from transformers import PreTrainedTokenizerFast
 
 from experiments.letters.model.documents import Document

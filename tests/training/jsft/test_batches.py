@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from selfjudge_training.data.jsft import JsftExample
+from selfjudge_training.data.examples.jsft_set import JsftExample
 from selfjudge_training.jsft.batches import IGNORED, Collator, Schedule, StepSampler, Weighting
 from selfjudge_training.jsft.examples import as_row
 

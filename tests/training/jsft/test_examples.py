@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from selfjudge_training.data.chat import load_chat
-from selfjudge_training.data.jsft import jsft_examples, units
+from selfjudge_training.data.examples.jsft_set import jsft_examples, units
+from selfjudge_training.data.examples.shown import load_chat
 from selfjudge_training.data.load import load_demonstrations, load_pairs
 from selfjudge_training.data.source import DataError, Source
 from selfjudge_training.jsft.config import Data, JsftConfig

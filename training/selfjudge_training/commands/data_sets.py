@@ -92,9 +92,8 @@ def _margin(text: str) -> float:
 def _load(options: argparse.Namespace) -> _Loaded:
     """Read the sources, with an account on stderr. Raises ConfigError, and DataError, also where all are empty."""
     from selfjudge import load_templates
-    from selfjudge_training.data.chat import load_chat
+    from selfjudge_training.data.examples.shown import load_chat, require_dialogue
     from selfjudge_training.data.load import load_demonstrations, load_pairs
-    from selfjudge_training.data.shown import require_dialogue
     from selfjudge_training.data.source import DataError
     from selfjudge_training.jsft.config import JsftConfig
     from selfjudge_training.run.config import ConfigError, load_config, recipe_path
@@ -119,8 +118,8 @@ def _load(options: argparse.Namespace) -> _Loaded:
 
 
 def _preview(options: argparse.Namespace) -> None:
-    from selfjudge_training.data.jsft import each_example
-    from selfjudge_training.data.preview import rendered, wants_colours
+    from selfjudge_training.data.examples.jsft_set import each_example
+    from selfjudge_training.data.examples.preview import rendered, wants_colours
 
     config, chat, template, demonstrations, pairs = _load(options)
     rng = random.Random(options.seed)
@@ -138,8 +137,8 @@ def _preview(options: argparse.Namespace) -> None:
 
 
 def _stats(options: argparse.Namespace) -> None:
-    from selfjudge_training.data.jsft import each_example
-    from selfjudge_training.data.stats import measure, table
+    from selfjudge_training.data.examples.jsft_set import each_example
+    from selfjudge_training.data.examples.stats import measure, table
 
     config, chat, template, demonstrations, pairs = _load(options)
     longest = config.data.max_length

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from selfjudge import JudgmentTemplate, load_templates
-from selfjudge_training.data import hh, preferences, ultrafeedback
+from selfjudge_training.data.formats import hh, preferences, ultrafeedback
 from selfjudge_training.data.loaded import Loaded, Malformed, MalformedRowError, checked
 from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
 from selfjudge_training.data.rows import Row, read_rows
@@ -23,7 +23,7 @@ HELD_OUT_SHARE = 0.1
 Record = TypeVar("Record", PreferencePair, Demonstration)
 Reader = Callable[[object], list[Record]]
 Fit = Callable[[Messages], object]
-"""Raises MalformedRowError for a conversation that can't be used (`selfjudge_training.data.shown`)."""
+"""Raises MalformedRowError for a conversation that can't be used (`selfjudge_training.data.examples.shown`)."""
 
 
 def load_pairs(

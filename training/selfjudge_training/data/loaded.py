@@ -5,7 +5,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from selfjudge_training.data.texts import half_character, shown
+from selfjudge_training.data.formats.texts import half_character, shown
 
 Record = TypeVar("Record")
 Schema = TypeVar("Schema", bound=BaseModel)

@@ -7,9 +7,9 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]  # it ships no py.t
 from datasets import Dataset, Features, List, Value  # type: ignore[import-untyped]  # likewise
 
 from selfjudge import Chat, JudgmentTemplate, load_templates
-from selfjudge_training.data.jsft import JsftExample, each_example
+from selfjudge_training.data.examples.jsft_set import JsftExample, each_example
+from selfjudge_training.data.examples.shown import require_dialogue
 from selfjudge_training.data.load import load_demonstrations, load_pairs
-from selfjudge_training.data.shown import require_dialogue
 from selfjudge_training.data.source import DataError
 from selfjudge_training.jsft.batches import Row
 from selfjudge_training.jsft.config import Data, JsftConfig

@@ -10,7 +10,7 @@ import torch
 from trl.trainer.sft_config import SFTConfig
 
 from selfjudge import Chat, SafeTokenizer
-from selfjudge_training.data.jsft import units
+from selfjudge_training.data.examples.jsft_set import units
 from selfjudge_training.data.source import DataError
 from selfjudge_training.jsft.batches import Collator, Schedule, StepSampler
 from selfjudge_training.jsft.config import JsftConfig

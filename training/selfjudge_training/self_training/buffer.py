@@ -14,8 +14,8 @@ from tqdm import tqdm
 from typing_extensions import override
 
 from selfjudge import Chat
+from selfjudge_training.data.examples.shown import require_dialogue
 from selfjudge_training.data.load import load_overall_pairs
-from selfjudge_training.data.shown import require_dialogue
 from selfjudge_training.data.source import DataError, Source
 from selfjudge_training.run.kept_rows import find_rows, make_rows, open_rows, own_share, write_rows
 from selfjudge_training.run.processes import processes

@@ -12,9 +12,9 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from selfjudge import Chat, dialogue_example
+from selfjudge_training.data.examples.shown import as_shown, require_prompt
 from selfjudge_training.data.load import load_overall_pairs
 from selfjudge_training.data.records import Messages, PreferencePair
-from selfjudge_training.data.shown import as_shown, require_prompt
 from selfjudge_training.data.source import DataError
 from selfjudge_training.rollouts.prompts import encode_prompts
 from selfjudge_training.run.config import ConfigError

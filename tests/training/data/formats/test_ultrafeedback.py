@@ -3,10 +3,10 @@
 from collections import Counter
 
 import pytest
-from selfjudge_training.data.comparative import is_comparative
+from selfjudge_training.data.formats.comparative import is_comparative
+from selfjudge_training.data.formats.ultrafeedback import UltraFeedbackRow, Wanted, demonstration, pairs
 from selfjudge_training.data.loaded import MalformedRowError
 from selfjudge_training.data.records import Rationale
-from selfjudge_training.data.ultrafeedback import UltraFeedbackRow, Wanted, demonstration, pairs
 
 from selfjudge import load_templates
 

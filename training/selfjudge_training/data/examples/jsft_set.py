@@ -21,8 +21,8 @@ from selfjudge import (
     dialogue_example,
     judgment_example,
 )
+from selfjudge_training.data.examples.shown import as_shown
 from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
-from selfjudge_training.data.shown import as_shown
 from selfjudge_training.data.source import DataError
 
 RATIONALE_SHARE = 0.25

@@ -9,9 +9,9 @@ import re
 
 from pydantic import BaseModel
 
+from selfjudge_training.data.formats.texts import Category
 from selfjudge_training.data.loaded import MalformedRowError
 from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
-from selfjudge_training.data.texts import Category
 
 _HEADER = re.compile(r"\n\n(Human|Assistant):")
 _REPEATED = re.compile(r"(?:\s*(?:Human|Assistant):)+")

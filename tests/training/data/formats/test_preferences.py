@@ -1,8 +1,8 @@
 """Plain preference rows, in every form that TRL takes."""
 
 import pytest
+from selfjudge_training.data.formats.preferences import PreferenceRow, pair
 from selfjudge_training.data.loaded import MalformedRowError, checked
-from selfjudge_training.data.preferences import PreferenceRow, pair
 
 ASKED = [{"role": "user", "content": "Sky?"}]
 BLUE, GREEN = [{"role": "assistant", "content": "blue"}], [{"role": "assistant", "content": "green"}]

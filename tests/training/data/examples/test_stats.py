@@ -1,8 +1,8 @@
 """Figures about a JSFT set."""
 
-from selfjudge_training.data.jsft import JsftExample
+from selfjudge_training.data.examples.jsft_set import JsftExample
+from selfjudge_training.data.examples.stats import Lengths, measure, table
 from selfjudge_training.data.records import PreferencePair
-from selfjudge_training.data.stats import Lengths, measure, table
 
 
 def dialogue(length: int, *, cut: bool = False) -> JsftExample:

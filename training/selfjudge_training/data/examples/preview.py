@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TextIO
 
 from selfjudge import Chat
-from selfjudge_training.data.jsft import JsftExample
+from selfjudge_training.data.examples.jsft_set import JsftExample
 
 TARGET, CONTROL, TITLE, RESET = "\x1b[1;32m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
 OPENING, CLOSING = "⟦", "⟧"

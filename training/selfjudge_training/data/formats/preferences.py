@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
+from selfjudge_training.data.formats.texts import Category, TextOrMessages
 from selfjudge_training.data.loaded import MalformedRowError
 from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
-from selfjudge_training.data.texts import Category, TextOrMessages
 
 _LINE_END = re.compile(r"[^\S\n]*\n")
 

@@ -1,7 +1,7 @@
 """Transcripts of Anthropic HH."""
 
 import pytest
-from selfjudge_training.data.hh import HHRow, demonstration, pair
+from selfjudge_training.data.formats.hh import HHRow, demonstration, pair
 from selfjudge_training.data.loaded import MalformedRowError
 
 

@@ -6,9 +6,24 @@ as in judgments.
 
 from functools import lru_cache
 
-from selfjudge import Chat, ChatTemplateError, dialogue_example
+from transformers import AutoTokenizer
+
+from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, Chat, ChatTemplateError, SafeTokenizer, dialogue_example
 from selfjudge_training.data.loaded import MalformedRowError
 from selfjudge_training.data.records import Messages
+from selfjudge_training.data.source import DataError
+
+
+def load_chat(name: str) -> Chat:
+    """The chat of a tokenizer folder, or of a model's name on the hub. Raises DataError where there is none."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{name}: no tokenizer in a folder of this name, and none to be had from the hub") from error
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = DIALOGUE_TEMPLATE
+        tokenizer.add_special_tokens({"additional_special_tokens": list(CONTROL_TOKENS)})
+    return Chat(SafeTokenizer(tokenizer))
 
 
 def as_shown(chat: Chat, conversation: Messages, system: str | None) -> Messages:

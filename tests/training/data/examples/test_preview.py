@@ -3,9 +3,9 @@
 import io
 
 import pytest
-from selfjudge_training.data.chat import load_chat
-from selfjudge_training.data.jsft import each_example
-from selfjudge_training.data.preview import rendered, wants_colours
+from selfjudge_training.data.examples.jsft_set import each_example
+from selfjudge_training.data.examples.preview import rendered, wants_colours
+from selfjudge_training.data.examples.shown import load_chat
 from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
 from typing_extensions import override
 

@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from selfjudge_training.data.examples.shown import as_shown, require_dialogue
 from selfjudge_training.data.load import load_demonstrations
-from selfjudge_training.data.shown import as_shown, require_dialogue
 from selfjudge_training.data.source import DataError, Source
 from selfjudge_training.self_training.buffer import given_buffer
 from selfjudge_training.self_training.config import Prompts, SelfTrainingConfig

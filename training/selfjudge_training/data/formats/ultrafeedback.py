@@ -14,10 +14,10 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, Field, FiniteFloat
 
-from selfjudge_training.data.comparative import is_comparative
+from selfjudge_training.data.formats.comparative import is_comparative
+from selfjudge_training.data.formats.texts import Category
 from selfjudge_training.data.loaded import MalformedRowError
 from selfjudge_training.data.records import Demonstration, PreferencePair, Rationale
-from selfjudge_training.data.texts import Category
 
 NOTHING_SAID = ("N/A", "None", "")
 """What stands in the data set where there is no rating or no rationale."""

@@ -1,7 +1,7 @@
 """The JSFT set in tokens: what is a target, both orders, cutting, and the three kinds of judgments."""
 
 import pytest
-from selfjudge_training.data.jsft import JsftExample, JsftSet, each_example, jsft_examples
+from selfjudge_training.data.examples.jsft_set import JsftExample, JsftSet, each_example, jsft_examples
 from selfjudge_training.data.records import Demonstration, PreferencePair, Rationale
 from selfjudge_training.data.source import DataError
 from transformers import AutoTokenizer

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import NamedTuple
 
-from selfjudge_training.data.jsft import JsftExample
+from selfjudge_training.data.examples.jsft_set import JsftExample
 from selfjudge_training.data.records import PreferencePair
 
 

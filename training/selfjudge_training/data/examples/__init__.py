@@ -1,0 +1,1 @@
+"""From records to training examples in tokens, and what people look at of them."""
