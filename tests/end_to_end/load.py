@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
 
 def ask(server: Server, **body: Any) -> Outcome:  # noqa: ANN401  any JSON
     """One chat request to its end."""
-    key = {"Authorization": f"Bearer {server.key}"}
+    key = {"Authorization": f"Bearer {server.key}"} if server.key else {}  # an empty one is no legal header
     whole = {"messages": _MESSAGES, **body}
     try:
         answer = httpx.post(f"{server.url}/v1/chat/completions", json=whole, headers=key, timeout=240)
