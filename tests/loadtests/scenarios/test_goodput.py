@@ -66,6 +66,12 @@ def test_the_page_has_a_column_for_each_number_of_candidates(tmp_path: Path) -> 
     assert plot.stat().st_size > 1000
 
 
+def test_long_cells_tell_of_memory(tmp_path: Path) -> None:
+    scenario = Scenario(about="Long.", best_of_n=[4], rates=[2], prompts=["tasks"], streaming=[True], seconds=600)
+    _, page, _ = write(tmp_path, {}, results("soak", scenario, GOALS, [measured(scenario.cells()[0], 0.25)]))
+    assert "| N=4, 2/s, tasks, streamed | 100 | 100 | +0.0 | yes |" in page.read_text()
+
+
 def test_memory_that_settles_is_flat_and_memory_that_grows_is_not() -> None:
     settling = [Look(at, 1000.0 + (0 if at >= 100 else 50 * at / 100), 0.0) for at in range(0, 600, 5)]
     assert memory(settling).flat
