@@ -14,7 +14,7 @@ import torch
 from pydantic import BaseModel
 from selfjudge_training.data.load import load_pairs
 from selfjudge_training.data.records import Messages, PreferencePair
-from selfjudge_training.evaluation.panels.model_judge import ModelPanel
+from selfjudge_training.evaluation.judges.model_judge import ModelJudge
 from selfjudge_training.evaluation.policy.contests import winners
 from selfjudge_training.evaluation.policy.policies import ModelPolicy
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
@@ -73,7 +73,7 @@ class Measured(BaseModel):
 def measure(recipe: PaperRecipe, model: Path, template: str, wanted: Wanted, data: Path, folder: Path) -> None:
     """Measure a model folder, and write `FILE`."""
     rollouts = load_rollouts(model)
-    panel = ModelPanel(rollouts, load_templates()[template], rollouts.context - 1)
+    panel = ModelJudge(rollouts, load_templates()[template], rollouts.context - 1)
     measured = Measured()
     if wanted.judge:
         measured.overall = _judged(panel, _pairs(data, VARIANTS["jm"].template))
@@ -84,7 +84,7 @@ def measure(recipe: PaperRecipe, model: Path, template: str, wanted: Wanted, dat
         measured.samples = answers(recipe, rollouts, asked, max((wanted.samples, *wanted.sizes)))
         if wanted.own_by is not None:
             by = load_rollouts(wanted.own_by)
-            own_panel = ModelPanel(by, load_templates()[template], by.context - 1)
+            own_panel = ModelJudge(by, load_templates()[template], by.context - 1)
             measured.own = _judged(own_panel, _own_pairs(asked, measured.samples))
         for size in wanted.sizes[1:]:
             measured.picks[size] = _picks(panel, conversations, measured.samples, size, recipe.seed)
@@ -147,12 +147,12 @@ def _own_pairs(asked: Sequence[Problem], samples: Sequence[Sequence[str]]) -> li
     ]
 
 
-def _judged(panel: ModelPanel, pairs: Sequence[PreferencePair]) -> Judged:
+def _judged(panel: ModelJudge, pairs: Sequence[PreferencePair]) -> Judged:
     judged = Judged(points=[], consistent=[], prompts=[])
     for principle in dict.fromkeys(pair.principle for pair in pairs):
         under = [pair for pair in pairs if pair.principle == principle]
         asked = [Comparison(pair.conversation, pair.chosen, pair.rejected) for pair in under]
-        for pair, judgment in zip(under, panel.under(principle).verdicts(asked), strict=True):
+        for pair, judgment in zip(under, panel.verdicts(asked, principle), strict=True):
             judged.points.append(judgment.points)
             judged.consistent.append(judgment.consistent)
             judged.prompts.append(pair.conversation[-1]["content"])
@@ -160,7 +160,7 @@ def _judged(panel: ModelPanel, pairs: Sequence[PreferencePair]) -> Judged:
 
 
 def _picks(
-    panel: ModelPanel,
+    panel: ModelJudge,
     conversations: Sequence[Messages],
     samples: Sequence[Sequence[str]],
     size: int,
@@ -168,5 +168,5 @@ def _picks(
 ) -> list[list[str]]:
     """For each question, the winner of a tournament among its first answers."""
     groups = [texts[:size] for texts in samples]
-    best = winners(panel.under(None), conversations, groups, seed)
+    best = winners(panel, conversations, groups, seed)
     return [[texts[index]] for texts, index in zip(groups, best, strict=True)]

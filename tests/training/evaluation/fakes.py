@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import httpx2
 from selfjudge_training.data.records import Messages
-from selfjudge_training.evaluation.panels.judgment import Judgment
+from selfjudge_training.evaluation.judges.judgment import Judgment
 from selfjudge_training.evaluation.policy.policies import Answer
 from selfjudge_training.rollouts.base import Sampling
 from selfjudge_training.run.endpoint import Endpoint
@@ -20,18 +20,15 @@ def judgment(at_a: float, at_b: float) -> Judgment:
 
 
 class Preferring:
-    """A judge, and the panel of it alone, that prefers what has the higher value; it keeps what it was asked."""
+    """A judge that prefers what has the higher value; it keeps what it was asked."""
 
     def __init__(self, value: Callable[[str], float]) -> None:
         self._value = value
         self.asked: list[Comparison] = []
         self.principles: list[str | None] = []
 
-    def under(self, principle: str | None) -> "Preferring":
+    def verdicts(self, comparisons: Sequence[Comparison], principle: str | None = None) -> list[Judgment]:
         self.principles.append(principle)
-        return self
-
-    def verdicts(self, comparisons: Sequence[Comparison]) -> list[Judgment]:
         self.asked += comparisons
         return [self._judge(self._value(one.first) - self._value(one.second)) for one in comparisons]
 

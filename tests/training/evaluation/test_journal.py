@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 from selfjudge_training.data.records import Messages
-from selfjudge_training.evaluation.journal import JOURNAL, Journal, KeptPanel, KeptPolicy
-from selfjudge_training.evaluation.panels.judgment import Judgment
+from selfjudge_training.evaluation.journal import JOURNAL, Journal, KeptJudge, KeptPolicy
+from selfjudge_training.evaluation.judges.judgment import Judgment
 from selfjudge_training.evaluation.policy.policies import Answer
 from selfjudge_training.rollouts.base import Sampling
 
@@ -58,7 +58,7 @@ def test_answers_and_judgments_come_back_as_they_were(tmp_path: Path) -> None:
     def say() -> tuple[list[list[Answer]], list[Judgment]]:
         journal = Journal(tmp_path / JOURNAL)
         answers = KeptPolicy(policy, journal, "me").sample(asked("a", "b"), samples=3, sampling=SAMPLING, seed=5)
-        return answers, KeptPanel(panel, journal, "you").under("honesty").verdicts(comparisons)
+        return answers, KeptJudge(panel, journal, "you").verdicts(comparisons, "honesty")
 
     answers, judgments = say()
     assert judgments == [judgment(0.9, 0.9), judgment(0.1, 0.1)]

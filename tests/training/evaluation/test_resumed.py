@@ -7,7 +7,7 @@ import pytest
 from selfjudge_training.evaluation.evaluation_config import JudgeConfig, PolicyConfig
 from selfjudge_training.evaluation.journal import JOURNAL
 from selfjudge_training.evaluation.judge.judge_stage import run_judge_evaluation
-from selfjudge_training.evaluation.panels.model_judge import ModelJudge
+from selfjudge_training.evaluation.judges.model_judge import ModelJudge
 from selfjudge_training.evaluation.policy.policies import ModelPolicy
 from selfjudge_training.evaluation.policy.policy_stage import run_policy_evaluation
 

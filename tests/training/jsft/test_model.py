@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from selfjudge_training.evaluation.panels.model_judge import ModelPanel
+from selfjudge_training.evaluation.judges.model_judge import ModelJudge
 from selfjudge_training.jsft.config import JsftConfig, Lora, Start
 from selfjudge_training.jsft.model import load_start, write_model
 from selfjudge_training.jsft.stage import run_jsft
@@ -125,8 +125,7 @@ def test_its_control_tokens_are_trained_and_what_comes_out_answers_and_judges(
     )
     assert sample.token_ids
     label_mass, untrained = (
-        ModelPanel(HuggingFaceRollOuts(each, tokenizer), load_templates()["ultrafeedback"], 2048)
-        .under(None)
+        ModelJudge(HuggingFaceRollOuts(each, tokenizer), load_templates()["ultrafeedback"], 2048)
         .verdicts([Comparison("Hi", "Ho", "Hm")])[0]
         .label_mass
         for each in (loaded, before.model)

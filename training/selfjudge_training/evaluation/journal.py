@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from selfjudge import Comparison
 from selfjudge_training.data.records import Messages
-from selfjudge_training.evaluation.panels.judgment import Judge, Judgment, Panel
-from selfjudge_training.evaluation.panels.model_judge import CHUNK as CHUNK_OF_COMPARISONS
+from selfjudge_training.evaluation.judges.judgment import Judge, Judgment
+from selfjudge_training.evaluation.judges.model_judge import CHUNK as CHUNK_OF_COMPARISONS
 from selfjudge_training.evaluation.policy.policies import CHUNK as CHUNK_OF_SAMPLES
 from selfjudge_training.evaluation.policy.policies import Answer, Policy
 from selfjudge_training.rollouts.base import Sampling
@@ -89,32 +89,22 @@ class KeptPolicy:
         return self._policy.fits(conversations, new_tokens)
 
 
-class KeptPanel:
-    """A panel; ``who`` tells it from others in the same journal."""
-
-    def __init__(self, panel: Panel, journal: Journal, who: str) -> None:
-        self._panel, self._journal, self._who = panel, journal, who
-
-    def under(self, principle: str | None) -> "KeptJudge":
-        """As `Panel.under`."""
-        return KeptJudge(self._panel.under(principle), self._journal, f"{self._who} under {principle}")
-
-
 class KeptJudge:
-    """A judge of such a panel."""
+    """A judge; ``who`` tells it from others in the same journal."""
 
     def __init__(self, judge: Judge, journal: Journal, who: str) -> None:
         self._judge, self._journal, self._who = judge, journal, who
 
-    def verdicts(self, comparisons: Sequence[Comparison]) -> list[Judgment]:
+    def verdicts(self, comparisons: Sequence[Comparison], principle: str | None = None) -> list[Judgment]:
         """As `Judge.verdicts`."""
-        size = CHUNK_OF_COMPARISONS
         judgments: list[Judgment] = []
-        for start in _batches(len(comparisons), size, "judging"):
-            asked = list(comparisons[start : start + size])
-            request = ["judge", self._who, asked]
-            judged = self._journal.kept(request, _JUDGMENTS, partial(self._judge.verdicts, asked))
-            judgments += judged
+        for start in _batches(len(comparisons), CHUNK_OF_COMPARISONS, "judging"):
+            asked = list(comparisons[start : start + CHUNK_OF_COMPARISONS])
+            request = ["judge", self._who, principle, asked]
+            made: list[Judgment] = self._journal.kept(
+                request, _JUDGMENTS, partial(self._judge.verdicts, asked, principle)
+            )
+            judgments += made
         return judgments
 
 

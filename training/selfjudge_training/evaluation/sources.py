@@ -9,11 +9,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from selfjudge import JudgmentTemplate, load_templates
 from selfjudge_training.evaluation.evaluation_config import JudgeSource, PolicySource
-from selfjudge_training.evaluation.journal import Journal, KeptPanel, KeptPolicy
-from selfjudge_training.evaluation.panels.chat_judge import ChatPanel
-from selfjudge_training.evaluation.panels.judgment import Panel
-from selfjudge_training.evaluation.panels.model_judge import ModelPanel
-from selfjudge_training.evaluation.panels.server_judge import ServerPanel
+from selfjudge_training.evaluation.journal import Journal, KeptJudge, KeptPolicy
+from selfjudge_training.evaluation.judges.chat_judge import ChatJudge
+from selfjudge_training.evaluation.judges.judgment import Judge
+from selfjudge_training.evaluation.judges.model_judge import ModelJudge
+from selfjudge_training.evaluation.judges.server_judge import ServerJudge
 from selfjudge_training.evaluation.policy.policies import ModelPolicy, Policy, ServerPolicy
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.run.config import ConfigError
@@ -28,23 +28,23 @@ class Sources:
         self._stack = ExitStack()
         self._models: dict[tuple[str, Path | None], HuggingFaceRollOuts] = {}
 
-    def panel(self, source: JudgeSource, adapter: Path | None = None) -> Panel:
+    def judge(self, source: JudgeSource, adapter: Path | None = None) -> Judge:
         """Who judges; a model folder that is loaded with an adapter already judges without it, as any other does.
 
         Raises ConfigError for an unknown template, EndpointError, FileNotFoundError.
         """
-        return KeptPanel(self._panel(source, adapter), self._journal, _identity(source))
+        return KeptJudge(self._judge(source, adapter), self._journal, _identity(source))
 
-    def _panel(self, source: JudgeSource, adapter: Path | None) -> Panel:
+    def _judge(self, source: JudgeSource, adapter: Path | None) -> Judge:
         if source.kind == "server":
-            return ServerPanel(self._endpoint(source.at, source.key_variable), source.template, source.model)
+            return ServerJudge(self._endpoint(source.at, source.key_variable), source.template, source.model)
         template = find_template(source.template)
         if source.kind == "chat":
             endpoint = self._endpoint(source.at, source.key_variable)
-            return ChatPanel(endpoint, str(source.model), template, source.max_tokens)
+            return ChatJudge(endpoint, str(source.model), template, source.max_tokens)
         rollouts = self._model(source.at, adapter)
         # The choice token needs a place in the context, too.
-        return ModelPanel(rollouts, template, rollouts.context - 1)
+        return ModelJudge(rollouts, template, rollouts.context - 1)
 
     def policy(self, source: PolicySource) -> Policy:
         """Who answers. Raises EndpointError, FileNotFoundError, AdapterError."""
@@ -55,7 +55,7 @@ class Sources:
             return ServerPolicy(self._endpoint(source.at, source.key_variable), str(source.model))
         return ModelPolicy(self._model(source.at, source.adapter))
 
-    def own_panel(self, source: PolicySource, template: str) -> Panel:
+    def own_judge(self, source: PolicySource, template: str) -> Judge:
         """The policy as its own judge: the same copy of the weights, or the same server."""
         own = JudgeSource(
             kind="server" if source.kind == "server" else "folder",
@@ -64,7 +64,7 @@ class Sources:
             template=template,
             key_variable=source.key_variable,
         )
-        return self.panel(own, source.adapter)
+        return self.judge(own, source.adapter)
 
     def _endpoint(self, base_url: str, key_variable: str | None) -> Endpoint:
         return self._stack.enter_context(Endpoint(base_url, key_variable))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from selfjudge_training.data.records import PreferencePair
 from selfjudge_training.evaluation.judge.judge_figures import evaluate_judge
-from selfjudge_training.evaluation.panels.judgment import Judgment
+from selfjudge_training.evaluation.judges.judgment import Judgment
 from selfjudge_training.evaluation.statistics import Estimate
 
 from selfjudge import Comparison
@@ -22,10 +22,7 @@ class Scripted:
     def __init__(self, judgments: Sequence[Judgment]) -> None:
         self._judgments = list(judgments)
 
-    def under(self, principle: str | None) -> "Scripted":
-        return self
-
-    def verdicts(self, comparisons: Sequence[Comparison]) -> list[Judgment]:
+    def verdicts(self, comparisons: Sequence[Comparison], principle: str | None = None) -> list[Judgment]:
         return [self._judgments.pop(0) for _ in comparisons]
 
 

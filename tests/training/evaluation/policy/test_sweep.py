@@ -1,6 +1,6 @@
 """Tournaments of many prompts, and self-rejection over N with a judge whose taste is known."""
 
-from selfjudge_training.evaluation.panels.answer_judge import AnswerJudge
+from selfjudge_training.evaluation.judges.answer_judge import AnswerJudge
 from selfjudge_training.evaluation.policy.contests import winners
 from selfjudge_training.evaluation.policy.policies import Answer
 from selfjudge_training.evaluation.policy.policy_figures import answer_figures
@@ -72,8 +72,8 @@ def test_without_a_baseline_the_policys_own_next_sample_is_the_rival() -> None:
 def test_answers_judge_by_being_right() -> None:
     judge = AnswerJudge({"11 + 12?": "23"})
     asked = [{"role": "user", "content": "11 + 12?"}]
-    verdicts = judge.under("honesty").verdicts(
-        [Comparison(asked, "23", "24"), Comparison(asked, "x", "23"), Comparison("11 + 12?", "24", "25")]
+    verdicts = judge.verdicts(
+        [Comparison(asked, "23", "24"), Comparison(asked, "x", "23"), Comparison("11 + 12?", "24", "25")], "honesty"
     )
     assert [one.winner for one in verdicts] == ["A", "B", "tie"]
 

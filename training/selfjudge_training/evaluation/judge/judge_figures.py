@@ -10,7 +10,7 @@ from typing import NamedTuple
 from selfjudge import Comparison
 from selfjudge_training.data.records import PreferencePair
 from selfjudge_training.evaluation.judge.calibration import Calibration, calibrate
-from selfjudge_training.evaluation.panels.judgment import Judgment, Panel
+from selfjudge_training.evaluation.judges.judgment import Judge, Judgment
 from selfjudge_training.evaluation.statistics import Estimate, rate
 
 
@@ -52,11 +52,11 @@ class _Judged(NamedTuple):
     prompt: str
 
 
-def evaluate_judge(panel: Panel, pairs: Sequence[PreferencePair]) -> JudgeEvaluation:
+def evaluate_judge(judge: Judge, pairs: Sequence[PreferencePair]) -> JudgeEvaluation:
     """Judge every pair, under its own principle where it has one. Raises ValueError where there is no pair."""
     if not pairs:
         raise ValueError("a judge can't be evaluated without a preference pair")
-    rows = _judge(panel, pairs)
+    rows = _judge(judge, pairs)
     categories = sorted({pair.category for pair in pairs})
     by_category = {name: _agreement([row for row in rows if row.pair.category == name]) for name in categories}
     return JudgeEvaluation(
@@ -66,13 +66,13 @@ def evaluate_judge(panel: Panel, pairs: Sequence[PreferencePair]) -> JudgeEvalua
     )
 
 
-def _judge(panel: Panel, pairs: Sequence[PreferencePair]) -> list[_Judged]:
+def _judge(judge: Judge, pairs: Sequence[PreferencePair]) -> list[_Judged]:
     """Every pair with its judgment, in the order given."""
     rows: dict[int, _Judged] = {}
     for principle in dict.fromkeys(pair.principle for pair in pairs):
         numbers = [number for number, pair in enumerate(pairs) if pair.principle == principle]
         asked = [Comparison(pairs[n].conversation, pairs[n].chosen, pairs[n].rejected) for n in numbers]
-        for number, judgment in zip(numbers, panel.under(principle).verdicts(asked), strict=True):
+        for number, judgment in zip(numbers, judge.verdicts(asked, principle), strict=True):
             pair = pairs[number]
             rows[number] = _Judged(pair, judgment, json.dumps(pair.conversation))
     return [rows[number] for number in range(len(pairs))]

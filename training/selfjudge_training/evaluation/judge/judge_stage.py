@@ -27,8 +27,8 @@ def run_judge_evaluation(config: JudgeConfig, output: Path) -> list[Path]:
     folder = RunFolder.open(output, config, seed=config.seed)
     journal = Journal(folder.path / JOURNAL)
     with Sources(journal) as sources:
-        panel = sources.panel(config.judge)
-        results = {name: evaluate_judge(panel, pairs) for name, pairs in _sets(config, sources).items()}
+        judge = sources.judge(config.judge)
+        results = {name: evaluate_judge(judge, pairs) for name, pairs in _sets(config, sources).items()}
     paths = write_report(judge_report(config.judge.name, results, config.model_dump(mode="json")), folder.path)
     journal.remove()
     return paths

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from selfjudge import Comparison, Orders
 from selfjudge_training.data.records import Messages
-from selfjudge_training.evaluation.panels.judgment import Judge, Judgment
+from selfjudge_training.evaluation.judges.judgment import Judge, Judgment
 from selfjudge_training.evaluation.policy.policies import Answer
 from selfjudge_training.evaluation.policy.questions import Outputs, Question, answer_key
 from selfjudge_training.evaluation.statistics import Estimate, bootstrap, rate

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from selfjudge_training.evaluation.evaluation_config import PolicyConfig
 from selfjudge_training.evaluation.journal import JOURNAL, Journal
-from selfjudge_training.evaluation.panels.answer_judge import AnswerJudge
-from selfjudge_training.evaluation.panels.judgment import Judge
+from selfjudge_training.evaluation.judges.answer_judge import AnswerJudge
+from selfjudge_training.evaluation.judges.judgment import Judge
 from selfjudge_training.evaluation.policy.policies import Answer, answer_questions
 from selfjudge_training.evaluation.policy.policy_figures import answer_figures, compare_outputs
 from selfjudge_training.evaluation.policy.policy_report import PolicyEvaluation, policy_report
@@ -73,7 +73,7 @@ def _judge(config: PolicyConfig, sources: Sources, questions: Sequence[Question]
         if key is None:
             raise ConfigError(f"judge.kind is 'answers': every row of {config.questions} should have an 'answer'")
         return AnswerJudge(key)
-    return sources.panel(config.judge).under(None)
+    return sources.judge(config.judge)
 
 
 def _answer(config: PolicyConfig, sources: Sources, questions: Sequence[Question]) -> _Answered:
@@ -90,6 +90,6 @@ def _sweep(
     if config.sweep is None:
         return None
     section = config.sweep
-    own = sources.panel(section.judge) if section.judge else sources.own_panel(config.policy, section.template)
+    own = sources.judge(section.judge) if section.judge else sources.own_judge(config.policy, section.template)
     plan = Plan(section.sizes, section.groups, config.decoding.sampling, config.seed)
-    return Sweeper(sources.policy(config.policy), own.under(None), judge, plan).run(questions, baseline)
+    return Sweeper(sources.policy(config.policy), own, judge, plan).run(questions, baseline)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from selfjudge_training.evaluation.panels.judgment import Judge
+from selfjudge_training.evaluation.judges.judgment import Judge
 from selfjudge_training.evaluation.policy.contests import winners
 from selfjudge_training.evaluation.policy.policies import Answer, Policy, sample_fitting
 from selfjudge_training.evaluation.policy.policy_figures import first_turn, judge_outputs, repetition

@@ -7,20 +7,22 @@ Probabilities are therefore 0, 1/2 or 1: calibration says little about such a ju
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 from selfjudge import Comparison, JudgmentTemplate, Orders, Winner
 from selfjudge.judgment.conversation import context_text
 from selfjudge.judgment.quoting import Quoter, delimiters
-from selfjudge_training.evaluation.panels.choice import read_choice
-from selfjudge_training.evaluation.panels.judgment import Judgment
+from selfjudge.judgment.template import Wording
+from selfjudge_training.evaluation.judges.choice import read_choice
+from selfjudge_training.evaluation.judges.judgment import Judgment
 from selfjudge_training.run.endpoint import Endpoint, EndpointError, TooLongError
 
 REQUEST = "Reply with the single letter A or B: the letter of the better response."
 
 
-class ChatPanel:
-    """A chat model that judges by one template; a panel whose judges differ in the principle.
+class ChatJudge:
+    """A chat model that judges by one template.
 
     Args:
         endpoint: of the server.
@@ -33,48 +35,35 @@ class ChatPanel:
         self._endpoint, self._template = endpoint, template
         self._options = {"model": model, "temperature": 0, "max_tokens": max_tokens}
 
-    def under(self, principle: str | None) -> "ChatJudge":
-        """Who judges under one principle. Raises ValueError where the template wants one and the pair has none."""
+    def verdicts(self, comparisons: Sequence[Comparison], principle: str | None = None) -> list[Judgment]:
+        """As `Judge.verdicts`. Raises EndpointError, and ValueError where a template wants a principle and has none."""
         known = self._template.principles
         if known is not None and principle is None:
             raise ValueError(
                 f"template {self._template.name!r} asks under a principle ({', '.join(known)}), and a pair has none; "
                 "a chat judge judges on the whole by a template without principles, such as 'ultrafeedback'"
             )
-        return ChatJudge(self._endpoint, self._options, self._template, principle if known is not None else None)
-
-
-class ChatJudge:
-    """The judge of one panel under one principle or none."""
-
-    def __init__(
-        self, endpoint: Endpoint, options: dict[str, Any], template: JudgmentTemplate, principle: str | None
-    ) -> None:
-        self._endpoint, self._options, self._template = endpoint, options, template
-        self._wording = template.wording(principle)
-        self._quote = Quoter(delimiters(template, self._wording))
-
-    def verdicts(self, comparisons: Sequence[Comparison]) -> list[Judgment]:
-        """A judgment of each comparison, in the order given. Raises EndpointError."""
-        bodies = []
+        wording = self._template.wording(principle if known is not None else None)
+        quote, bodies = Quoter(delimiters(self._template, wording)), []
         for conversation, first, second in comparisons:
-            context = context_text(self._template, conversation, self._quote)
-            a, b = self._quote(first), self._quote(second)
-            bodies += [self._body(context, a, b), self._body(context, b, a)]
-        choices = self._endpoint.each(self._ask, bodies, "asking the judge")
+            context = context_text(self._template, conversation, quote)
+            a, b = quote(first), quote(second)
+            bodies += [self._body(wording, context, a, b), self._body(wording, context, b, a)]
+        ask = partial(self._ask, wording.answer_prefix)
+        choices = self._endpoint.each(ask, bodies, "asking the judge")
         return [_judgment(at_a, at_b) for at_a, at_b in zip(choices[::2], choices[1::2], strict=True)]
 
-    def _ask(self, body: dict[str, Any]) -> Literal["A", "B"] | None:
+    def _ask(self, prefix: str, body: dict[str, Any]) -> Literal["A", "B"] | None:
         try:
-            return read_choice(_content(self._endpoint.post("chat/completions", body)), self._wording.answer_prefix)
+            return read_choice(_content(self._endpoint.post("chat/completions", body)), prefix)
         except TooLongError:
             return None
 
-    def _body(self, context: str, response_a: str, response_b: str) -> dict[str, Any]:
-        pieces = self._wording.user
+    def _body(self, wording: Wording, context: str, response_a: str, response_b: str) -> dict[str, Any]:
+        pieces = wording.user
         question = "".join((pieces[0], context, pieces[1], response_a, pieces[2], response_b, pieces[3]))
         messages = [
-            {"role": "system", "content": self._wording.system},
+            {"role": "system", "content": wording.system},
             {"role": "user", "content": f"{question.rstrip()}\n\n{REQUEST}"},
         ]
         return {**self._options, "messages": messages}

@@ -1,7 +1,4 @@
-"""What any judge says of two responses, whoever it is: the interface that evaluation is written against.
-
-Who judges is in files of their own: `model_judge`, `server_judge`, `chat_judge`, `truth_judge`.
-"""
+"""What any judge says of two responses: the interface that evaluation is written against."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -34,17 +31,10 @@ class Judgment(NamedTuple):
 class Judge(Protocol):
     """Compares responses."""
 
-    def verdicts(self, comparisons: Sequence[Comparison]) -> list[Judgment]:
-        """A judgment of each comparison, in the order given."""
-        ...
+    def verdicts(self, comparisons: Sequence[Comparison], principle: str | None = None) -> list[Judgment]:
+        """A judgment of each comparison, in the order given, under one principle.
 
-
-class Panel(Protocol):
-    """A judge who can be asked under a principle."""
-
-    def under(self, principle: str | None) -> Judge:
-        """Who judges under one principle; None: on the whole, which is under all principles where there are any.
-
-        A judge that knows no principles always judges on the whole.
+        Without a principle, and by a judge that knows none, it is on the whole, under all principles where there are
+        any. Raises ValueError for a principle that the judge does not know.
         """
         ...

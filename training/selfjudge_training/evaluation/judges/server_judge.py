@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from selfjudge import Comparison, Orders, Winner, load_templates
-from selfjudge_training.evaluation.panels.judgment import Judgment
+from selfjudge_training.evaluation.judges.judgment import Judgment
 from selfjudge_training.run.endpoint import Endpoint, EndpointError
 
 BATCH = 32
@@ -33,7 +33,7 @@ class _Answer(BaseModel):
     data: list[_Judgment]
 
 
-class ServerPanel:
+class ServerJudge:
     """A server that judges by one template.
 
     Args:
@@ -49,23 +49,11 @@ class ServerPanel:
         # A template that we don't know is the operator's own: the server says whether it has the principle.
         self._knows_principles = own is None or own.principles is not None
 
-    def under(self, principle: str | None) -> "ServerJudge":
-        """Who judges under one principle; whether the template has it is for the server to say."""
-        if principle is None or not self._knows_principles:
-            return ServerJudge(self._endpoint, self._options)
-        return ServerJudge(self._endpoint, {**self._options, "principles": [principle]})
-
-
-class ServerJudge:
-    """The judge of one panel: the same options for every comparison."""
-
-    def __init__(self, endpoint: Endpoint, options: dict[str, Any]) -> None:
-        self._endpoint, self._options = endpoint, options
-
-    def verdicts(self, comparisons: Sequence[Comparison]) -> list[Judgment]:
-        """A judgment of each comparison, in the order given. Raises EndpointError."""
+    def verdicts(self, comparisons: Sequence[Comparison], principle: str | None = None) -> list[Judgment]:
+        """As `Judge.verdicts`. Raises EndpointError, also for a principle that the server does not know."""
+        under = {"principles": [principle]} if principle is not None and self._knows_principles else {}
         batches = [comparisons[start : start + BATCH] for start in range(0, len(comparisons), BATCH)]
-        bodies = [{**self._options, "comparisons": list(map(_body, batch))} for batch in batches]
+        bodies = [{**self._options, **under, "comparisons": list(map(_body, batch))} for batch in batches]
         answers = self._endpoint.post_all("judge", bodies, "judging")
         return [
             judgment for batch, answer in zip(batches, answers, strict=True) for judgment in _judgments(batch, answer)

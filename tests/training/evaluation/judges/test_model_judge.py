@@ -23,7 +23,7 @@ def source(template: str = "ultrafeedback") -> JudgeSource:
 
 
 def test_it_prefers_the_right_answer_in_any_order(sources: Sources) -> None:
-    judge = sources.panel(source()).under(None)
+    judge = sources.judge(source())
     right, wrong = judge.verdicts([Comparison(PROMPT, "ABDQ", "QDBA"), Comparison(PROMPT, "QDBA", "ABDQ")])
     assert (right.winner, wrong.winner) == ("A", "B")
     assert right.probability_a == pytest.approx(1 - wrong.probability_a, abs=1e-5)
@@ -32,28 +32,28 @@ def test_it_prefers_the_right_answer_in_any_order(sources: Sources) -> None:
 
 
 def test_what_does_not_fit_is_cut_and_said_to_be(sources: Sources) -> None:
-    [judgment] = sources.panel(source()).under(None).verdicts([Comparison(PROMPT, "ABDQ", "Q D B A " * 400)])
+    [judgment] = sources.judge(source()).verdicts([Comparison(PROMPT, "ABDQ", "Q D B A " * 400)])
     assert judgment.cut
     assert judgment.winner == "A"
 
 
 def test_under_a_principle_or_all_of_them(sources: Sources) -> None:
-    panel = sources.panel(source("ultrafeedback-principle"))
+    panel = sources.judge(source("ultrafeedback-principle"))
     comparison = Comparison(PROMPT, "ABDQ", "QDBA")
     alone = [
-        panel.under(principle).verdicts([comparison])[0].probability_a
+        panel.verdicts([comparison], principle)[0].probability_a
         for principle in ("helpfulness", "honesty", "instruction following", "truthfulness")
     ]
-    [together] = panel.under(None).verdicts([comparison])
+    [together] = panel.verdicts([comparison])
     assert together.probability_a == pytest.approx(sum(alone) / 4, abs=1e-5)
     with pytest.raises(ValueError, match="'charm', but the template knows helpfulness, honesty"):
-        panel.under("charm")
+        panel.verdicts([comparison], "charm")
 
 
 def test_a_template_without_principles_judges_pairs_of_any(sources: Sources) -> None:
-    panel = sources.panel(source())
+    panel = sources.judge(source())
     comparison = Comparison(PROMPT, "ABDQ", "QDBA")
-    assert panel.under("honesty").verdicts([comparison]) == panel.under(None).verdicts([comparison])
+    assert panel.verdicts([comparison], "honesty") == panel.verdicts([comparison])
 
 
 def test_a_policy_and_its_judge_are_one_copy_of_the_weights(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_a_policy_and_its_judge_are_one_copy_of_the_weights(sources: Sources, mo
         [[{"role": "user", "content": "Reverse 123"}]], samples=1, sampling=Sampling(0.0, 1.0, 24), seed=0
     )
     assert answer.finished
-    [judgment] = sources.own_panel(own, "ultrafeedback").under(None).verdicts([Comparison(PROMPT, "ABDQ", "QDBA")])
+    [judgment] = sources.own_judge(own, "ultrafeedback").verdicts([Comparison(PROMPT, "ABDQ", "QDBA")])
     assert judgment.winner == "A"
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from selfjudge import Comparison, Orders, Winner
-from selfjudge_training.evaluation.panels.judgment import Judgment
+from selfjudge_training.evaluation.judges.judgment import Judgment
 
 
 class AnswerJudge:
-    """Judges responses to questions whose one right answer is known; a panel and its judge in one.
+    """Judges responses to questions whose one right answer is known: under every principle alike.
 
     Args:
         answers: the right answer by question.
@@ -16,11 +16,7 @@ class AnswerJudge:
     def __init__(self, answers: Mapping[str, str]) -> None:
         self._answers = answers
 
-    def under(self, principle: str | None) -> "AnswerJudge":  # noqa: ARG002  # an answer is right under every principle
-        """Itself."""
-        return self
-
-    def verdicts(self, comparisons: Sequence[Comparison]) -> list[Judgment]:
+    def verdicts(self, comparisons: Sequence[Comparison], principle: str | None = None) -> list[Judgment]:  # noqa: ARG002
         """A judgment of each comparison; both right or both wrong is a tie."""
         return [self._verdict(comparison) for comparison in comparisons]
 

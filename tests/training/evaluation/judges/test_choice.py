@@ -1,7 +1,7 @@
 """How a judge's words are read: by the letter they begin with, behind any reasoning."""
 
 import pytest
-from selfjudge_training.evaluation.panels.choice import read_choice
+from selfjudge_training.evaluation.judges.choice import read_choice
 
 
 @pytest.mark.parametrize(
