@@ -24,8 +24,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from experiments.letters.preferences.ratings import rate
 from experiments.letters.tasks import Problem
 from experiments.letters.tasks.split import held_out_problems
-from experiments.paper.arms import VARIANTS
 from experiments.paper.data import TEST, source
+from experiments.paper.models import VARIANTS
 from experiments.paper.recipe import PaperRecipe
 from selfjudge import Comparison, load_templates
 

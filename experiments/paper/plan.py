@@ -5,13 +5,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.paper.arms import ARMS, JUDGES, VARIANTS, iterate, iteration, train_arm
 from experiments.paper.base import MODEL, make_base
 from experiments.paper.data import make_data
 from experiments.paper.measure import Wanted, measure
+from experiments.paper.models import ARMS, JUDGES, VARIANTS, iterate, iteration, train_arm, train_variant
 from experiments.paper.recipe import PaperRecipe
 from experiments.paper.stages import Stage
-from experiments.paper.variants import train_variant
 
 
 class Subject(NamedTuple):

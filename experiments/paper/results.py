@@ -11,9 +11,9 @@ from selfjudge_training.evaluation.statistics import Estimate
 from selfjudge_training.run.metrics import read_metrics
 
 from experiments.paper import figures
-from experiments.paper.arms import ARMS, JUDGES, VARIANTS
 from experiments.paper.figures import Claim, Part, Values, difference, estimate
 from experiments.paper.measure import Judged, questions, read_measured
+from experiments.paper.models import ARMS, JUDGES, VARIANTS
 from experiments.paper.plan import measured, plan_stages, subjects
 from experiments.paper.recipe import PaperRecipe
 from experiments.paper.stages import Times, times_of

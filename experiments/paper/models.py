@@ -7,6 +7,8 @@ The four of tables 2 and 5 differ in their judgment template, and in whether the
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from selfjudge_training.jsft import config as jsft
+from selfjudge_training.jsft.stage import run_jsft
 from selfjudge_training.self_training.config import (
     Judgments,
     Machine,
@@ -16,7 +18,7 @@ from selfjudge_training.self_training.config import (
 )
 from selfjudge_training.self_training.stage import self_train
 
-from experiments.paper.data import TRAIN, source
+from experiments.paper.data import DEMONSTRATIONS, TRAIN, source
 from experiments.paper.recipe import PaperRecipe
 
 MAX_TOKENS = 96
@@ -42,6 +44,36 @@ ARMS: tuple[Arm, ...] = ("offline", "off-policy", "on-policy")
 
 JUDGES: tuple[Literal["previous", "first"], ...] = ("previous", "first")
 """Of iterations: the paper's (section 5.3), and the model that all began with."""
+
+
+def train_variant(recipe: PaperRecipe, name: str, seed: int, base: Path, data: Path, folder: Path) -> None:
+    """JSFT of a variant; without demonstrations as many judgments as with them. Its model is in ``folder / "model"``."""
+    variant, plan = VARIANTS[name], recipe.jsft
+    config = jsft.JsftConfig(
+        seed=seed,
+        start=jsft.Start(path=str(base), architecture="llama"),
+        data=jsft.Data(
+            demonstrations=(source(data, DEMONSTRATIONS),) if variant.demonstrations else (),
+            pairs=(source(data, TRAIN),),
+            template=variant.template,
+            max_length=MAX_TOKENS,
+            replay=plan.replay,
+        ),
+        optimisation=jsft.Optimisation(
+            epochs=plan.steps,  # more than there are: the steps decide
+            steps=plan.steps if variant.demonstrations else plan.steps_without,
+            batch=plan.batch,
+            micro_batch=plan.batch // 2,
+            optimizer="muon",
+            learning_rate=plan.rate * recipe.rates.others,
+            matrix_learning_rate=plan.rate * recipe.rates.matrices,
+            beta2=0.98,
+            warm_up=0.0,
+            weighting="examples",
+        ),
+        machine=jsft.Machine(trackers=()),
+    )
+    run_jsft(config, folder)
 
 
 def train_arm(recipe: PaperRecipe, arm: Arm, seed: int, model: Path, data: Path, folder: Path) -> None:
