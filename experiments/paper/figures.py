@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import bootstrap  # type: ignore[import-untyped]  # it ships no py.typed
-from selfjudge_training.evaluation.policy.policy_figures import repetition
 from selfjudge_training.evaluation.statistics import Estimate
 
 from experiments.letters.tasks import Problem
@@ -104,16 +103,6 @@ def mean_score(
 def exact(problem: Problem, text: str) -> float:
     """1 for exactly the right answer."""
     return float(text == problem.answer)
-
-
-def length(_: Problem, text: str) -> float:
-    """In characters."""
-    return float(len(text))
-
-
-def repeated(_: Problem, text: str) -> float:
-    """Share of repeated 4-grams of words."""
-    return repetition(text)
 
 
 def _points(problem: Problem, ours: str, theirs: str) -> float:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import torch
 from pydantic import BaseModel
-from selfjudge_training.data.load import load_pairs
+from selfjudge_training.data.load import load_overall_pairs
 from selfjudge_training.data.records import Messages, PreferencePair
 from selfjudge_training.evaluation.judges.model_judge import ModelJudge
 from selfjudge_training.evaluation.policy.contests import winners
@@ -25,7 +25,6 @@ from experiments.letters.preferences.ratings import rate
 from experiments.letters.tasks import Problem
 from experiments.letters.tasks.split import held_out_problems
 from experiments.paper.data import TEST, source
-from experiments.paper.models import VARIANTS
 from experiments.paper.recipe import PaperRecipe
 from selfjudge import Comparison, load_templates
 
@@ -39,7 +38,7 @@ class Wanted(NamedTuple):
     judge: bool
     samples: int
     """Answers per question; 0: the model is no policy."""
-    sizes: tuple[int, ...] = ()
+    sizes: tuple[int, ...]
     """The values of N for self-rejection, the model its own judge."""
     own_by: Path | None = None
     """The model that judges pairs of its answers, as in training."""
@@ -60,8 +59,6 @@ class Measured(BaseModel):
 
     overall: Judged | None = None
     """On pairs that differ in mean rating, judged on the whole."""
-    principles: Judged | None = None
-    """On pairs that differ under one principle, judged under it by models that know principles."""
     own: Judged | None = None
     """On pairs of the model's own answers that differ in mean rating, by the judge that it would learn from."""
     samples: list[list[str]] = []
@@ -76,8 +73,7 @@ def measure(recipe: PaperRecipe, model: Path, template: str, wanted: Wanted, dat
     panel = ModelJudge(rollouts, load_templates()[template], rollouts.context - 1)
     measured = Measured()
     if wanted.judge:
-        measured.overall = _judged(panel, _pairs(data, VARIANTS["jm"].template))
-        measured.principles = _judged(panel, _pairs(data, VARIANTS["jm-p"].template))
+        measured.overall = _judged(panel, load_overall_pairs([source(data, TEST)]).records)
     if wanted.samples:
         asked = questions(recipe)
         conversations = [_conversation(problem) for problem in asked]
@@ -130,10 +126,6 @@ def _conversation(problem: Problem) -> Messages:
     return [{"role": "user", "content": problem.prompt}]
 
 
-def _pairs(data: Path, template: str) -> list[PreferencePair]:
-    return load_pairs([source(data, TEST)], load_templates()[template]).records
-
-
 def _own_pairs(asked: Sequence[Problem], samples: Sequence[Sequence[str]]) -> list[PreferencePair]:
     """The first two answers to each instruction, the one rated higher as the chosen one."""
     ranked = [
@@ -148,15 +140,13 @@ def _own_pairs(asked: Sequence[Problem], samples: Sequence[Sequence[str]]) -> li
 
 
 def _judged(panel: ModelJudge, pairs: Sequence[PreferencePair]) -> Judged:
-    judged = Judged(points=[], consistent=[], prompts=[])
-    for principle in dict.fromkeys(pair.principle for pair in pairs):
-        under = [pair for pair in pairs if pair.principle == principle]
-        asked = [Comparison(pair.conversation, pair.chosen, pair.rejected) for pair in under]
-        for pair, judgment in zip(under, panel.verdicts(asked, principle), strict=True):
-            judged.points.append(judgment.points)
-            judged.consistent.append(judgment.consistent)
-            judged.prompts.append(pair.conversation[-1]["content"])
-    return judged
+    asked = [Comparison(pair.conversation, pair.chosen, pair.rejected) for pair in pairs]
+    judgments = panel.verdicts(asked, None)
+    return Judged(
+        points=[judgment.points for judgment in judgments],
+        consistent=[judgment.consistent for judgment in judgments],
+        prompts=[pair.conversation[-1]["content"] for pair in pairs],
+    )
 
 
 def _picks(

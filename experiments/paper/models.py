@@ -47,7 +47,7 @@ JUDGES: tuple[Literal["previous", "first"], ...] = ("previous", "first")
 
 
 def train_variant(recipe: PaperRecipe, name: str, seed: int, base: Path, data: Path, folder: Path) -> None:
-    """JSFT of a variant; without demonstrations as many judgments as with them. Its model is in ``folder / "model"``."""
+    """JSFT of a variant; without demonstrations as many judgments as with. Its model is in ``folder / "model"``."""
     variant, plan = VARIANTS[name], recipe.jsft
     config = jsft.JsftConfig(
         seed=seed,

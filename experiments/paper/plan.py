@@ -59,26 +59,25 @@ def measured(name: str) -> str:
 def subjects(recipe: PaperRecipe, root: Path) -> Iterator[Subject]:
     """All models that are measured; several of an iterated run."""
     plan, samples, every = recipe.self_training, recipe.evaluation.samples, recipe.evaluation.sizes
-    ends, plain = every[:1] + every[-1:], VARIANTS["jm"].template
-    yield Subject("base", "base", root / "base" / MODEL, plain, Wanted(judge=False, samples=samples))
+    plain, alone = VARIANTS["jm"].template, every[:1]
+    yield Subject("base", "base", root / "base" / MODEL, plain, Wanted(judge=False, samples=samples, sizes=alone))
     for seed in recipe.jsft.seeds:
         for name, variant in VARIANTS.items():
             stage, first = f"{name}-{seed}", seed == recipe.jsft.seeds[0]
             path, start = root / stage / "model", first and name == "jm-pr"
             answers = samples if first and variant.demonstrations else 0
-            sizes, own_by = (ends, path) if start else (every[:0], None)
-            wanted = Wanted(judge=True, samples=answers, sizes=sizes, own_by=own_by)
+            wanted = Wanted(judge=True, samples=answers, sizes=alone, own_by=path if start else None)
             yield Subject(stage, stage, path, variant.template, wanted)
     for seed in plan.seeds:
         for arm in ARMS:
-            sizes = every if arm == "on-policy" and seed == plan.seeds[0] else every[:0]
+            sizes = every if arm == "on-policy" and seed == plan.seeds[0] else alone
             stage, wanted = f"{arm}-{seed}", Wanted(judge=False, samples=samples, sizes=sizes)
             yield Subject(stage, stage, root / stage / "model", plain, wanted)
     for seed in plan.iteration_seeds:
         for judge in JUDGES:
             for number in range(1, plan.iterations + 1):
                 stage = f"iterated-{judge}-{seed}"
-                sizes = every if (judge, number, seed) == ("previous", 1, plan.iteration_seeds[0]) else ends
+                sizes = every if (judge, number, seed) == ("previous", 1, plan.iteration_seeds[0]) else alone
                 path = iteration(root / stage, number)
                 own_by = path if judge == "previous" else root / f"jm-pr-{recipe.jsft.seeds[0]}" / "model"
                 wanted = Wanted(judge=True, samples=samples, sizes=sizes, own_by=own_by)

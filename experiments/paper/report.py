@@ -1,6 +1,6 @@
 """paper.md, paper.json and the plots: the paper's tables with ours beside them, and a verdict on each claim.
 
-The words are in paper.md.jinja; the figures in them all come from `results`, the paper's from `printed`.
+The words are in paper.md.jinja; so are the figures that the paper printed; ours all come from `results`.
 """
 
 import json
@@ -14,7 +14,6 @@ from selfjudge_training.evaluation.plots import GREEN, RED
 from selfjudge_training.evaluation.report import DPI, plain
 from selfjudge_training.evaluation.statistics import Estimate
 
-from experiments.paper import printed
 from experiments.paper.recipe import PaperRecipe
 from experiments.paper.results import Results
 
@@ -53,24 +52,20 @@ def page_text(recipe: PaperRecipe, results: Results) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": _percent, "points": _points, "plain": _plain, "runs": _runs}
+    environment.filters |= {"percent": _percent, "points": _points, "runs": _runs}
     template = environment.get_template("paper.md.jinja")
-    return template.render(recipe=recipe, plan=recipe.self_training, results=results, printed=printed, names=NAMES)
+    return template.render(recipe=recipe, plan=recipe.self_training, results=results, names=NAMES)
 
 
 def figure_4(results: Results) -> Figure:
-    """Win rate, exact match, length and repetition over N; bands are 95% intervals."""
-    panels = {
-        "win rate": "win_rate",
-        "exact match": "exact",
-        "length, characters": "length",
-        "4-gram repetition": "repetition",
-    }
-    figure = Figure(figsize=(14, 3.6), layout="constrained")
-    for axes, (title, field) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+    """Win rate and exact match over N; bands are 95% intervals."""
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    sizes = list(results.sweeps["JM"])
+    for axes, (title, field) in zip(
+        figure.subplots(1, 2), {"win rate": "win_rate", "exact match": "exact"}.items(), strict=True
+    ):
         for (name, points), colour in zip(results.sweeps.items(), (RED, GREEN), strict=True):
-            _line(axes, list(points), [getattr(point, field) for point in points.values()], colour, name)
-        sizes = list(results.sweeps["JM"])
+            _line(axes, sizes, [getattr(point, field) for point in points.values()], colour, name)
         axes.set_xscale("log", base=2)
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.set(xlabel="N", title=title)
@@ -85,7 +80,7 @@ def figure_5(results: Results) -> Figure:
     left, right = figure.subplots(1, 2)
     for (judge, points), colour in zip(results.iterations.items(), (RED, GREEN), strict=True):
         numbers = [one.number for one in points]
-        _line(left, numbers, [one.alone.win_rate for one in points], colour, f"judged by the {judge} model")
+        _line(left, numbers, [one.policy.win_rate for one in points], colour, f"judged by the {judge} model")
         _line(right, numbers, [one.judge.overall for one in points], colour, f"judged by the {judge} model")
         for axes, title in ((left, "win rate"), (right, "accuracy as a judge")):
             axes.set_xticks(numbers)
@@ -108,10 +103,6 @@ def _percent(share: Estimate) -> str:
 
 def _points(effect: Estimate) -> str:
     return f"{100 * effect.mean:+.1f} [{100 * effect.low:+.1f}, {100 * effect.high:+.1f}]"
-
-
-def _plain(value: Estimate) -> str:
-    return f"{value.mean:.1f} [{value.low:.1f}, {value.high:.1f}]"
 
 
 def _runs(shares: Sequence[float]) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
@@ -24,8 +25,6 @@ class JudgeFigures(NamedTuple):
 
     overall: Estimate
     """Accuracy on pairs that differ in mean rating."""
-    principles: Estimate
-    """Accuracy on pairs that differ under one principle."""
     consistency: Estimate
     """Position consistency, on the former."""
     by_run: list[float]
@@ -39,10 +38,6 @@ class PolicyFigures(NamedTuple):
     """Against the answers of JM before self-training, by mean rating, a tie counting half."""
     exact: Estimate
     """Share of answers that are exactly right."""
-    length: Estimate
-    """In characters."""
-    repetition: Estimate
-    """Of 4-grams."""
     by_run: list[float]
     """Win rate of each seed."""
 
@@ -52,9 +47,7 @@ class Iteration(NamedTuple):
 
     number: int
     """0: before self-training."""
-    alone: PolicyFigures
-    best: PolicyFigures
-    """With self-rejection at the largest N."""
+    policy: PolicyFigures
     judge: JudgeFigures
     own: float
     """Share of pairs of its own answers that are judged right by the judge of the next iteration."""
@@ -177,33 +170,27 @@ class Finished:
             if number
             for line in read_metrics(self._root / run.rpartition("-")[0] / f"iteration-{number}")[-10:]
         ]
-        most = self._recipe.evaluation.sizes[-1]
         own = [point for run in runs for point in _known(self._measured[run].own).points]
         return Iteration(
             number,
             self._policy(runs),
-            self._policy(runs, most),
             self._judge(runs),
-            float(np.mean(own)),
-            float(np.mean(skipped or [0.0])),
+            fmean(own or [0.5]),
+            fmean(skipped or [0.0]),
         )
 
     def _judge(self, runs: Sequence[str]) -> JudgeFigures:
         accuracy = self._accuracy(runs)
-        principles = np.array([figures.judge_accuracy(_known(self._measured[run].principles)) for run in runs])
         consistency = np.array([figures.judge_consistency(_known(self._measured[run].overall)) for run in runs])
-        overall, under, same = (estimate((1.0, each)) for each in (accuracy, principles, consistency))
-        return JudgeFigures(overall, under, same, accuracy.mean(1).tolist())
+        return JudgeFigures(estimate((1.0, accuracy)), estimate((1.0, consistency)), accuracy.mean(1).tolist())
 
     def _accuracy(self, runs: Sequence[str]) -> Values:
         return np.array([figures.judge_accuracy(_known(self._measured[run].overall)) for run in runs])
 
     def _policy(self, runs: Sequence[str], size: int = 1) -> PolicyFigures:
         answers, wins = [self._answers(run, size) for run in runs], self._wins(runs, size)
-        scores = (figures.exact, figures.length, figures.repeated)
-        values = ([figures.mean_score(self._problems, texts, score) for texts in answers] for score in scores)
-        exact, length, repetition = (estimate((1.0, np.array(each))) for each in values)
-        return PolicyFigures(estimate((1.0, wins)), exact, length, repetition, wins.mean(1).tolist())
+        right = np.array([figures.mean_score(self._problems, texts, figures.exact) for texts in answers])
+        return PolicyFigures(estimate((1.0, wins)), estimate((1.0, right)), wins.mean(1).tolist())
 
     def _wins(self, runs: Sequence[str], size: int = 1) -> Values:
         answers = [self._answers(run, size) for run in runs]
