@@ -10,17 +10,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-import torch
 from pydantic import BaseModel
 from selfjudge_training.data.load import load_overall_pairs
 from selfjudge_training.data.records import Messages, PreferencePair
 from selfjudge_training.evaluation.judges.model_judge import ModelJudge
 from selfjudge_training.evaluation.policy.contests import winners
-from selfjudge_training.evaluation.policy.policies import ModelPolicy
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.seeds import derived_seed
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from experiments.letters.model.weights import load_model
 from experiments.letters.preferences.ratings import rate
 from experiments.letters.tasks import Problem
 from experiments.letters.tasks.split import held_out_problems
@@ -32,14 +30,19 @@ FILE = "measured.json"
 """What the stage leaves in its folder."""
 
 
-class Wanted(NamedTuple):
-    """What to measure of a model."""
+class Subject(NamedTuple):
+    """A model that is measured, and what is wanted of it."""
 
+    name: str
+    stage: str
+    """Which trains it."""
+    path: Path
+    template: str
     judge: bool
     samples: int
     """Answers per question; 0: the model is no policy."""
-    sizes: tuple[int, ...]
-    """The values of N for self-rejection, the model its own judge."""
+    sizes: tuple[int, ...] = ()
+    """The values of N above 1 for self-rejection, the model its own judge."""
     own_by: Path | None = None
     """The model that judges pairs of its answers, as in training."""
 
@@ -67,24 +70,21 @@ class Measured(BaseModel):
     """By N above 1: for each question, the winner of its tournament."""
 
 
-def measure(recipe: PaperRecipe, model: Path, template: str, wanted: Wanted, data: Path, folder: Path) -> None:
-    """Measure a model folder, and write `FILE`."""
-    rollouts = load_rollouts(model)
-    panel = ModelJudge(rollouts, load_templates()[template], rollouts.context - 1)
-    measured = Measured()
-    if wanted.judge:
-        measured.overall = _judged(panel, load_overall_pairs([source(data, TEST)]).records)
-    if wanted.samples:
-        asked = questions(recipe)
-        conversations = [_conversation(problem) for problem in asked]
-        measured.samples = answers(recipe, rollouts, asked, max((wanted.samples, *wanted.sizes)))
-        if wanted.own_by is not None:
-            by = load_rollouts(wanted.own_by)
-            own_panel = ModelJudge(by, load_templates()[template], by.context - 1)
-            measured.own = _judged(own_panel, _own_pairs(asked, measured.samples))
-        for size in wanted.sizes[1:]:
-            measured.picks[size] = _picks(panel, conversations, measured.samples, size, recipe.seed)
-    (folder / FILE).write_text(measured.model_dump_json(), encoding="utf-8")
+def measure(recipe: PaperRecipe, subject: Subject, data: Path, folder: Path) -> None:
+    """Measure a model, and write `FILE`."""
+    rollouts, asked, found = _load(subject.path), questions(recipe), Measured()
+    judge = _judge(rollouts, subject.template)
+    if subject.judge:
+        found.overall = _judged(judge, load_overall_pairs([source(data, TEST)]).records)
+    if subject.samples:
+        found.samples = _answers(recipe, rollouts, asked, max(subject.samples, *subject.sizes, 0))
+    if subject.own_by is not None:
+        found.own = _judged(_judge(_load(subject.own_by), subject.template), _own_pairs(asked, found.samples))
+    for size in subject.sizes:
+        groups = [texts[:size] for texts in found.samples]
+        best = winners(judge, [_conversation(problem) for problem in asked], groups, recipe.seed)
+        found.picks[size] = [[texts[index]] for texts, index in zip(groups, best, strict=True)]
+    (folder / FILE).write_text(found.model_dump_json(), encoding="utf-8")
 
 
 def read_measured(folder: Path) -> Measured:
@@ -97,25 +97,6 @@ def questions(recipe: PaperRecipe) -> list[Problem]:
     return held_out_problems(recipe.evaluation.questions, derived_seed(recipe.seed, "questions"))
 
 
-def load_rollouts(model: Path) -> HuggingFaceRollOuts:
-    """A model folder, to be sampled from and to judge."""
-    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32, local_files_only=True)
-    return HuggingFaceRollOuts(loaded, AutoTokenizer.from_pretrained(model, local_files_only=True))
-
-
-def answers(
-    recipe: PaperRecipe, rollouts: HuggingFaceRollOuts, asked: Sequence[Problem], samples: int
-) -> list[list[str]]:
-    """So many answers to each instruction; every model draws with the same seed."""
-    drawn = ModelPolicy(rollouts).sample(
-        [_conversation(problem) for problem in asked],
-        samples=samples,
-        sampling=recipe.self_training.decoding.sampling,
-        seed=derived_seed(recipe.seed, "answers"),
-    )
-    return [[answer.text for answer in group] for group in drawn]
-
-
 @cache
 def rating(problem: Problem, text: str) -> float:
     """From 1 to 5, the mean over all principles, as pairs on the whole are labelled (A.1)."""
@@ -124,6 +105,27 @@ def rating(problem: Problem, text: str) -> float:
 
 def _conversation(problem: Problem) -> Messages:
     return [{"role": "user", "content": problem.prompt}]
+
+
+def _load(model: Path) -> HuggingFaceRollOuts:
+    return HuggingFaceRollOuts(*load_model(model))
+
+
+def _judge(rollouts: HuggingFaceRollOuts, template: str) -> ModelJudge:
+    return ModelJudge(rollouts, load_templates()[template], rollouts.context - 1)
+
+
+def _answers(
+    recipe: PaperRecipe, rollouts: HuggingFaceRollOuts, asked: Sequence[Problem], samples: int
+) -> list[list[str]]:
+    """So many answers to each instruction; every model draws with the same seed."""
+    drawn = rollouts.sample(
+        [_conversation(problem) for problem in asked],
+        samples=samples,
+        sampling=recipe.self_training.decoding.sampling,
+        seed=derived_seed(recipe.seed, "answers"),
+    )
+    return [[answer.text for answer in group] for group in drawn]
 
 
 def _own_pairs(asked: Sequence[Problem], samples: Sequence[Sequence[str]]) -> list[PreferencePair]:
@@ -147,16 +149,3 @@ def _judged(panel: ModelJudge, pairs: Sequence[PreferencePair]) -> Judged:
         consistent=[judgment.consistent for judgment in judgments],
         prompts=[pair.conversation[-1]["content"] for pair in pairs],
     )
-
-
-def _picks(
-    panel: ModelJudge,
-    conversations: Sequence[Messages],
-    samples: Sequence[Sequence[str]],
-    size: int,
-    seed: int,
-) -> list[list[str]]:
-    """For each question, the winner of a tournament among its first answers."""
-    groups = [texts[:size] for texts in samples]
-    best = winners(panel, conversations, groups, seed)
-    return [[texts[index]] for texts, index in zip(groups, best, strict=True)]

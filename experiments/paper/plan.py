@@ -3,25 +3,13 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from experiments.paper.base import MODEL, make_base
 from experiments.paper.data import make_data
-from experiments.paper.measure import Wanted, measure
+from experiments.paper.measure import Subject, measure
 from experiments.paper.models import ARMS, JUDGES, VARIANTS, iterate, iteration, train_arm, train_variant
 from experiments.paper.recipe import PaperRecipe
 from experiments.paper.stages import Stage
-
-
-class Subject(NamedTuple):
-    """A model that is measured."""
-
-    name: str
-    stage: str
-    """Which trains it."""
-    path: Path
-    template: str
-    wanted: Wanted
 
 
 def plan_stages(recipe: PaperRecipe, root: Path, workers: int) -> list[Stage]:
@@ -46,8 +34,7 @@ def plan_stages(recipe: PaperRecipe, root: Path, workers: int) -> list[Stage]:
             work = partial(train_arm, recipe, arm, seed, root / jm / "model", data)
             stages.append(Stage(f"{arm}-{seed}", (jm,), work))
     for one in subjects(recipe, root):
-        work = partial(measure, recipe, one.path, one.template, one.wanted, data)
-        stages.append(Stage(measured(one.name), (one.stage, "data"), work))
+        stages.append(Stage(measured(one.name), (one.stage, "data"), partial(measure, recipe, one, data)))
     return stages
 
 
@@ -58,27 +45,25 @@ def measured(name: str) -> str:
 
 def subjects(recipe: PaperRecipe, root: Path) -> Iterator[Subject]:
     """All models that are measured; several of an iterated run."""
-    plan, samples, every = recipe.self_training, recipe.evaluation.samples, recipe.evaluation.sizes
-    plain, alone = VARIANTS["jm"].template, every[:1]
-    yield Subject("base", "base", root / "base" / MODEL, plain, Wanted(judge=False, samples=samples, sizes=alone))
+    plan, first, samples = recipe.self_training, recipe.jsft.seeds[0], recipe.evaluation.samples
+    jm, jm_pr, sizes = VARIANTS["jm"].template, VARIANTS["jm-pr"].template, recipe.evaluation.sizes[1:]
+    start = root / f"jm-pr-{first}" / "model"
+    yield Subject("base", "base", root / "base" / MODEL, jm, judge=False, samples=samples)
     for seed in recipe.jsft.seeds:
         for name, variant in VARIANTS.items():
-            stage, first = f"{name}-{seed}", seed == recipe.jsft.seeds[0]
-            path, start = root / stage / "model", first and name == "jm-pr"
-            answers = samples if first and variant.demonstrations else 0
-            wanted = Wanted(judge=True, samples=answers, sizes=alone, own_by=path if start else None)
-            yield Subject(stage, stage, path, variant.template, wanted)
+            stage, path = f"{name}-{seed}", root / f"{name}-{seed}" / "model"
+            answers = samples if seed == first and variant.demonstrations else 0
+            own_by = path if path == start else None
+            yield Subject(stage, stage, path, variant.template, judge=True, samples=answers, own_by=own_by)
     for seed in plan.seeds:
         for arm in ARMS:
-            sizes = every if arm == "on-policy" and seed == plan.seeds[0] else alone
-            stage, wanted = f"{arm}-{seed}", Wanted(judge=False, samples=samples, sizes=sizes)
-            yield Subject(stage, stage, root / stage / "model", plain, wanted)
+            stage, swept = f"{arm}-{seed}", sizes if (arm, seed) == ("on-policy", plan.seeds[0]) else ()
+            yield Subject(stage, stage, root / stage / "model", jm, judge=False, samples=samples, sizes=swept)
     for seed in plan.iteration_seeds:
         for judge in JUDGES:
+            stage = f"iterated-{judge}-{seed}"
             for number in range(1, plan.iterations + 1):
-                stage = f"iterated-{judge}-{seed}"
-                sizes = every if (judge, number, seed) == ("previous", 1, plan.iteration_seeds[0]) else alone
+                swept = sizes if (judge, seed, number) == ("previous", plan.iteration_seeds[0], 1) else ()
                 path = iteration(root / stage, number)
-                own_by = path if judge == "previous" else root / f"jm-pr-{recipe.jsft.seeds[0]}" / "model"
-                wanted = Wanted(judge=True, samples=samples, sizes=sizes, own_by=own_by)
-                yield Subject(f"{stage}-{number}", stage, path, VARIANTS["jm-pr"].template, wanted)
+                own_by = path if judge == "previous" else start
+                yield Subject(f"{stage}-{number}", stage, path, jm_pr, True, samples, swept, own_by)

@@ -1,8 +1,8 @@
 """The recipe of the miniature: every number that decides what comes out."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from selfjudge_training.jsft.config import Lora
 from selfjudge_training.run.config import Section
 from selfjudge_training.self_training.config import Decoding
@@ -97,18 +97,3 @@ class PaperRecipe(Section):
     jsft: Jsft
     self_training: SelfTraining
     evaluation: Evaluation
-
-    @model_validator(mode="after")
-    def _goes_together(self) -> Self:
-        for key, some, owner, others in (
-            ("data.responders", self.data.responders, "pretraining.checkpoints", self.pretraining.checkpoints),
-            ("data.demonstrators", self.data.demonstrators, "data.responders", self.data.responders),
-        ):
-            if unknown := set(some) - set(others):
-                raise ValueError(f"{key!r} {sorted(unknown)} should be among {owner!r}")
-        if self.self_training.prompts > self.data.rows:
-            raise ValueError(
-                f"'self_training.prompts' ({self.self_training.prompts}) should be at most 'data.rows' "
-                f"({self.data.rows})"
-            )
-        return self
