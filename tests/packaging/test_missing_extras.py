@@ -22,7 +22,7 @@ def run_without(module: str, command: str, *arguments: str) -> subprocess.Comple
         ("selfjudge_service.command", "--help", "vllm", "selfjudge[cuda]"),
         ("selfjudge_service.command", "--help", "pydantic_settings", "requirements/cpu.txt"),
         ("selfjudge_training.command", "jsft --config jsft-tiny --dry-run", "torch", "selfjudge[train]"),
-        ("selfjudge_training.command", "evaluate judge", "httpx", "selfjudge[train]"),
+        ("selfjudge_training.command", "evaluate judge", "openai", "selfjudge[train]"),
     ],
 )
 def test_a_missing_package_is_told_in_a_line(command: str, arguments: str, module: str, extra: str) -> None:
