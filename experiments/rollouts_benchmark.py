@@ -20,10 +20,10 @@ import torch
 from selfjudge_training.run.config import load_config, recipe_path
 from selfjudge_training.run.model_folder import save_model_folder
 from selfjudge_training.run.processes import make_accelerator
-from selfjudge_training.self_training.config import SelfTrainingConfig
 from selfjudge_training.self_training.exchange import AdapterExchange
 from selfjudge_training.self_training.learner import Learner
-from selfjudge_training.self_training.stage import Sampling
+from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
+from selfjudge_training.self_training.self_training_stage import Sampling
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from selfjudge.shipped import SHIPPED_MODEL

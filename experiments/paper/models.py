@@ -7,16 +7,16 @@ The four of tables 2 and 5 differ in their judgment template, and in whether the
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from selfjudge_training.jsft import config as jsft
-from selfjudge_training.jsft.stage import run_jsft
-from selfjudge_training.self_training.config import (
+from selfjudge_training.jsft import jsft_config as jsft
+from selfjudge_training.jsft.jsft_stage import run_jsft
+from selfjudge_training.self_training.self_training_config import (
     Judgments,
     Machine,
     Optimisation,
     Prompts,
     SelfTrainingConfig,
 )
-from selfjudge_training.self_training.stage import self_train
+from selfjudge_training.self_training.self_training_stage import self_train
 
 from experiments.paper.data import DEMONSTRATIONS, TRAIN, source
 from experiments.paper.recipe import PaperRecipe

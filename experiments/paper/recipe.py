@@ -3,9 +3,9 @@
 from typing import Annotated
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
-from selfjudge_training.jsft.config import Lora
+from selfjudge_training.jsft.jsft_config import Lora
 from selfjudge_training.run.config import Section
-from selfjudge_training.self_training.config import Decoding
+from selfjudge_training.self_training.self_training_config import Decoding
 
 from experiments.letters.letters_recipe import Pretraining, Rates, Tokens
 from experiments.letters.model.weights import Shape

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from selfjudge_training.cli import main
-from selfjudge_training.jsft.config import JsftConfig
+from selfjudge_training.jsft.jsft_config import JsftConfig
 from selfjudge_training.run.config import Section, load_config, recipe_path
-from selfjudge_training.self_training.config import SelfTrainingConfig
+from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from experiments.letters.__main__ import main as letters
@@ -110,7 +110,7 @@ def test_recipes_named_exist() -> None:
 
 def test_metrics_named_are_logged() -> None:
     named = set(re.findall(r"`((?:judgment|text|skipped|judge|sampled|reward|seconds)/\w+)`", GUIDE))
-    sources = ("jsft/tally.py", "self_training/loop.py")
+    sources = ("jsft/trainer.py", "self_training/loop.py")
     logged = "".join((ROOT / "training" / "selfjudge_training" / name).read_text(encoding="utf-8") for name in sources)
     groups = {"judgment/loss", "judgment/right", "text/loss", "text/right"}
     assert named

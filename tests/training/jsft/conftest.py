@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from selfjudge_training.jsft.config import JsftConfig
-from selfjudge_training.jsft.dry_run import make_tiny_model
+from selfjudge_training.dry_run import make_tiny_model
+from selfjudge_training.jsft.jsft_config import JsftConfig
 
 from experiments.letters.tasks.split import Split, draw_problems
 from selfjudge.shipped import SHIPPED_MODEL

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import selfjudge_training.jsft.stage as stage
+import selfjudge_training.jsft.jsft_stage as stage
 import selfjudge_training.jsft.trainer as trainer
 import selfjudge_training.run.files as files
-import selfjudge_training.run.trainer as shared
 import torch
-from selfjudge_training.jsft.config import JsftConfig
+from selfjudge_training.jsft.jsft_config import JsftConfig
 from selfjudge_training.run.checkpoint import commit_checkpoint
 
 
@@ -41,7 +40,7 @@ def dies_at(place: str) -> None:
 
         trainer.JsftTrainer.compute_loss = killing(original, in_fifth)  # type: ignore[method-assign]
     elif place == "checkpoint":
-        shared.commit_checkpoint = killing(commit_checkpoint, lambda _, step: step == 6)  # type: ignore[attr-defined]  # what it imports is not for export
+        trainer.commit_checkpoint = killing(commit_checkpoint, lambda _, step: step == 6)  # type: ignore[attr-defined]  # what it imports is not for export
     elif place == "model":
         files.put_in_place = killing(files.put_in_place, lambda _, whole: whole.name == stage.MODEL)
 

@@ -7,8 +7,8 @@ from selfjudge_training.data.examples.jsft_set import jsft_examples, units
 from selfjudge_training.data.examples.shown import load_chat
 from selfjudge_training.data.load import load_demonstrations, load_pairs
 from selfjudge_training.data.source import DataError, Source
-from selfjudge_training.jsft.config import Data, JsftConfig
 from selfjudge_training.jsft.examples import EXAMPLES, as_row, judged, kept_examples, lengths
+from selfjudge_training.jsft.jsft_config import Data, JsftConfig
 
 from selfjudge import Chat, load_templates
 

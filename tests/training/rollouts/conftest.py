@@ -18,8 +18,8 @@ from selfjudge_training.rollouts.engine import EngineRollOuts
 from selfjudge_training.rollouts.engine_start import EngineSettings
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.rollouts.server import ServerRollOuts
+from selfjudge_training.run.adapter_store import Trained, publish_adapter
 from selfjudge_training.run.endpoint import Endpoint
-from selfjudge_training.run.publish import Trained, publish_adapter
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from experiments.letters.tasks.split import Split, draw_problems

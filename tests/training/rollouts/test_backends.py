@@ -7,10 +7,9 @@ import pytest
 import torch
 from peft import PeftModel
 from selfjudge_training.data.records import Messages
-from selfjudge_training.rollouts.base import RollOuts, Sampling
+from selfjudge_training.rollouts.base import RollOuts, Sampling, encode_prompts
 from selfjudge_training.rollouts.engine import EngineRollOuts, _parameters
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
-from selfjudge_training.rollouts.prompts import encode_prompts
 from selfjudge_training.rollouts.server import ServerRollOuts
 
 from selfjudge import JudgmentEncoder

@@ -8,9 +8,8 @@ import pytest
 import torch
 from peft import PeftModel
 from selfjudge_training.data.records import Messages
-from selfjudge_training.rollouts.base import PromptError, RollOuts, Sampling
+from selfjudge_training.rollouts.base import PromptError, RollOuts, Sampling, encode_prompts
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
-from selfjudge_training.rollouts.prompts import encode_prompts
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
 from selfjudge import AdapterError, JudgmentEncoder

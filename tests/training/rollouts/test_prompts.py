@@ -2,8 +2,7 @@
 
 import pytest
 from selfjudge_training.data.records import Messages
-from selfjudge_training.rollouts.base import PromptError
-from selfjudge_training.rollouts.prompts import encode_prompts, make_samples, require_room
+from selfjudge_training.rollouts.base import PromptError, encode_prompts, make_samples, require_room
 
 from selfjudge import Chat, dialogue_example
 

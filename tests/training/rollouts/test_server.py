@@ -8,11 +8,11 @@ from typing import Any
 import httpx2
 import pytest
 from selfjudge_training.data.records import Messages
-from selfjudge_training.rollouts.base import PromptError, Sampling, seed_of
-from selfjudge_training.rollouts.prompts import encode_prompts
+from selfjudge_training.rollouts.base import PromptError, Sampling, encode_prompts
 from selfjudge_training.rollouts.server import READS, ServerRollOuts
+from selfjudge_training.run.adapter_store import Trained, publish_adapter
 from selfjudge_training.run.endpoint import Endpoint, EndpointError
-from selfjudge_training.run.publish import Trained, publish_adapter
+from selfjudge_training.seeds import seed_of
 from transformers import PreTrainedTokenizerBase
 
 from selfjudge import ChoiceTokens, Reading, ReadingError

@@ -18,6 +18,6 @@ def interrupted_at(monkeypatch: pytest.MonkeyPatch, fatal: int) -> Iterator[None
         return commit_checkpoint(folder, step)
 
     with monkeypatch.context() as patch:
-        patch.setattr("selfjudge_training.run.trainer.commit_checkpoint", die)
+        patch.setattr("selfjudge_training.jsft.trainer.commit_checkpoint", die)
         with pytest.raises(InterruptedError):
             yield

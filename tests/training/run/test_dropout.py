@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, PeftModel
-from selfjudge_training.self_training.config import Machine
 from selfjudge_training.self_training.losses import Preference, add_head, log_ratios
 from selfjudge_training.self_training.policy import load_base
+from selfjudge_training.self_training.self_training_config import Machine
 from transformers import AutoConfig, AutoModelForCausalLM
 
 SMALL = {

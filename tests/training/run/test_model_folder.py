@@ -7,11 +7,11 @@ import pytest
 import torch
 from huggingface_hub import HfApi, RepoUrl
 from selfjudge_training.cli import main
-from selfjudge_training.jsft.config import JsftConfig
-from selfjudge_training.jsft.stage import run_jsft
+from selfjudge_training.jsft.jsft_config import JsftConfig
+from selfjudge_training.jsft.jsft_stage import run_jsft
 from selfjudge_training.run.model_folder import save_model_folder
-from selfjudge_training.self_training.config import SelfTrainingConfig
-from selfjudge_training.self_training.stage import self_train
+from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
+from selfjudge_training.self_training.self_training_stage import self_train
 from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from experiments.letters.model.weights import Shape, new_model, save_model

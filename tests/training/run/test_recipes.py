@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from selfjudge_training.evaluation.evaluation_config import JudgeConfig, PolicyConfig
-from selfjudge_training.jsft.config import JsftConfig
+from selfjudge_training.jsft.jsft_config import JsftConfig
 from selfjudge_training.run.config import Section, load_config, recipe_path
 from selfjudge_training.run.folder import RunFolder
-from selfjudge_training.self_training.config import SelfTrainingConfig
+from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
 
 KINDS: dict[str, type[Section]] = {
     "evaluate-judge": JudgeConfig,

@@ -9,8 +9,8 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from selfjudge_training.run.config import load_config
 from selfjudge_training.run.model_folder import save_model_folder
-from selfjudge_training.self_training.config import SelfTrainingConfig
 from selfjudge_training.self_training.losses import add_head
+from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from selfjudge.shipped import SHIPPED_MODEL

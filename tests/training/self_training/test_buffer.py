@@ -10,14 +10,14 @@ from safetensors.torch import load_file
 from selfjudge_training.data.load import load_overall_pairs
 from selfjudge_training.data.records import PreferencePair
 from selfjudge_training.data.source import DataError
-from selfjudge_training.rollouts.prompts import encode_prompts
+from selfjudge_training.rollouts.base import encode_prompts
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.kept_rows import open_rows
 from selfjudge_training.run.metrics import read_metrics
 from selfjudge_training.self_training.buffer import FOLDER, given_buffer
-from selfjudge_training.self_training.config import SelfTrainingConfig
 from selfjudge_training.self_training.prompts import each_preference
-from selfjudge_training.self_training.stage import Sampling, self_train
+from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
+from selfjudge_training.self_training.self_training_stage import Sampling, self_train
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from selfjudge import Chat, SafeTokenizer

@@ -7,10 +7,10 @@ import pytest
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
 from peft import PeftModel
-from selfjudge_training.self_training.config import Objective, Optimisation
 from selfjudge_training.self_training.learner import Learned, Learner
 from selfjudge_training.self_training.losses import Preference
 from selfjudge_training.self_training.policy import read_state, trained_parameters, write_state
+from selfjudge_training.self_training.self_training_config import Objective, Optimisation
 
 PAIRS = [
     Preference([3, 40, 41, 4], [50, 51, 52, 0], [60, 0]),

@@ -23,7 +23,7 @@ from selfjudge_training.self_training.loop import Loop
 from selfjudge_training.self_training.losses import Preference
 from selfjudge_training.self_training.pairs import Judged
 from selfjudge_training.self_training.policy import parameters_in_memory
-from selfjudge_training.self_training.stage import self_train
+from selfjudge_training.self_training.self_training_stage import self_train
 from transformers import AutoModelForCausalLM
 
 from selfjudge import ChoiceTokens, Reading

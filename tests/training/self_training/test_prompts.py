@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from selfjudge_training.data.source import DataError, Source
-from selfjudge_training.rollouts.prompts import encode_prompts
+from selfjudge_training.rollouts.base import encode_prompts
 from selfjudge_training.run.config import ConfigError
-from selfjudge_training.self_training.config import Prompts
 from selfjudge_training.self_training.prompts import batch_of_step, gather_prompts
+from selfjudge_training.self_training.self_training_config import Prompts
 from transformers import PreTrainedTokenizerBase
 
 from selfjudge import Chat, SafeTokenizer

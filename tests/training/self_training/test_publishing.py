@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from selfjudge_training.run.config import ConfigError
-from selfjudge_training.self_training.stage import self_train
+from selfjudge_training.self_training.self_training_stage import self_train
 
 from selfjudge.adapters import Manifest, Store, read_base
 from tests.training.self_training.conftest import toy

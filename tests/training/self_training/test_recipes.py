@@ -6,7 +6,7 @@ import pytest
 import yaml
 from selfjudge_training.cli import main
 from selfjudge_training.run.config import load_config, recipe_path
-from selfjudge_training.self_training.config import SelfTrainingConfig
+from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
 
 DATA = ("hh", "ultrafeedback", "ultrafeedback-p", "ultrafeedback-pr")
 SELF_TRAINING = tuple(f"self-train-{name}" for name in DATA)

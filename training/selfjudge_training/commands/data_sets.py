@@ -13,7 +13,7 @@ from selfjudge_training.commands.registry import Command, group, positive
 if TYPE_CHECKING:
     from selfjudge import Chat, JudgmentTemplate
     from selfjudge_training.data.records import Demonstration, PreferencePair
-    from selfjudge_training.jsft.config import JsftConfig
+    from selfjudge_training.jsft.jsft_config import JsftConfig
 
 _PREVIEW = (
     "Show a few dialogues and judgments (each pair in both orders) drawn from the JSFT set of a recipe, as they are "
@@ -95,7 +95,7 @@ def _load(options: argparse.Namespace) -> _Loaded:
     from selfjudge_training.data.examples.shown import load_chat, require_dialogue
     from selfjudge_training.data.load import load_demonstrations, load_pairs
     from selfjudge_training.data.source import DataError
-    from selfjudge_training.jsft.config import JsftConfig
+    from selfjudge_training.jsft.jsft_config import JsftConfig
     from selfjudge_training.run.config import ConfigError, load_config, recipe_path
     from selfjudge_training.run.named_model import require_model
 

@@ -37,15 +37,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _publish(options: argparse.Namespace) -> None:
     from datetime import UTC, datetime
 
-    from selfjudge_training.run.publish import find_trained, publish_adapter
-    from selfjudge_training.run.published_metrics import read_metrics
+    from selfjudge_training.run.adapter_store import find_trained, publish_adapter, read_figures
 
     began = datetime.now(UTC)
     manifest = publish_adapter(
         options.store,
         options.policy,
         find_trained(options.folder, options.base, options.template),
-        metrics=read_metrics(options.report, options.metric),
+        metrics=read_figures(options.report, options.metric),
         parent=options.parent,
         max_rank=options.max_rank,
     )

@@ -43,9 +43,9 @@ def _add_arguments(parser: argparse.ArgumentParser, *, config: str, output: str)
 
 
 def _jsft(options: argparse.Namespace) -> None:
-    from selfjudge_training.jsft.config import JsftConfig
-    from selfjudge_training.jsft.dry_run import dry_run
-    from selfjudge_training.jsft.stage import run_jsft
+    from selfjudge_training.dry_run import dry_run
+    from selfjudge_training.jsft.jsft_config import JsftConfig
+    from selfjudge_training.jsft.jsft_stage import run_jsft
     from selfjudge_training.run.config import load_config, recipe_path
 
     config = load_config(JsftConfig, recipe_path(options.config), options.overrides)
@@ -57,10 +57,10 @@ def _jsft(options: argparse.Namespace) -> None:
 
 
 def _self_train(options: argparse.Namespace) -> None:
+    from selfjudge_training.dry_run import dry_run
     from selfjudge_training.run.config import load_config, recipe_path
-    from selfjudge_training.self_training.config import SelfTrainingConfig
-    from selfjudge_training.self_training.dry_run import dry_run
-    from selfjudge_training.self_training.stage import self_train
+    from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
+    from selfjudge_training.self_training.self_training_stage import self_train
 
     config = load_config(SelfTrainingConfig, recipe_path(options.config), options.overrides)
     if options.dry_run:

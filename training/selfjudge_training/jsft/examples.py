@@ -12,7 +12,7 @@ from selfjudge_training.data.examples.shown import require_dialogue
 from selfjudge_training.data.load import load_demonstrations, load_pairs
 from selfjudge_training.data.source import DataError
 from selfjudge_training.jsft.batches import Row
-from selfjudge_training.jsft.config import Data, JsftConfig
+from selfjudge_training.jsft.jsft_config import Data, JsftConfig
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.kept_rows import find_rows, make_rows, own_share
 from selfjudge_training.run.processes import processes

@@ -11,7 +11,7 @@ from peft import LoraConfig, PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE
-from selfjudge_training.jsft.config import Lora, Start
+from selfjudge_training.jsft.jsft_config import Lora, Start
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.model_folder import save_model_folder
 from selfjudge_training.run.named_model import require_model

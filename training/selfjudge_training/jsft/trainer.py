@@ -1,70 +1,64 @@
-"""TRL's SFTTrainer with weights on targets, and metrics that tell judging from answering.
+"""TRL's SFTTrainer with weights on targets, metrics that tell judging from answering, and steps that come out the same.
 
-The fused head, DDP, FSDP, mixed precision and adapters are TRL's, Transformers', Accelerate's and PEFT's own.
-Leaves out the load-balancing loss of mixture-of-experts models.
+A checkpoint appears whole or not at all; the order of the examples is given; and dropout is drawn by the place of a
+micro-batch in the run, so that neither death nor the number of processes changes the result, but for rounding. The
+fused head, DDP, FSDP, mixed precision and adapters are TRL's, Transformers', Accelerate's and PEFT's own.
 """
 
+import math
+import random
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
-from peft import LoraConfig
 from peft.utils import TrainableTokensWrapper
 from torch import Tensor, nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
-from transformers.trainer_callback import PrinterCallback
-from trl.trainer.sft_config import SFTConfig
+from torch.utils.data import Sampler
+from transformers import PreTrainedModel, Trainer
 from trl.trainer.sft_trainer import SFTTrainer
 from typing_extensions import override
 
-from selfjudge_training.jsft.batches import Collator, StepSampler
 from selfjudge_training.jsft.optimizer import MuonAndAdamW
-from selfjudge_training.jsft.progress import Progress
-from selfjudge_training.jsft.tally import FIELDS, means, tally
+from selfjudge_training.run.checkpoint import begin_checkpoint, commit_checkpoint, latest_checkpoint, partial_checkpoint
 from selfjudge_training.run.folder import RunFolder
-from selfjudge_training.run.trainer import RunTrainer
+
+SUMS = 6
 
 
-class JsftTrainer(RunTrainer, SFTTrainer):
-    """One run of the stage."""
+class JsftTrainer(SFTTrainer):
+    """One run of the stage. Leaves out the load-balancing loss of mixture-of-experts models.
+
+    Args:
+        folder: where checkpoints and metrics go.
+        sampler: indices of the whole run's examples, step after step; all epochs are one sequence, since to resume is
+            then to skip.
+        matrix_rate: learning rate of Muon, where it takes part.
+        options: of TRL's trainer.
+    """
 
     loss_is_scaled_for_ga = True  # type: ignore[assignment]  # TRL declares None, meaning "not said"
     """`compute_loss` divides by what the whole step weighs, so that accumulation must not divide again."""
 
     def __init__(
         self,
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        arguments: SFTConfig,
-        dataset: Dataset,
-        sampler: StepSampler,
-        collator: Collator,
-        folder: RunFolder,
-        lora: LoraConfig | None,
         *,
-        held_out: Dataset | None = None,
-        matrix_rate: float | None = None,
+        folder: RunFolder,
+        sampler: Sampler[int],
+        matrix_rate: float | None,
+        **options: Any,  # noqa: ANN401  # TRL's own
     ) -> None:
-        """``held_out``: judgments to be measured by; ``matrix_rate``: learning rate of Muon, where it takes part."""
-        self._matrix_rate = matrix_rate
-        super().__init__(
-            folder=folder,
-            sampler=sampler,
-            model=model,
-            args=arguments,
-            data_collator=collator,
-            train_dataset=dataset,
-            eval_dataset=held_out,
-            processing_class=tokenizer,
-            peft_config=lora,
-            callbacks=[Progress()],
-        )
-        self.remove_callback(PrinterCallback)
-        _show_bias(model)
+        self._folder, self._sampler, self._matrix_rate, self._micro_batches = folder, sampler, matrix_rate, 0
+        super().__init__(**options)
+        _show_bias(options["model"])
         if self.aux_loss_enabled:
             raise ValueError("mixture-of-experts models are not supported: their load-balancing loss would be left out")
-        self._tally = torch.zeros(FIELDS, dtype=torch.float64, device=self.args.device)
+        self._tally = torch.zeros(SUMS, dtype=torch.float64, device=self.args.device)
+
+    def run(self) -> None:
+        """Train to the end, from the newest checkpoint where there is one."""
+        checkpoint = latest_checkpoint(self._folder.path)
+        inner = None if checkpoint is None else str(checkpoint.path / f"checkpoint-{checkpoint.step}")
+        self.train(resume_from_checkpoint=inner)
 
     @override
     def compute_loss(
@@ -78,7 +72,7 @@ class JsftTrainer(RunTrainer, SFTTrainer):
         weights, choices = inputs.pop("weights")[:, 1:], inputs.pop("choices")[:, 1:]
         outputs = model(**inputs, use_cache=False, fused_lm_head=True)
         losses = -outputs.log_probs
-        self._tally += tally(losses.detach(), outputs.is_top1, outputs.label_mask, choices)
+        self._tally += _sums(losses.detach(), outputs.is_top1, outputs.label_mask, choices)
         if num_items_in_batch is None:  # nothing is learned: an evaluation
             num_items_in_batch = weights.sum()
         # Gradients are averaged over processes, which share one sum here.
@@ -96,6 +90,16 @@ class JsftTrainer(RunTrainer, SFTTrainer):
         return self.optimizer
 
     @override
+    def training_step(self, *arguments: Any, **options: Any) -> Tensor:
+        place = self._micro_batches % self.args.gradient_accumulation_steps
+        number = place * self.args.world_size + self.args.process_index
+        drawn = random.Random(f"{self.args.seed}:dropout:{self.state.global_step}:{number}")
+        torch.manual_seed(drawn.getrandbits(63))
+        self._micro_batches += 1
+        loss: Tensor = super().training_step(*arguments, **options)  # type: ignore[no-untyped-call]  # TRL leaves it so
+        return loss
+
+    @override
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
         """How well held-out pairs are judged: `held_out/judgment/right` and `held_out/judgment/loss`."""
         learned, model = self._tally.clone(), self.model_wrapped
@@ -105,7 +109,7 @@ class JsftTrainer(RunTrainer, SFTTrainer):
             for inputs in self.get_eval_dataloader():
                 self.compute_loss(model, self._prepare_inputs(inputs))
         model.train()
-        found = means(self.accelerator.reduce(self._tally))
+        found = _means(self.accelerator.reduce(self._tally))
         self._tally.copy_(learned)
         metrics = {f"held_out/{name}": value for name, value in found.items() if name.startswith("judgment")}
         self._folder.metrics.log(self.state.global_step, **metrics)
@@ -113,21 +117,17 @@ class JsftTrainer(RunTrainer, SFTTrainer):
 
     @override
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        if "loss" in logs:
-            logs |= means(self.accelerator.reduce(self._tally))
-            self._tally.zero_()
+        """Keep the metrics of a step; raises FloatingPointError where the loss is no longer finite."""
+        if "loss" not in logs:  # Transformers' summary at the end
+            return
+        step = self.state.global_step
+        if not math.isfinite(logs["loss"]):
+            raise FloatingPointError(f"the loss is {logs['loss']} at step {step}; lower optimisation.learning_rate")
+        logs |= _means(self.accelerator.reduce(self._tally))
+        self._tally.zero_()
         super().log(logs, start_time)
-
-    @override
-    def kept(self, logs: dict[str, float]) -> dict[str, float]:
-        """All but the epoch: Transformers counts but one."""
-        return {name: value for name, value in logs.items() if name != "epoch"}
-
-    @override
-    def _get_num_items_in_batch(self, batch_samples: list[dict[str, Tensor]], device: torch.device) -> Tensor:
-        weight = torch.stack([batch["weights"][:, 1:].sum() for batch in batch_samples]).sum()
-        total: Tensor = self.accelerator.reduce(weight.to(device))
-        return total
+        # Transformers counts but one epoch.
+        self._folder.metrics.log(step, **{name: value for name, value in logs.items() if name != "epoch"})
 
     def save_trained(self, path: Path) -> None:
         """What was trained (all weights, or the adapter) in one piece, however many processes hold its parts."""
@@ -136,9 +136,63 @@ class JsftTrainer(RunTrainer, SFTTrainer):
         self.save_model(str(path))
         self.accelerator.wait_for_everyone()
 
+    @override
+    def _get_num_items_in_batch(self, batch_samples: list[dict[str, Tensor]], device: torch.device) -> Tensor:
+        weight = torch.stack([batch["weights"][:, 1:].sum() for batch in batch_samples]).sum()
+        total: Tensor = self.accelerator.reduce(weight.to(device))
+        return total
+
+    @override
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        return self._sampler
+
+    @override
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(partial_checkpoint(self._folder.path, self.state.global_step))
+
+    @override
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Every process writes its part (Trainer's way) into a folder that then becomes a checkpoint at once."""
+        path, step = self._folder.path, self.state.global_step
+        if self.accelerator.is_main_process:
+            begin_checkpoint(path, step)
+        self.accelerator.wait_for_everyone()
+        Trainer._save_checkpoint(self, model, trial)  # TRL's writes a model card on top
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            commit_checkpoint(path, step)
+
+    @override
+    def _send_telemetry(self) -> None:
+        """Nothing is sent to anybody."""
+
 
 def _show_bias(model: PreTrainedModel) -> None:
     """Give an output layer tied to new embeddings its `bias`: TRL's fused head reads it, PEFT's wrapper hides it."""
     head = model.get_output_embeddings()
     if isinstance(head, TrainableTokensWrapper):
         head.bias = head.original_module.bias
+
+
+def _sums(losses: Tensor, hits: Tensor, labelled: Tensor, choices: Tensor) -> Tensor:
+    """Of one micro-batch, to be added up over micro-batches and processes; a tensor of `SUMS` numbers.
+
+    All arguments have the shape [examples, predicted tokens]: the loss and whether the target was the likeliest token
+    (both 0 where nothing is labelled), where a label is, and where the label is a judgment's choice token.
+    """
+    others = labelled & ~choices
+    sums = [(values * where).sum() for where in (choices, others) for values in (losses, hits, torch.ones_like(losses))]
+    return torch.stack(sums).detach().double()
+
+
+def _means(sums: Tensor) -> dict[str, float]:
+    """Metrics by name; those of choice tokens, or of other targets, are missing where there was none.
+
+    `judgment/loss` and `judgment/right` are about choice tokens, where guessing gives 0.69 and 0.5 once the model says
+    nothing but A or B; `text/loss` and `text/right` are about all other targets. Losses are in nats per token.
+    """
+    metrics: dict[str, float] = {}
+    for group, (loss, right, count) in zip(("judgment", "text"), sums.reshape(2, 3).tolist(), strict=True):
+        if count:
+            metrics |= {f"{group}/loss": loss / count, f"{group}/right": right / count}
+    return metrics

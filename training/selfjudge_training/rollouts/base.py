@@ -1,10 +1,10 @@
 """What a roll-out back end does, whatever runs the model: sample with the newest adapter, judge without any.
 
-Knows nothing of losses, of preference pairs, or of how a verdict is made of readings (`judge`).
+Also what all of them share: the token ids of a conversation, those of inference and of JSFT, and samples made of token
+ids. Knows nothing of losses, of preference pairs, or of how a verdict is made of readings (`judge`).
 """
 
-import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -64,17 +64,40 @@ class RollOuts(Protocol):
         ...
 
 
-def seed_of(seed: int, place: int) -> int:
-    """The seed of 48 bits for the responses to the conversation at a place, of those sampled together.
-
-    vLLM adds 0, 1, ... to it for the responses to one conversation, in the process and in a server alike.
-    """
-    return random.Random(f"{seed}:{place}").getrandbits(48)
-
-
 class PromptError(ValueError):
     """A prompt leaves no room in the model's context for what is to follow it."""
 
 
 class EngineMissingError(ValueError):
     """The engine back end was asked for where vLLM is not installed."""
+
+
+def encode_prompts(chat: Chat, conversations: Iterable[Messages]) -> list[list[int]]:
+    """Token ids of each conversation, up to where the assistant's answer begins.
+
+    Raises ChatTemplateError where the chat template refuses the roles.
+    """
+    return chat.tokens.encode_batch([_prompt_text(chat, conversation) for conversation in conversations])
+
+
+def _prompt_text(chat: Chat, conversation: Messages) -> str:
+    roles = tuple(message["role"] for message in conversation)
+    *before, last = map(chat.tokens.trusted, chat.scaffold(roles, answering=True))
+    contents = (message["content"] for message in conversation)
+    return "".join(piece + content for piece, content in zip(before, contents, strict=True)) + last
+
+
+def require_room(prompts: Sequence[list[int]], new_tokens: int, context: int) -> None:
+    """Raises PromptError for the first prompt that has no room for so many tokens behind it in the model's context."""
+    for index, prompt in enumerate(prompts):
+        if len(prompt) + new_tokens > context:
+            raise PromptError(
+                f"prompt {index} has {len(prompt)} tokens, and {new_tokens} are to follow it, but the model's context "
+                f"is {context}; shorten or drop the prompt, or ask for fewer new tokens"
+            )
+
+
+def make_samples(chat: Chat, generated: list[list[int]], ends: Sequence[int]) -> list[Sample]:
+    """Samples of token ids that a policy generated, each up to and with the token of `ends` that ended it, if any."""
+    texts = chat.tokens.source.batch_decode(generated, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return [Sample(text, ids, ids[-1] in ends) for text, ids in zip(texts, generated, strict=True)]

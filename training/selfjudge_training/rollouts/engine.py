@@ -15,9 +15,9 @@ from transformers import AutoTokenizer
 from selfjudge import AdapterError, Chat, ChoiceTokens, Reading, SafeTokenizer
 from selfjudge.adapters import check_adapter, read_base
 from selfjudge_training.data.records import Messages
-from selfjudge_training.rollouts.base import Sample, Sampling, seed_of
+from selfjudge_training.rollouts.base import Sample, Sampling, encode_prompts, make_samples, require_room
 from selfjudge_training.rollouts.engine_start import EngineSettings, start_engine
-from selfjudge_training.rollouts.prompts import encode_prompts, make_samples, require_room
+from selfjudge_training.seeds import seed_of
 
 if TYPE_CHECKING:
     from vllm import SamplingParams

@@ -17,8 +17,7 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 from selfjudge import AdapterError, Chat, ChoiceTokens, Reading, SafeTokenizer
 from selfjudge.adapters import Shapes, check_adapter
 from selfjudge_training.data.records import Messages
-from selfjudge_training.rollouts.base import Sample, Sampling
-from selfjudge_training.rollouts.prompts import encode_prompts, make_samples, require_room
+from selfjudge_training.rollouts.base import Sample, Sampling, encode_prompts, make_samples, require_room
 
 READ_TOKENS = 16_384
 """Tokens, padding included, that are judged at a time."""

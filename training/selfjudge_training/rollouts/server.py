@@ -16,10 +16,10 @@ from transformers import PreTrainedTokenizerBase
 from selfjudge import Chat, ChoiceTokens, Reading, SafeTokenizer
 from selfjudge.adapters import Manifest
 from selfjudge_training.data.records import Messages
-from selfjudge_training.rollouts.base import Sample, Sampling, seed_of
-from selfjudge_training.rollouts.prompts import encode_prompts, make_samples, require_room
+from selfjudge_training.rollouts.base import Sample, Sampling, encode_prompts, make_samples, require_room
 from selfjudge_training.run.config import Section
 from selfjudge_training.run.endpoint import Endpoint, EndpointError
+from selfjudge_training.seeds import seed_of
 
 READS: Final = 16
 """Judge prompts in one request."""

@@ -20,10 +20,10 @@ from selfjudge_training.data.source import DataError, Source
 from selfjudge_training.run.kept_rows import find_rows, make_rows, open_rows, own_share, write_rows
 from selfjudge_training.run.processes import processes
 from selfjudge_training.seeds import derived_seed
-from selfjudge_training.self_training.config import SelfTrainingConfig
 from selfjudge_training.self_training.losses import Preference
 from selfjudge_training.self_training.pairs import Judged, PairSource
 from selfjudge_training.self_training.prompts import each_preference
+from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
 
 FOLDER = "buffer"
 """Within the run's."""

@@ -16,11 +16,11 @@ from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import save_file
 
 from selfjudge.adapters import Manifest
+from selfjudge_training.run.adapter_store import Trained, publish_adapter
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.files import write_folder
 from selfjudge_training.run.metrics import FILE, read_metrics
-from selfjudge_training.run.publish import Trained, publish_adapter
-from selfjudge_training.self_training.config import SelfTrainingConfig
+from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
 
 KEPT = 2
 """Newest versions whose files stay."""

@@ -17,9 +17,9 @@ from peft import PeftModel
 from torch import Tensor
 
 from selfjudge_training.seeds import derived_seed
-from selfjudge_training.self_training.config import Objective, Optimisation
 from selfjudge_training.self_training.losses import Preference, log_ratios, preference_losses
 from selfjudge_training.self_training.policy import trained_parameters
+from selfjudge_training.self_training.self_training_config import Objective, Optimisation
 
 
 class Measured(NamedTuple):

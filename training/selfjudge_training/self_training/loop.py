@@ -18,13 +18,13 @@ from selfjudge_training.run.checkpoint import latest_checkpoint, save_checkpoint
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.seeds import derived_seed
-from selfjudge_training.self_training.config import SelfTrainingConfig
 from selfjudge_training.self_training.exchange import AdapterExchange
 from selfjudge_training.self_training.learner import Learned, Learner, Measured
 from selfjudge_training.self_training.losses import Preference
 from selfjudge_training.self_training.pairs import Judged, PairSource
 from selfjudge_training.self_training.policy import parameters_in_memory, read_state, write_state
 from selfjudge_training.self_training.prompts import batch_of_step
+from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
 
 
 def steps_of(config: SelfTrainingConfig, prompts: int) -> int:

@@ -19,8 +19,8 @@ from selfjudge_training.jsft.model import DTYPES, adapter_config
 from selfjudge_training.run.dropout import turn_dropout_off
 from selfjudge_training.run.files import write_folder
 from selfjudge_training.run.model_folder import save_model_folder
-from selfjudge_training.self_training.config import Machine, SelfTrainingConfig
 from selfjudge_training.self_training.losses import add_head
+from selfjudge_training.self_training.self_training_config import Machine, SelfTrainingConfig
 
 _OPTIMIZER = "optimizer.safetensors"
 

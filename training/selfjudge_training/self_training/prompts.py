@@ -16,10 +16,10 @@ from selfjudge_training.data.examples.shown import as_shown, require_prompt
 from selfjudge_training.data.load import load_overall_pairs
 from selfjudge_training.data.records import Messages, PreferencePair
 from selfjudge_training.data.source import DataError
-from selfjudge_training.rollouts.prompts import encode_prompts
+from selfjudge_training.rollouts.base import encode_prompts
 from selfjudge_training.run.config import ConfigError
-from selfjudge_training.self_training.config import Prompts
 from selfjudge_training.self_training.losses import Preference
+from selfjudge_training.self_training.self_training_config import Prompts
 
 
 @dataclass(frozen=True, slots=True)

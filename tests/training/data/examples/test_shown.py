@@ -9,8 +9,8 @@ from selfjudge_training.data.examples.shown import as_shown, require_dialogue
 from selfjudge_training.data.load import load_demonstrations
 from selfjudge_training.data.source import DataError, Source
 from selfjudge_training.self_training.buffer import given_buffer
-from selfjudge_training.self_training.config import Prompts, SelfTrainingConfig
 from selfjudge_training.self_training.prompts import gather_prompts
+from selfjudge_training.self_training.self_training_config import Prompts, SelfTrainingConfig
 from transformers import AutoTokenizer
 
 from selfjudge import Chat, SafeTokenizer, dialogue_example

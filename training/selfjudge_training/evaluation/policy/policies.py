@@ -8,8 +8,7 @@ from tqdm import tqdm
 
 from selfjudge_training.data.records import Messages
 from selfjudge_training.evaluation.policy.questions import Question, dialogue_text
-from selfjudge_training.rollouts.base import PromptError, RollOuts, Sampling
-from selfjudge_training.rollouts.prompts import encode_prompts
+from selfjudge_training.rollouts.base import PromptError, RollOuts, Sampling, encode_prompts
 from selfjudge_training.run.endpoint import Endpoint, EndpointError, TooLongError
 
 CHUNK = 512

@@ -13,8 +13,8 @@ from selfjudge import Chat, SafeTokenizer
 from selfjudge_training.data.examples.jsft_set import units
 from selfjudge_training.data.source import DataError
 from selfjudge_training.jsft.batches import Collator, Schedule, StepSampler
-from selfjudge_training.jsft.config import JsftConfig
 from selfjudge_training.jsft.examples import EXAMPLES, held_out_examples, judged, kept_examples, lengths
+from selfjudge_training.jsft.jsft_config import JsftConfig
 from selfjudge_training.jsft.model import adapter_config, load_start, write_model
 from selfjudge_training.jsft.trainer import JsftTrainer
 from selfjudge_training.run.config import ConfigError
@@ -46,16 +46,16 @@ def run_jsft(config: JsftConfig, folder: Path) -> Path:
     schedule = _schedule(config, len(examples))
     run = _open(config, folder)  # only now: a folder that was opened belongs to its configuration, right or wrong
     trainer = JsftTrainer(
-        ready.model,
-        ready.tokenizer,
-        _arguments(config, schedule.steps, accumulated, folder),
-        examples,
-        StepSampler(units(judged(examples)), lengths(examples), schedule, config.seed),
-        Collator(ready.tokenizer.pad_token_id, how.weighting, config.data.replay),
-        run,
-        adapter_config(config.lora, ready.added) if config.lora else None,
-        held_out=held_out_examples(config, chat) if config.evaluation.pairs else None,
+        folder=run,
+        sampler=StepSampler(units(judged(examples)), lengths(examples), schedule, config.seed),
         matrix_rate=how.matrix_learning_rate if how.optimizer == "muon" else None,
+        model=ready.model,
+        args=_arguments(config, schedule.steps, accumulated, folder),
+        data_collator=Collator(ready.tokenizer.pad_token_id, how.weighting, config.data.replay),
+        train_dataset=examples,
+        eval_dataset=held_out_examples(config, chat) if config.evaluation.pairs else None,
+        processing_class=ready.tokenizer,
+        peft_config=adapter_config(config.lora, ready.added) if config.lora else None,
     )
     trainer.run()
     run.metrics.close()
@@ -114,7 +114,6 @@ def _arguments(config: JsftConfig, steps: int, accumulated: int, folder: Path) -
         logging_steps=machine.log_every,
         logging_first_step=True,
         logging_nan_inf_filter=False,
-        disable_tqdm=True,  # ours shows the judge's accuracy
         report_to="none",
         packing=False,
         max_length=None,

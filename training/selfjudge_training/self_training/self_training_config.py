@@ -7,7 +7,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from selfjudge.adapters import PolicyName
 from selfjudge_training.data.source import Source
-from selfjudge_training.jsft.config import Lora
+from selfjudge_training.jsft.jsft_config import Lora
 from selfjudge_training.rollouts.base import Sampling
 from selfjudge_training.rollouts.engine_start import EngineSettings
 from selfjudge_training.rollouts.server import ServerSettings

@@ -4,7 +4,9 @@ Any stage that writes a PEFT folder can call `publish_adapter`, at its end or wh
 is and what it accepts (`selfjudge.adapters`), and telling a server: that is its own to notice, or a request to it.
 """
 
-from collections.abc import Mapping
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,6 +81,26 @@ def find_trained(folder: Path, model: Path | None = None, template: str | None =
     )
 
 
+def read_figures(reports: Sequence[Path], named: Sequence[str]) -> dict[str, float]:
+    """Every estimate of the reports by its path in them, such as `LLMBar/overall/accuracy`, and each `NAME=VALUE`.
+
+    What is no finite number was not measured and is left out of a report; by hand it is an error. Raises ConfigError.
+    """
+    metrics: dict[str, float] = {}
+    for path in reports:
+        metrics |= _estimates_in(path)
+    for text in named:
+        name, _, value = text.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not name or not math.isfinite(number):
+            raise ConfigError(f"--metric {text!r}: should have the form NAME=VALUE with a finite number")
+        metrics[name] = number
+    return metrics
+
+
 def _named(adapter: Path, model: Path | None, template: str | None, recipe: Mapping[str, JsonValue]) -> Trained:
     if model is None:
         raise ConfigError(f"{adapter}: nothing says which model it was trained on; name its folder with --base")
@@ -92,3 +114,26 @@ def _text(recipe: Mapping[str, Any], *keys: str) -> str | None:
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, str) else None
+
+
+def _estimates_in(path: Path) -> dict[str, float]:
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ConfigError(f"{path} is no report.json of `selfjudge-train evaluate`: {error!r}") from error
+    found = dict(_estimates(results, ()))
+    if not found:
+        raise ConfigError(f"{path} has no estimate among its results")
+    return found
+
+
+def _estimates(value: object, names: tuple[str, ...]) -> Iterator[tuple[str, float]]:
+    if not isinstance(value, dict):
+        return
+    mean = value.get("mean")
+    if isinstance(mean, int | float) and "low" in value:
+        if math.isfinite(mean):
+            yield "/".join(names), mean
+        return
+    for name, part in value.items():
+        yield from _estimates(part, (*names, name))

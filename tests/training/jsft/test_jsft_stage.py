@@ -12,9 +12,9 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from selfjudge_training.data.source import DataError, Source
 from selfjudge_training.jsft.batches import Collator
-from selfjudge_training.jsft.config import Evaluation, JsftConfig, Lora
 from selfjudge_training.jsft.examples import EXAMPLES, kept_examples
-from selfjudge_training.jsft.stage import run_jsft
+from selfjudge_training.jsft.jsft_config import Evaluation, JsftConfig, Lora
+from selfjudge_training.jsft.jsft_stage import run_jsft
 from selfjudge_training.run.checkpoint import latest_checkpoint
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.metrics import read_metrics

@@ -25,13 +25,13 @@ from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.run.named_model import require_context, require_folder
 from selfjudge_training.run.processes import make_accelerator
 from selfjudge_training.self_training.buffer import given_buffer, held_out_pairs, sampled_buffer
-from selfjudge_training.self_training.config import SelfTrainingConfig
 from selfjudge_training.self_training.exchange import AdapterExchange, Publisher, Taker
 from selfjudge_training.self_training.learner import Learner
 from selfjudge_training.self_training.loop import Loop, steps_of
 from selfjudge_training.self_training.pairs import OnPolicy, PairSource
 from selfjudge_training.self_training.policy import load_base, load_policy, load_tokenizer, save_adapter, save_merged
 from selfjudge_training.self_training.prompts import gather_prompts
+from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
 
 MODEL, ADAPTER, ADAPTERS = "model", "adapter", "adapters"
 """What a run leaves in its folder: the merged model, the adapter alone, and those handed out on the way."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from accelerate.commands.config import load_config_from_file  # type: ignore[import-untyped]  # it ships no py.typed
-from selfjudge_training.jsft.config import JsftConfig, Lora, Optimisation
+from selfjudge_training.jsft.jsft_config import JsftConfig, Lora, Optimisation
 from selfjudge_training.run.config import ConfigError, load_config, recipe_path
 
 from selfjudge import load_templates
