@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 from selfjudge_training.evaluation.judges.model_judge import ModelJudge
 from selfjudge_training.jsft.jsft_config import JsftConfig, Lora, Start
+from selfjudge_training.jsft.jsft_stage import run_jsft
 from selfjudge_training.jsft.model import load_start, write_model
 from selfjudge_training.rollouts.base import Sampling
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts

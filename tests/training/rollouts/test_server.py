@@ -44,7 +44,7 @@ class Server:
         choices = self._reads(body) if "logprob_token_ids" in body else self._samples(body)
         answer = {"model": body["model"], "choices": choices[::-1]}
         self.spoil(answer)
-        return httpx2.Response(200, text=json.dumps(answer))
+        return httpx2.Response(200, text=json.dumps(answer), headers={"Content-Type": "application/json"})
 
     @staticmethod
     def _samples(body: dict[str, Any]) -> list[dict[str, Any]]:

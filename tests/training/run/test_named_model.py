@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 from selfjudge_training.cli import main
-from selfjudge_training.run.config import ConfigError
-from selfjudge_training.run.named_model import require_folder, require_model
+from selfjudge_training.evaluation.evaluation_config import JudgeConfig
+from selfjudge_training.run.config import ConfigError, load_config, recipe_path
+from selfjudge_training.run.named_model import find_model, require_folder, require_model
 
 from selfjudge.shipped import SHIPPED_MODEL
 
@@ -51,6 +52,29 @@ def test_the_hub_is_asked_once(asked: list[str]) -> None:
         require_model("models/tinny", "start.path")
     [address] = asked
     assert address.endswith("/models/tinny/resolve/main/config.json")
+
+
+def test_the_model_that_ships_goes_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_model("selfjudge-tiny") == str(SHIPPED)
+    assert find_model("other") == "other"
+    (tmp_path / "selfjudge-tiny").mkdir()
+    assert find_model("selfjudge-tiny") == "selfjudge-tiny"
+
+
+def test_shipped_recipes_work_outside_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    judge = load_config(JudgeConfig, recipe_path("evaluate-judge"))
+    assert judge.sampled is not None
+    assert (judge.judge.at, judge.judge.name, judge.sampled.policy.at) == (str(SHIPPED), "selfjudge-tiny", str(SHIPPED))
+    row = '{"prompt": "Hi", "chosen": "Hello", "rejected": "Bye"}\n'
+    Path("pairs.jsonl").write_text("".join(row.replace("Hi", f"Hi {n}") for n in range(8)), encoding="utf-8")
+    mine = "[{format: preferences, path: pairs.jsonl}]"
+    assert main(["jsft", "--dry-run", f"data.pairs={mine}", f"data.demonstrations={mine}"]) == 0
+    assert main(["self-train", "--dry-run", f"prompts.sources={mine}"]) == 0
+    assert asked == []
 
 
 @pytest.mark.parametrize("name", ["/no/such/model", "../model", "a b"])

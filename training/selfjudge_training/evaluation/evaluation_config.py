@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 from selfjudge_training.data.source import Source
 from selfjudge_training.rollouts.base import Sampling
 from selfjudge_training.run.config import Section
+from selfjudge_training.run.named_model import ModelName
 
 
 def _folder_name(folder: Path) -> str:
@@ -21,8 +22,9 @@ class JudgeSource(Section):
     kind: Literal["folder", "server", "chat", "answers"]
     """`folder`: a model folder, run here. `server`: a selfjudge server. `chat`: any OpenAI-compatible endpoint, by what
     it answers. `answers`: the right answers that the questions' file holds."""
-    at: str = ""
-    """The folder, or the base address up to and with `/v1`; nothing for `answers`."""
+    at: ModelName = ""
+    """The folder, `selfjudge-tiny` for the model that ships, or the base address up to and with `/v1`; nothing for
+    `answers`."""
     model: str | None = None
     """Name of the model at the address; a selfjudge server takes its base model where there is none."""
     template: str = "ultrafeedback"
@@ -52,8 +54,8 @@ class PolicySource(Section):
     kind: Literal["folder", "server", "outputs"]
     """`folder`: a model folder, run here. `server`: any OpenAI-compatible endpoint. `outputs`: a file in AlpacaEval's
     format, whose answers were given before."""
-    at: Annotated[str, Field(min_length=1)]
-    """The folder, the base address up to and with `/v1`, or the file."""
+    at: Annotated[ModelName, Field(min_length=1)]
+    """The folder (`selfjudge-tiny`: the model that ships), the base address up to and with `/v1`, or the file."""
     adapter: Path | None = None
     """A PEFT folder that a model folder samples with."""
     model: str | None = None

@@ -7,6 +7,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 
 from selfjudge_training.data.source import Source
 from selfjudge_training.run.config import Section
+from selfjudge_training.run.named_model import ModelName
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -14,8 +15,8 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class Start(Section):
     """The model that training starts from."""
 
-    path: str
-    """A model folder, or a model's name on the hub."""
+    path: ModelName
+    """A model folder, `selfjudge-tiny` for the one that ships, or a model's name on the hub."""
     architecture: str
     """Its model type in Transformers, such as `llama`; of this a dry run makes a tiny model with random weights."""
 

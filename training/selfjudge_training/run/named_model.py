@@ -1,18 +1,32 @@
-"""Whether a model that a configuration names is there and long enough, found out before anything waits for it.
+"""The model that a configuration names: which one that is, and whether it is there and long enough for the run.
 
 Transformers asks the hub for anything that is no folder, again and again where it does not answer; a mistyped path
 would be reported after minutes.
 """
 
 from pathlib import Path
+from typing import Annotated
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+from pydantic import AfterValidator
 from transformers import PreTrainedConfig
 
+from selfjudge.shipped import SHIPPED_MODEL
 from selfjudge_training.run.config import ConfigError
 
 SECONDS = 10
 """That the hub has for its answer."""
+
+
+def find_model(name: str) -> str:
+    """The packaged folder for the name of the model that ships, unless a folder here has that name; else the name."""
+    return str(SHIPPED_MODEL) if name == SHIPPED_MODEL.name and not Path(name).is_dir() else name
+
+
+ModelName = Annotated[str, AfterValidator(find_model)]
+"""A model folder, `selfjudge-tiny` for the one that ships, or, where a key takes it, a model on the hub."""
+ModelFolder = Annotated[Path, AfterValidator(lambda path: Path(find_model(str(path))))]
+"""The same, where it has to be a folder."""
 
 
 def require_folder(folder: Path, key: str) -> None:

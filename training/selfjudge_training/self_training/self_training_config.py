@@ -12,6 +12,7 @@ from selfjudge_training.rollouts.base import Sampling
 from selfjudge_training.rollouts.engine_start import EngineSettings
 from selfjudge_training.rollouts.server import ServerSettings
 from selfjudge_training.run.config import Section
+from selfjudge_training.run.named_model import ModelFolder
 from selfjudge_training.self_training.losses import Loss
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -133,8 +134,8 @@ class Machine(Section):
 class SelfTrainingConfig(Section):
     """One run, or several in a row (section 5.3)."""
 
-    model: Path
-    """Model folder that JSFT made: initial policy, reference and judge."""
+    model: ModelFolder
+    """Model folder that JSFT made, or `selfjudge-tiny`: initial policy, reference and judge."""
     architecture: str = "llama"
     """Its model type in Transformers; of this a dry run makes a tiny model with random weights."""
     seed: int = 0
