@@ -148,7 +148,7 @@ def _stats(options: argparse.Namespace) -> None:
 
 def _from_brackets(options: argparse.Namespace) -> None:
     from selfjudge_training.data.brackets import Wanted, load_brackets
-    from selfjudge_training.data.log_files import write_lines
+    from selfjudge_training.data.rows import write_lines
     from selfjudge_training.data.source import DataError
 
     wanted = Wanted(options.least_margin, options.consistent_only, tuple(options.model))

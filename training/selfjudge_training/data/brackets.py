@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, Field, FiniteFloat, NonNegativeInt, model_validator
+from tqdm import tqdm
 
 from selfjudge import ConversationError, message_text
-from selfjudge_training.data.loaded import Loaded, Malformed, MalformedRowError, checked
-from selfjudge_training.data.log_files import log_files, read_lines
+from selfjudge_training.data.formats.texts import ROLES
+from selfjudge_training.data.loaded import Loaded, MalformedRowError, checked
 from selfjudge_training.data.records import Messages
+from selfjudge_training.data.rows import LINES, Row, read_file
 from selfjudge_training.data.source import DataError
-
-ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
-"""Roles of a log's conversations, in the words of preference rows."""
 
 
 class Verdict(BaseModel):
@@ -111,34 +110,39 @@ def load_brackets(logs: Sequence[Path], wanted: Wanted, *, strict: bool = False)
     A last line without an end is what a server that was killed leaves: it is counted, and not malformed.
     Raises DataError where a log cannot be read, with `strict` also at the first malformed line.
     """
-    pairs: list[Pair] = []
-    malformed: list[Malformed] = []
-    left_out: Counter[str] = Counter()
+    loaded = Loaded[Pair]()
     seen: set[bytes] = set()
-    rows = 0
-    for path, line, text in read_lines(log_files(logs)):
-        rows += 1
-        try:
-            bracket = _bracket(text, wanted)
-        except _LeftOutError as reason:
-            left_out[str(reason)] += 1
-        except MalformedRowError as error:
-            if strict:
-                raise DataError(f"{path}:{line}: {error}") from error
-            malformed.append(Malformed(str(path), line, str(error)))
-        else:
-            pairs += _pairs(bracket, wanted, seen, left_out)
-    return Loaded(pairs, rows, malformed, left_out)
+    rows = ((path, row) for path in _log_files(logs) for row in read_file(path))
+    for path, row in tqdm(rows, "reading", unit="row", disable=None, leave=False):
+        with loaded.row(str(path), row.line, strict=strict):
+            try:
+                bracket = _bracket(row, wanted)
+            except _LeftOutError as reason:
+                loaded.left_out[str(reason)] += 1
+            else:
+                loaded.records += _pairs(bracket, wanted, seen, loaded.left_out)
+    return loaded
 
 
-def _bracket(text: bytes, wanted: Wanted) -> Bracket:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        if not text.endswith(b"\n"):
-            raise _LeftOutError("the last line of a file was torn when a server was killed") from error
-        raise MalformedRowError(f"not JSON: {error}") from error
-    bracket = checked(Bracket, value)
+def _log_files(logs: Sequence[Path]) -> list[Path]:
+    """The files among ``logs``, and those of its folders in the order of their names. Raises DataError for neither."""
+    files = []
+    for log in logs:
+        if not log.exists():
+            raise DataError(f"{log}: no such file or folder")
+        found = sorted(path for path in log.iterdir() if path.name.endswith(LINES)) if log.is_dir() else [log]
+        if not found:
+            raise DataError(f"{log}: holds no file that ends in {' or '.join(LINES)}")
+        files += found
+    return files
+
+
+def _bracket(row: Row, wanted: Wanted) -> Bracket:
+    if row.torn:
+        raise _LeftOutError("the last line of a file was torn when a server was killed")
+    if row.problem:
+        raise MalformedRowError(row.problem)
+    bracket = checked(Bracket, row.value)
     if wanted.models and not {bracket.model, bracket.model.partition("@")[0]} & {*wanted.models}:
         raise _LeftOutError("the bracket is another model's")
     return bracket

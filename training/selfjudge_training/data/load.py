@@ -7,14 +7,14 @@ Which pairs are made follows from the judgment template they are for: one withou
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from selfjudge import JudgmentTemplate, load_templates
 from selfjudge_training.data.formats import hh, preferences, ultrafeedback
-from selfjudge_training.data.loaded import Loaded, Malformed, MalformedRowError, checked
+from selfjudge_training.data.loaded import Loaded, MalformedRowError, Schema, checked
 from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
-from selfjudge_training.data.rows import Row, read_rows
+from selfjudge_training.data.rows import read_rows
 from selfjudge_training.data.source import DataError, Part, Source
 
 HELD_OUT_SHARE = 0.1
@@ -39,9 +39,9 @@ def load_pairs(
     Raises DataError where a source cannot be read or has no principles though the template wants some; with `strict`
     also at the first malformed row.
     """
-    loaded: Loaded[PreferencePair] = Loaded([], 0, [], Counter())
+    loaded = Loaded[PreferencePair]()
     for source in sources:
-        loaded = _load(source, _pair_reader(source, template, seed, loaded.left_out), loaded, strict=strict, fit=fit)
+        _load(source, _pair_reader(source, template, seed, loaded.left_out), loaded, strict=strict, fit=fit)
     return loaded
 
 
@@ -56,14 +56,18 @@ def load_demonstrations(
 ) -> Loaded[Demonstration]:
     """The demonstrations of D_SFT, the chosen response of each row, in order. Raises DataError as `load_pairs` does."""
     readers: dict[str, Reader[Demonstration]] = {
-        "hh": lambda value: [hh.demonstration(checked(hh.HHRow, value))],
-        "preferences": lambda value: [preferences.demonstration(checked(preferences.PreferenceRow, value))],
-        "ultrafeedback": lambda value: [ultrafeedback.demonstration(checked(ultrafeedback.UltraFeedbackRow, value))],
+        "hh": _reader(hh.HHRow, hh.demonstration),
+        "preferences": _reader(preferences.PreferenceRow, preferences.demonstration),
+        "ultrafeedback": _reader(ultrafeedback.UltraFeedbackRow, ultrafeedback.demonstration),
     }
-    loaded: Loaded[Demonstration] = Loaded([], 0, [], Counter())
+    loaded = Loaded[Demonstration]()
     for source in sources:
-        loaded = _load(source, readers[source.format], loaded, strict=strict, fit=fit)
+        _load(source, readers[source.format], loaded, strict=strict, fit=fit)
     return loaded
+
+
+def _reader(schema: type[Schema], make: Callable[[Schema], Record]) -> Reader[Record]:
+    return lambda value: [make(checked(schema, value))]
 
 
 def _pair_reader(
@@ -78,34 +82,19 @@ def _pair_reader(
             f"{source.name}: judgment template {template.name!r} needs pairs under principles, which only format "
             f"'ultrafeedback' has, not {source.format!r}; choose a template without, such as 'hh-helpful'"
         )
-    if source.format == "hh":
-        return lambda value: [hh.pair(checked(hh.HHRow, value))]
-    return lambda value: [preferences.pair(checked(preferences.PreferenceRow, value))]
+    return _reader(hh.HHRow, hh.pair) if source.format == "hh" else _reader(preferences.PreferenceRow, preferences.pair)
 
 
-def _load(
-    source: Source, reader: Reader[Record], before: Loaded[Record], *, strict: bool, fit: Fit | None
-) -> Loaded[Record]:
-    records, malformed, rows = list(before.records), list(before.malformed), before.rows
+def _load(source: Source, reader: Reader[Record], loaded: Loaded[Record], *, strict: bool, fit: Fit | None) -> None:
     for row in read_rows(source):
-        rows += 1
-        try:
-            found = [record for record in _records(row, reader) if _is_in(source.part, record.conversation)]
+        with loaded.row(source.name, row.line, strict=strict):
+            if row.problem:
+                raise MalformedRowError(row.problem)
+            found = [record for record in reader(row.value) if _is_in(source.part, record.conversation)]
             if fit is not None:
                 for record in found:
                     fit(record.conversation)
-            records += found
-        except MalformedRowError as error:
-            if strict:
-                raise DataError(f"{source.name}:{row.line}: {error}") from error
-            malformed.append(Malformed(source.name, row.line, str(error)))
-    return Loaded(records, rows, malformed, before.left_out)
-
-
-def _records(row: Row, reader: Reader[Record]) -> Iterable[Record]:
-    if row.problem:
-        raise MalformedRowError(row.problem)
-    return reader(row.value)
+            loaded.records += found
 
 
 def _is_in(part: Part, conversation: Messages) -> bool:

@@ -1,11 +1,15 @@
 """What a loader hands over: records, and an account of every row that gave none."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from selfjudge_training.data.formats.texts import half_character, shown
+from selfjudge_training.data.source import DataError
 
 Record = TypeVar("Record")
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -41,15 +45,27 @@ class Malformed(NamedTuple):
     reason: str
 
 
-class Loaded(NamedTuple, Generic[Record]):
+@dataclass
+class Loaded(Generic[Record]):
     """Records in the order of the rows they come from."""
 
-    records: list[Record]
-    rows: int
+    records: list[Record] = field(default_factory=list)
+    rows: int = 0
     """Rows read, malformed ones included."""
-    malformed: list[Malformed]
-    left_out: Counter[str]
+    malformed: list[Malformed] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
     """What a sound row did not give, by reason: no inferior response under a principle, and the like."""
+
+    @contextmanager
+    def row(self, source: str, line: int, *, strict: bool) -> Iterator[None]:
+        """Counts a row. A MalformedRowError within is kept; with `strict` it becomes a DataError."""
+        self.rows += 1
+        try:
+            yield
+        except MalformedRowError as error:
+            if strict:
+                raise DataError(f"{source}:{line}: {error}") from error
+            self.malformed.append(Malformed(source, line, str(error)))
 
     def account(self, of: str) -> list[str]:
         """Lines for people: how many rows, records, malformed rows (listed up to `SHOWN`), and what was left out."""

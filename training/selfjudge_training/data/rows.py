@@ -1,22 +1,85 @@
-"""Rows of a source, one by one, each with its number and, where it cannot be read, the reason instead of a value.
+"""Rows of files and data sets, one by one, each with its number and, where it cannot be read, the reason.
 
-Leaves out what a row must hold. Files are read as they stream by; of a JSON array only the text is held as a whole.
+Files are read as they stream by; of a JSON array only the text is held as a whole.
 """
 
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
 
 from selfjudge_training.data.source import DataError, Source
+from selfjudge_training.run.files import beside
 
-SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
+LINES = (".jsonl", ".jsonl.gz")
+SUFFIXES = (*LINES, ".json", ".json.gz", ".parquet")
 
-UNREADABLE = (ValueError, RecursionError)
-"""What Python's reader of JSON raises for numbers of thousands of digits, and for brackets that nest as deep."""
+Made = TypeVar("Made")
+
+
+class Row(NamedTuple):
+    """One row; either `value` or `problem` says something."""
+
+    line: int
+    """Line of a text file at which it begins, otherwise number of the row; counted from 1."""
+    value: object
+    problem: str = ""
+    torn: bool = False
+    """Whether the problem is in a line without an end, as one that was being written when a server was killed."""
+
+
+def read_rows(source: Source) -> Iterator[Row]:
+    """Every row of a source, up to its limit. Raises DataError where the source as a whole cannot be read."""
+    rows = _hub_rows(source) if source.path is None else read_file(source.path)
+    return islice(rows, source.limit)
+
+
+def read_file(path: Path) -> Iterator[Row]:
+    """Every row of a file, by the end of its name. Raises DataError where the file as a whole cannot be read."""
+    suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), None)
+    if suffix is None:
+        raise DataError(f"{path}: unknown kind of file; accepted are names that end in {', '.join(SUFFIXES)}")
+    read = _parquet_rows if suffix == ".parquet" else _jsonl_rows if suffix in LINES else _array_rows
+    try:
+        yield from read(path)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+
+
+def validated_rows(path: Path, kind: TypeAdapter[Made], accepted: str) -> list[tuple[str, Made]]:
+    """The rows of a file, at least one, with their places. Raises DataError naming the place and what is accepted."""
+    rows = []
+    for row in read_file(path):
+        place = f"{path}:{row.line}"
+        if row.problem:
+            raise DataError(f"{place}: {row.problem}")
+        try:
+            rows.append((place, kind.validate_python(row.value)))
+        except ValidationError as error:
+            raise DataError(f"{place}: should have {accepted}") from error
+    if not rows:
+        raise DataError(f"{path}: holds no row")
+    return rows
+
+
+def write_lines(rows: Iterable[dict[str, Any]], path: Path) -> None:
+    """Writes a .jsonl or .jsonl.gz file, the whole of it or none. Raises DataError for another name."""
+    if not path.name.endswith(LINES):
+        raise DataError(f"{path}: must end in {' or '.join(LINES)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = beside(path)
+    # Without a time in it, equal rows make equal files.
+    with (
+        partial.open("wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.suffix == ".gz" else raw as file,
+    ):
+        file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
+    partial.replace(path)
 
 
 class _Objects:
@@ -25,7 +88,7 @@ class _Objects:
     def __init__(self) -> None:
         self.decoder, self._twice = json.JSONDecoder(object_pairs_hook=self._made), ""
 
-    def row(self, line: int, value: object) -> "Row":
+    def row(self, line: int, value: object) -> Row:
         """A value that the decoder gave since the last call, or why it can't be used."""
         twice, self._twice = self._twice, ""
         return Row(line, None, f"the key {twice!r} stands there twice") if twice else Row(line, value)
@@ -38,32 +101,13 @@ class _Objects:
         return made
 
 
-class Row(NamedTuple):
-    """One row of a source; either `value` or `problem` says something."""
-
-    line: int
-    """Line of a text file at which it begins, otherwise number of the row; counted from 1."""
-    value: object
-    problem: str = ""
-    """Why there is no value."""
-
-
-def read_rows(source: Source) -> Iterator[Row]:
-    """Every row of a source, up to its limit. Raises DataError where the source as a whole cannot be read."""
-    rows = _hub_rows(source) if source.path is None else _file_rows(source.path)
-    try:
-        yield from islice(rows, source.limit)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{source.name}: cannot be read: {error}") from error
-
-
-def _file_rows(path: Path) -> Iterator[Row]:
-    suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), None)
-    if suffix is None:
-        raise DataError(f"{path}: unknown kind of file; accepted are names that end in {', '.join(SUFFIXES)}")
-    if suffix == ".parquet":
-        return _parquet_rows(path)
-    return _jsonl_rows(path) if suffix.startswith(".jsonl") else _array_rows(path)
+def _problem(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"not JSON: {error.msg} at column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8: {error.reason} at byte {error.start}"
+    # Numbers of thousands of digits, and brackets that nest as deep.
+    return f"JSON that Python can't hold: {error}"
 
 
 def _open(path: Path) -> BinaryIO:
@@ -78,12 +122,8 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
                 text = content.decode("utf-8-sig").strip()  # a file may begin with a byte-order mark
                 if text:
                     yield objects.row(line, objects.decoder.decode(text))
-            except json.JSONDecodeError as error:
-                yield Row(line, None, f"not JSON: {error.msg} at column {error.colno}")
-            except UnicodeDecodeError as error:
-                yield Row(line, None, f"not UTF-8: {error.reason} at byte {error.start}")
-            except UNREADABLE as error:
-                yield Row(line, None, f"JSON that Python can't hold: {error}")
+            except (ValueError, RecursionError) as error:
+                yield Row(line, None, _problem(error), torn=not content.endswith(b"\n"))
 
 
 def _array_rows(path: Path) -> Iterator[Row]:
@@ -92,7 +132,7 @@ def _array_rows(path: Path) -> Iterator[Row]:
         try:
             text = file.read().decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise DataError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from error
+            raise DataError(f"{path}: {_problem(error)}") from error
     at = _blank(text, 0)
     if text[at : at + 1] != "[":
         raise DataError(f"{path}: holds no JSON array; a file of one object a line is called .jsonl")
@@ -101,10 +141,9 @@ def _array_rows(path: Path) -> Iterator[Row]:
     while text[at : at + 1] != "]":
         try:
             value, end = objects.decoder.raw_decode(text, at)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}:{error.lineno}: not JSON: {error.msg}; nothing behind it can be read") from error
-        except UNREADABLE as error:
-            raise DataError(f"{path}:{line}: JSON that Python can't hold: {error}") from error
+        except (ValueError, RecursionError) as error:
+            broken = error.lineno if isinstance(error, json.JSONDecodeError) else line
+            raise DataError(f"{path}:{broken}: {_problem(error)}; nothing behind it can be read") from error
         yield objects.row(line, value)
         end = _blank(text, end)
         if text[end : end + 1] not in (",", "]"):

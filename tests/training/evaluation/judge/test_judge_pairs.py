@@ -9,7 +9,7 @@ from selfjudge_training.data.records import Messages
 from selfjudge_training.data.source import DataError, Source
 from selfjudge_training.evaluation.judge.judge_pairs import llmbar_pairs, preference_pairs, sampled_pairs
 from selfjudge_training.evaluation.policy.policies import UNASKED, Answer
-from selfjudge_training.evaluation.policy.questions import Question, QuestionError
+from selfjudge_training.evaluation.policy.questions import Question
 from selfjudge_training.rollouts.base import PromptError, Sampling
 from typing_extensions import override
 
@@ -32,13 +32,9 @@ def test_llmbar(tmp_path: Path) -> None:
     assert natural.conversation == [{"role": "user", "content": "Say hi."}]
 
 
-@pytest.mark.parametrize(
-    ("rows", "place"),
-    [([{"input": "x", "output_1": "a", "output_2": "b", "label": 3}], "0.label"), ([], "file"), ({}, "file")],
-)
-def test_a_wrong_row_of_llmbar_is_named(rows: object, place: str, tmp_path: Path) -> None:
-    write(tmp_path / "natural.json", rows)
-    with pytest.raises(DataError, match=rf"natural\.json: {place}: .*label 1 or 2"):
+def test_a_wrong_row_of_llmbar_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "natural.json", [{"input": "x", "output_1": "a", "output_2": "b", "label": 3}])
+    with pytest.raises(DataError, match=r"natural\.json:1: .*label 1 or 2"):
         llmbar_pairs(tmp_path)
 
 
@@ -70,7 +66,7 @@ def test_the_right_answer_stands_against_each_different_wrong_sample() -> None:
 
 
 def test_without_right_answers_or_wrong_samples_there_is_no_pair() -> None:
-    with pytest.raises(QuestionError, match="every row should have an 'answer'"):
+    with pytest.raises(DataError, match="every row should have an 'answer'"):
         sampled_pairs(Counting(), [*QUESTIONS, Question(("c",))], samples=3, sampling=SAMPLING, seed=0)
     with pytest.raises(ValueError, match="1 samples to each of 1 questions are all right"):
         sampled_pairs(Counting(), [Question(("a",), answer="a 0")], samples=1, sampling=SAMPLING, seed=0)

@@ -9,6 +9,7 @@ import re
 
 from pydantic import BaseModel
 
+from selfjudge_training.data.formats.preferences import compared
 from selfjudge_training.data.formats.texts import Category
 from selfjudge_training.data.loaded import MalformedRowError
 from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
@@ -28,12 +29,7 @@ class HHRow(BaseModel):
 
 def pair(row: HHRow) -> PreferencePair:
     """The row as a preference pair. Raises MalformedRowError."""
-    chosen, rejected = demonstration(row), _split("rejected", row.rejected)
-    if chosen.conversation != rejected.conversation:
-        raise MalformedRowError("chosen and rejected answer different conversations")
-    if chosen.response == rejected.response:
-        raise MalformedRowError("chosen and rejected are the same response")
-    return PreferencePair(chosen.conversation, chosen.response, rejected.response, category=row.category)
+    return compared(demonstration(row), _split("rejected", row.rejected), row.category)
 
 
 def demonstration(row: HHRow) -> Demonstration:

@@ -34,12 +34,16 @@ class _Responses(NamedTuple):
 
 def pair(row: PreferenceRow) -> PreferencePair:
     """The row as a preference pair. Raises MalformedRowError."""
-    chosen, rejected = demonstration(row), _answer(row.prompt, "rejected", _responses(row).rejected)
+    return compared(demonstration(row), _answer(row.prompt, "rejected", _responses(row).rejected), row.category)
+
+
+def compared(chosen: Demonstration, rejected: Demonstration, category: str) -> PreferencePair:
+    """Two different responses to the same conversation. Raises MalformedRowError for any others."""
     if chosen.conversation != rejected.conversation:
         raise MalformedRowError("chosen and rejected answer different conversations")
     if chosen.response == rejected.response:
         raise MalformedRowError("chosen and rejected are the same response")
-    return PreferencePair(chosen.conversation, chosen.response, rejected.response, category=row.category)
+    return PreferencePair(chosen.conversation, chosen.response, rejected.response, category=category)
 
 
 def demonstration(row: PreferenceRow) -> Demonstration:

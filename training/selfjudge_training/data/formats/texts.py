@@ -1,4 +1,4 @@
-"""Fields of rows that hold texts or messages, whatever a file brings in their place; what is wrong is a FieldError.
+"""Fields of rows that hold texts or messages, whatever a file brings in their place; what is wrong is a ValueError.
 
 Leaves out what a row does with them.
 """
@@ -11,11 +11,12 @@ from pydantic import BeforeValidator, PlainValidator
 
 from selfjudge_training.data.records import Messages
 
-_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+"""Roles of OpenAI's messages, in the words of preference rows."""
 
 
-class FieldError(ValueError):
-    """A field is not what it should be; the message goes behind its name."""
+class _FieldError(ValueError):
+    """Its message goes behind the field's name."""
 
 
 def _category(value: object) -> object:
@@ -38,7 +39,7 @@ def _text_or_messages(value: object) -> str | Messages:
     if isinstance(value, str):
         return value
     if not isinstance(value, list):
-        raise FieldError(f"should be text or a list of messages, not {shown(value)}")
+        raise _FieldError(f"should be text or a list of messages, not {shown(value)}")
     return [_message(f"message {number}", message) for number, message in enumerate(value, 1)]
 
 
@@ -48,12 +49,12 @@ TextOrMessages = Annotated[str | Messages, PlainValidator(_text_or_messages)]
 
 def _message(place: str, value: object) -> dict[str, str]:
     if not isinstance(value, Mapping) or "role" not in value or "content" not in value:
-        raise FieldError(f"{place} should be an object with 'role' and 'content', not {shown(value)}")
-    role = _ROLES.get(value["role"]) if isinstance(value["role"], str) else None
+        raise _FieldError(f"{place} should be an object with 'role' and 'content', not {shown(value)}")
+    role = ROLES.get(value["role"]) if isinstance(value["role"], str) else None
     if role is None:
-        raise FieldError(f"the role of {place} should be one of {', '.join(_ROLES)}, not {shown(value['role'])}")
+        raise _FieldError(f"the role of {place} should be one of {', '.join(ROLES)}, not {shown(value['role'])}")
     if value.get("tool_calls"):
-        raise FieldError(f"{place} calls tools, which can't be learned here")
+        raise _FieldError(f"{place} calls tools, which can't be learned here")
     return {"role": role, "content": _content(place, value["content"])}
 
 
@@ -61,10 +62,10 @@ def _content(place: str, content: object) -> str:
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
-        raise FieldError(f"the content of {place} should be text or a list of text parts, not {shown(content)}")
+        raise _FieldError(f"the content of {place} should be text or a list of text parts, not {shown(content)}")
     for part in content:
         if not isinstance(part, Mapping) or not isinstance(part.get("text"), str):
-            raise FieldError(f"the content of {place} has a part without text: {shown(part)}")
+            raise _FieldError(f"the content of {place} has a part without text: {shown(part)}")
     return "".join(part["text"] for part in content)
 
 

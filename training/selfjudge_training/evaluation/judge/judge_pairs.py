@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 
 from selfjudge import JudgmentTemplate, load_templates
 from selfjudge_training.data.load import load_pairs
 from selfjudge_training.data.loaded import Loaded
 from selfjudge_training.data.records import PreferencePair
+from selfjudge_training.data.rows import validated_rows
 from selfjudge_training.data.source import DataError, Source
 from selfjudge_training.evaluation.policy.policies import Policy
-from selfjudge_training.evaluation.policy.questions import Question, QuestionError, answer_key
+from selfjudge_training.evaluation.policy.questions import Question, answer_key
 from selfjudge_training.rollouts.base import PromptError, Sampling
 
 WITHOUT_PRINCIPLES = "ultrafeedback"
@@ -26,7 +27,7 @@ class _LLMBarRow(BaseModel):
     """Which output follows the instruction better."""
 
 
-_LLMBAR_FILE = TypeAdapter(Annotated[list[_LLMBarRow], Field(min_length=1)])
+_LLMBAR = TypeAdapter(_LLMBarRow)
 
 
 def llmbar_pairs(folder: Path) -> list[PreferencePair]:
@@ -37,18 +38,8 @@ def llmbar_pairs(folder: Path) -> list[PreferencePair]:
     files = sorted(folder.glob("*.json"))
     if not files:
         raise DataError(f"{folder}: holds no *.json file; should be a folder of LLMBar's comparisons")
-    return [_llmbar_pair(row, path.stem) for path in files for row in _llmbar_rows(path)]
-
-
-def _llmbar_rows(path: Path) -> list[_LLMBarRow]:
-    try:
-        return _LLMBAR_FILE.validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "file"
-        raise DataError(
-            f"{path}: {place}: {first['msg']}; rows should have the texts input, output_1, output_2, and label 1 or 2"
-        ) from error
+    accepted = "the texts input, output_1, output_2, and label 1 or 2"
+    return [_llmbar_pair(row, path.stem) for path in files for _, row in validated_rows(path, _LLMBAR, accepted)]
 
 
 def _llmbar_pair(row: _LLMBarRow, category: str) -> PreferencePair:
@@ -70,12 +61,12 @@ def sampled_pairs(
 ) -> list[PreferencePair]:
     """The right answer of each question against each different wrong one among a policy's samples.
 
-    Raises ValueError where no sample is wrong, QuestionError where an answer is not known, PromptError where a question
-    is too long for the policy.
+    Raises ValueError where no sample is wrong, DataError where an answer is not known, PromptError where a question is
+    too long for the policy.
     """
     key = answer_key(questions)
     if key is None:
-        raise QuestionError("sampled.questions: every row should have an 'answer'")
+        raise DataError("sampled.questions: every row should have an 'answer'")
     conversations = [[{"role": "user", "content": prompt}] for prompt in key]
     drawn = policy.sample(conversations, samples=samples, sampling=sampling, seed=seed)
     too_long = sum(not answers[0].fits for answers in drawn)

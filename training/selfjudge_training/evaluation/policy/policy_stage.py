@@ -40,7 +40,7 @@ def run_policy_evaluation(config: PolicyConfig, output: Path) -> list[Path]:
 
     Goes on where it was killed. Outputs are in AlpacaEval's format: `outputs.json`, and for each N of a sweep
     `outputs-best-of-N.json`. Raises ConfigError where ``output`` holds an evaluation with another configuration,
-    QuestionError, EndpointError, PromptError, FileNotFoundError.
+    DataError, EndpointError, PromptError, FileNotFoundError.
     """
     folder = RunFolder.open(output, config, seed=config.seed).path
     questions = load_questions(config.questions)
