@@ -189,6 +189,7 @@ def test_folders_and_packed_files_are_read_in_order(tmp_path: Path) -> None:
         line = json.dumps(bracket(match(0, 1 + number, 0.9))).encode() + b"\n"
         (tmp_path / name).write_bytes(gzip.compress(line) if name.endswith(".gz") else line)
     assert [chosen[1] for chosen in pairs(tmp_path)] == ["two", "one"]
+    assert [chosen[1] for chosen in pairs(tmp_path / "c.txt")] == ["three"], "a file that is named is a log"
 
 
 @pytest.mark.parametrize("name", ["missing", "empty"])

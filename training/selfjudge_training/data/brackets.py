@@ -20,7 +20,7 @@ from selfjudge import ConversationError, message_text
 from selfjudge_training.data.formats.texts import ROLES
 from selfjudge_training.data.loaded import Loaded, MalformedRowError, checked
 from selfjudge_training.data.records import Messages
-from selfjudge_training.data.rows import LINES, Row, read_file
+from selfjudge_training.data.rows import LINES, Row, read_lines
 from selfjudge_training.data.source import DataError
 
 
@@ -112,7 +112,7 @@ def load_brackets(logs: Sequence[Path], wanted: Wanted, *, strict: bool = False)
     """
     loaded = Loaded[Pair]()
     seen: set[bytes] = set()
-    rows = ((path, row) for path in _log_files(logs) for row in read_file(path))
+    rows = ((path, row) for path in _log_files(logs) for row in read_lines(path))
     for path, row in tqdm(rows, "reading", unit="row", disable=None, leave=False):
         with loaded.row(str(path), row.line, strict=strict):
             try:

@@ -6,7 +6,7 @@ Files are read as they stream by; of a JSON array only the text is held as a who
 import gzip
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
@@ -44,9 +44,17 @@ def read_file(path: Path) -> Iterator[Row]:
     suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), None)
     if suffix is None:
         raise DataError(f"{path}: unknown kind of file; accepted are names that end in {', '.join(SUFFIXES)}")
-    read = _parquet_rows if suffix == ".parquet" else _jsonl_rows if suffix in LINES else _array_rows
+    return _read(path, _parquet_rows if suffix == ".parquet" else _jsonl_rows if suffix in LINES else _array_rows)
+
+
+def read_lines(path: Path) -> Iterator[Row]:
+    """Every row of a file of JSON lines, whatever its name. Raises DataError as `read_file` does."""
+    return _read(path, _jsonl_rows)
+
+
+def _read(path: Path, rows: Callable[[Path], Iterator[Row]]) -> Iterator[Row]:
     try:
-        yield from read(path)
+        yield from rows(path)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
 
