@@ -6,7 +6,7 @@ without a journal.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -17,14 +17,16 @@ from tqdm import tqdm
 from selfjudge import Comparison
 from selfjudge_training.data.records import Messages
 from selfjudge_training.evaluation.judges.judgment import Judge, Judgment
-from selfjudge_training.evaluation.judges.model_judge import CHUNK as CHUNK_OF_COMPARISONS
-from selfjudge_training.evaluation.policy.policies import CHUNK as CHUNK_OF_SAMPLES
 from selfjudge_training.evaluation.policy.policies import Answer, Policy
 from selfjudge_training.rollouts.base import Sampling
 
 JOURNAL = "journal.jsonl"
 """Its name in the folder of an evaluation."""
 
+CHUNK_OF_SAMPLES = 512
+CHUNK_OF_COMPARISONS = 128
+
+Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 _ANSWERS = TypeAdapter(list[list[Answer]])
@@ -76,11 +78,11 @@ class KeptPolicy:
         """As `Policy.sample`."""
         size = max(1, CHUNK_OF_SAMPLES // samples)
         answers: list[list[Answer]] = []
-        for number, start in enumerate(_batches(len(conversations), size, "sampling")):
-            asked, own_seed = list(conversations[start : start + size]), seed + number
+        for number, asked in enumerate(_batches(conversations, size, "sampling")):
+            own_seed = seed + number
             draw = partial(self._policy.sample, asked, samples=samples, sampling=sampling, seed=own_seed)
             request = ["sample", self._who, asked, samples, sampling, own_seed]
-            drawn = self._journal.kept(request, _ANSWERS, draw)
+            drawn: list[list[Answer]] = self._journal.kept(request, _ANSWERS, draw)
             answers += drawn
         return answers
 
@@ -98,15 +100,13 @@ class KeptJudge:
     def verdicts(self, comparisons: Sequence[Comparison], principle: str | None = None) -> list[Judgment]:
         """As `Judge.verdicts`."""
         judgments: list[Judgment] = []
-        for start in _batches(len(comparisons), CHUNK_OF_COMPARISONS, "judging"):
-            asked = list(comparisons[start : start + CHUNK_OF_COMPARISONS])
-            request = ["judge", self._who, principle, asked]
-            made: list[Judgment] = self._journal.kept(
-                request, _JUDGMENTS, partial(self._judge.verdicts, asked, principle)
-            )
+        for asked in _batches(comparisons, CHUNK_OF_COMPARISONS, "judging"):
+            judge = partial(self._judge.verdicts, asked, principle)
+            made: list[Judgment] = self._journal.kept(["judge", self._who, principle, asked], _JUDGMENTS, judge)
             judgments += made
         return judgments
 
 
-def _batches(items: int, size: int, what: str) -> "tqdm[int]":
-    return tqdm(range(0, items, size), what, unit="batch", leave=False)
+def _batches(items: Sequence[Item], size: int, what: str) -> Iterator[list[Item]]:
+    for start in tqdm(range(0, len(items), size), what, unit="batch", leave=False):
+        yield list(items[start : start + size])

@@ -1,6 +1,6 @@
 """Tournaments of many prompts, and self-rejection over N with a judge whose taste is known."""
 
-from selfjudge_training.evaluation.judges.answer_judge import AnswerJudge
+from selfjudge_training.evaluation.judges.judgment import AnswerJudge
 from selfjudge_training.evaluation.policy.contests import winners
 from selfjudge_training.evaluation.policy.policies import Answer
 from selfjudge_training.evaluation.policy.policy_figures import answer_figures

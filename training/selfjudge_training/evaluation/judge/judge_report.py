@@ -35,7 +35,7 @@ def judge_report(judge: str, sets: Mapping[str, JudgeEvaluation], setting: Mappi
         summary=[_sentence(name, result.overall) for name, result in sets.items()],
         setting=setting,
         tables=[
-            Table("Judgments", NOTE, COLUMNS, [_row(name, result.overall) for name, result in sets.items()]),
+            Table("Judgments", NOTE, COLUMNS, [(name, *result.overall) for name, result in sets.items()]),
             Table(
                 "Calibration",
                 CALIBRATION_NOTE,
@@ -47,7 +47,7 @@ def judge_report(judge: str, sets: Mapping[str, JudgeEvaluation], setting: Mappi
                     f"{name}, by category",
                     "The same figures for each category of the set.",
                     ("category", *COLUMNS[1:]),
-                    [_row(category, figures) for category, figures in result.by_category.items()],
+                    [(category, *figures) for category, figures in result.by_category.items()],
                 )
                 for name, result in sets.items()
                 if result.by_category
@@ -68,10 +68,6 @@ def _sentence(name: str, figures: Agreement) -> str:
         f"{accuracy.high:.1%}), {chance}; always taking the {'shorter' if shorter >= 0.5 else 'longer'} response "
         f"would be right in {max(shorter, 1 - shorter):.1%}."
     )
-
-
-def _row(name: str, figures: Agreement) -> tuple[object, ...]:
-    return (name, *figures)
 
 
 def _plots(name: str, result: JudgeEvaluation) -> list[Plot]:

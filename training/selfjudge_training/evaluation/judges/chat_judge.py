@@ -6,6 +6,7 @@ pair that the endpoint finds too long for its context: only it can count its tok
 Probabilities are therefore 0, 1/2 or 1: calibration says little about such a judge.
 """
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
@@ -14,22 +15,22 @@ from selfjudge import Comparison, JudgmentTemplate, Orders, Winner
 from selfjudge.judgment.conversation import context_text
 from selfjudge.judgment.quoting import Quoter, delimiters
 from selfjudge.judgment.template import Wording
-from selfjudge_training.evaluation.judges.choice import read_choice
+from selfjudge.text.thinking import without_reasoning
 from selfjudge_training.evaluation.judges.judgment import Judgment
 from selfjudge_training.run.endpoint import Endpoint, EndpointError, TooLongError
 
 REQUEST = "Reply with the single letter A or B: the letter of the better response."
 
+# What may follow: nothing, punctuation, or a line break. In "A good answer", "A/B", "A-level" and "A's" the letter is a
+# word, or part of one; and in "A is worse" it is no choice.
+_LEADING = re.compile(
+    r"[\W_]*(?:(?i:response|assistant|answer|option|choice)[\W_]+)?"
+    r"(?P<letter>[AB])(?=[\W_]*$|[^\w\s/&+'\u2019-]|[ \t]*\n|[ \t]+[^\w\s/&+'\u2019])"
+)
+
 
 class ChatJudge:
-    """A chat model that judges by one template.
-
-    Args:
-        endpoint: of the server.
-        model: name of the model there.
-        template: whose words ask.
-        max_tokens: longest answer; a model that thinks aloud first needs many.
-    """
+    """A chat model that judges by one template; one that thinks aloud first needs many ``max_tokens``."""
 
     def __init__(self, endpoint: Endpoint, model: str, template: JudgmentTemplate, max_tokens: int) -> None:
         self._endpoint, self._template = endpoint, template
@@ -67,6 +68,19 @@ class ChatJudge:
             {"role": "user", "content": f"{question.rstrip()}\n\n{REQUEST}"},
         ]
         return {**self._options, "messages": messages}
+
+
+def read_choice(answer: str, prefix: str = "") -> Literal["A", "B"] | None:
+    """The letter with which an answer begins, once reasoning, and the words that a judgment begins with, are dropped.
+
+    Only the beginning decides: what follows the letter explains it, and may name both responses. The letter may stand
+    in marks (`**B**`, `[[B]]`) and behind one word for it (`Response B`, `Answer: B`). Reasoning is what stands in tags
+    such as `<think>`; where only the end of it is there the template began it, and where only its beginning is there
+    the answer never came. None where the answer begins otherwise: it can't be read.
+    """
+    said = without_reasoning(answer).strip().removeprefix(prefix.strip())
+    match = _LEADING.match(said)
+    return None if match is None else "A" if match["letter"] == "A" else "B"
 
 
 def _content(answer: dict[str, Any]) -> str:

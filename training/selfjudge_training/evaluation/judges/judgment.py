@@ -1,6 +1,6 @@
-"""What any judge says of two responses: the interface that evaluation is written against."""
+"""What any judge says of two responses, and the simplest judge: the one that has the answer key."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from selfjudge import Comparison, Orders, Winner
@@ -38,3 +38,22 @@ class Judge(Protocol):
         any. Raises ValueError for a principle that the judge does not know.
         """
         ...
+
+
+class AnswerJudge:
+    """Has the right answer by question: of two responses the right one wins, under every principle alike."""
+
+    def __init__(self, answers: Mapping[str, str]) -> None:
+        self._answers = answers
+
+    def verdicts(self, comparisons: Sequence[Comparison], principle: str | None = None) -> list[Judgment]:  # noqa: ARG002
+        """As `Judge.verdicts`; both right or both wrong is a tie."""
+        return [self._verdict(comparison) for comparison in comparisons]
+
+    def _verdict(self, comparison: Comparison) -> Judgment:
+        context = comparison.conversation
+        answer = self._answers[context if isinstance(context, str) else str(context[-1].get("content"))]
+        lead = (comparison.first == answer) - (comparison.second == answer)
+        winner: Winner = "A" if lead > 0 else "B" if lead < 0 else "tie"
+        probability = {"A": 1.0, "tie": 0.5, "B": 0.0}[winner]
+        return Judgment(winner, probability, Orders(probability, probability), consistent=True, label_mass=1.0)

@@ -34,13 +34,7 @@ class _Answer(BaseModel):
 
 
 class ServerJudge:
-    """A server that judges by one template.
-
-    Args:
-        endpoint: of the server.
-        template: name of a judgment template that the server knows.
-        model: base model or adapter that judges; None: the server's base model.
-    """
+    """Judges by a template that the server knows; without a ``model`` or adapter, by the server's base model."""
 
     def __init__(self, endpoint: Endpoint, template: str, model: str | None = None) -> None:
         self._endpoint = endpoint

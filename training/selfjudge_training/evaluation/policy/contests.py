@@ -6,27 +6,14 @@ The tournament is `selfjudge`'s; this file only carries verdicts to it.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from selfjudge import Comparison, Contest, Conversation, Match, Tournament, Winner
-
-
-class Outcome(Protocol):
-    """What a contest needs of a verdict."""
-
-    @property
-    def winner(self) -> Winner:
-        """A: the first response."""
-        ...
-
-    @property
-    def probability_a(self) -> float:
-        """P(the first response is better)."""
-        ...
+from selfjudge import Comparison, Contest, Conversation, Match, Tournament, Verdict
+from selfjudge_training.evaluation.judges.judgment import Judgment
 
 
 class Referee(Protocol):
     """A judge of any kind."""
 
-    def verdicts(self, comparisons: Sequence[Comparison]) -> Sequence[Outcome]:
+    def verdicts(self, comparisons: Sequence[Comparison]) -> Sequence[Verdict | Judgment]:
         """One for each comparison, in the order given."""
         ...
 

@@ -4,15 +4,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from pydantic import BaseModel, ValidationError
-from tqdm import tqdm
 
 from selfjudge_training.data.records import Messages
 from selfjudge_training.evaluation.policy.questions import Question, dialogue_text
 from selfjudge_training.rollouts.base import PromptError, RollOuts, Sampling, encode_prompts
 from selfjudge_training.run.endpoint import Endpoint, EndpointError, TooLongError
-
-CHUNK = 512
-"""Responses sampled between two moves of the progress bar."""
 
 
 class Answer(NamedTuple):
@@ -51,18 +47,12 @@ class ModelPolicy:
     def sample(
         self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
     ) -> list[list[Answer]]:
-        """So many answers to each conversation, in their order. Raises PromptError for prompts that are too long."""
-        size = max(1, CHUNK // samples)
-        answers, starts = [], range(0, len(conversations), size)
-        bar = tqdm(starts, "sampling", unit="batch", leave=False, disable=len(starts) == 1)
-        for number, start in enumerate(bar):
-            chunk = conversations[start : start + size]
-            drawn = self._rollouts.sample(chunk, samples=samples, sampling=sampling, seed=seed + number)
-            answers += [[Answer(sample.text, sample.finished) for sample in group] for group in drawn]
-        return answers
+        """As `Policy.sample`. Raises PromptError for prompts that are too long."""
+        drawn = self._rollouts.sample(conversations, samples=samples, sampling=sampling, seed=seed)
+        return [[Answer(sample.text, sample.finished) for sample in group] for group in drawn]
 
     def fits(self, conversations: Sequence[Messages], new_tokens: int) -> list[bool]:
-        """Whether each conversation and so many tokens are within the model's context."""
+        """As `Policy.fits`, exactly."""
         prompts = encode_prompts(self._rollouts.chat, conversations)
         return [len(prompt) + new_tokens <= self._rollouts.context for prompt in prompts]
 
@@ -89,10 +79,7 @@ class ServerPolicy:
     def sample(
         self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
     ) -> list[list[Answer]]:
-        """So many answers to each conversation, in their order, all `UNASKED` where the server finds it too long.
-
-        Raises EndpointError for whatever else it refuses.
-        """
+        """As `Policy.sample`. Raises EndpointError for what the server refuses but for its length."""
         bodies: list[dict[str, Any]] = [
             {
                 "model": self._model,
@@ -114,7 +101,7 @@ class ServerPolicy:
             return [UNASKED] * body["n"]
 
     def fits(self, conversations: Sequence[Messages], new_tokens: int) -> list[bool]:  # noqa: ARG002
-        """True: only the server can count its tokens, and it says so when it is asked."""
+        """True: only the server can count its tokens, when it is asked."""
         return [True] * len(conversations)
 
 

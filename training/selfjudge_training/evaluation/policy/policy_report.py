@@ -22,6 +22,14 @@ class PolicyEvaluation(NamedTuple):
     """Self-rejection over N."""
 
 
+ANSWERS_COLUMNS = ("policy", "questions", "length", "4-gram repetition", "unfinished", "too long", "exact match")
+WIN_RATE_COLUMNS = (
+    "baseline", "win rate", "wins", "ties", "losses", "judge's position consistency", "label mass", "length",
+    "its length",
+)  # fmt: skip
+SWEEP_COLUMNS = ("N", "win rate", "label mass", "length", "4-gram repetition", "exact match", "unfinished")
+"""Each in the order of the figures' fields."""
+
 ANSWERS_NOTE = (
     "One answer to each question. Length in characters; repetition: share of 4-grams of words that come again; "
     "unfinished: cut off by the limit of new tokens, or too long; too long: questions with a turn for which the "
@@ -57,7 +65,7 @@ def policy_report(result: PolicyEvaluation, setting: Mapping[str, object]) -> Re
             f"Self-rejection: win rate {first.win_rate.mean:.1%} at N = {first.n}, {last.win_rate.mean:.1%} "
             f"({last.win_rate.low:.1%} to {last.win_rate.high:.1%}) at N = {last.n}."
         )
-        tables.append(_sweep_table(result.sweep))
+        tables.append(Table("Self-rejection", SWEEP_NOTE, SWEEP_COLUMNS, result.sweep))
         plots.append(
             Plot("self-rejection", "Self-rejection over N", sweep_curves(result.sweep, f"{result.generator}, by N"))
         )
@@ -65,61 +73,25 @@ def policy_report(result: PolicyEvaluation, setting: Mapping[str, object]) -> Re
 
 
 def _answers(generator: str, figures: AnswerFigures) -> tuple[list[Table], list[Plot]]:
-    columns = ["policy", "questions", "length", "4-gram repetition", "unfinished", "too long"]
-    row: list[object] = [
-        generator,
-        figures.questions,
-        figures.length,
-        figures.repetition,
-        figures.unfinished,
-        figures.too_long,
-    ]
-    if figures.exact_match is None:
-        return [Table("Answers", ANSWERS_NOTE, columns, [row])], []
-    tables = [Table("Answers", ANSWERS_NOTE, [*columns, "exact match"], [[*row, figures.exact_match.overall]])]
-    shares = figures.exact_match.by_category
-    if not shares:
+    exact = figures.exact_match
+    row = (generator, *figures[:-1], exact and exact.overall)
+    tables = [Table("Answers", ANSWERS_NOTE, ANSWERS_COLUMNS, [row])]
+    if exact is None or not exact.by_category:
         return tables, []
     note = "Share of answers that are exactly right."
-    tables.append(Table("Exact match by category", note, ["category", "exact match"], list(shares.items())))
-    plot = by_category({"exact match": shares}, "exact match by category", chance=None)
+    tables.append(Table("Exact match by category", note, ("category", "exact match"), list(exact.by_category.items())))
+    plot = by_category({"exact match": exact.by_category}, "exact match by category", chance=None)
     return tables, [Plot("exact-match", "Exact match by category", plot)]
 
 
 def _comparison(figures: WinRate) -> tuple[list[Table], list[Plot]]:
-    columns = (
-        "baseline", "win rate", "wins", "ties", "losses", "judge's position consistency", "label mass", "length",
-        "its length",
-    )  # fmt: skip
-    row = (
-        figures.baseline,
-        figures.win_rate,
-        figures.wins,
-        figures.ties,
-        figures.losses,
-        figures.position_consistency,
-        figures.label_mass,
-        figures.length,
-        figures.baseline_length,
-    )
-    tables = [Table("Win rate", WIN_RATE_NOTE, columns, [row])]
+    tables = [Table("Win rate", WIN_RATE_NOTE, WIN_RATE_COLUMNS, [figures[1:-1]])]
     if not figures.by_category:
         return tables, []
     note = "The same judgments, by category of the question."
     tables.append(Table("Win rate by category", note, ("category", "win rate"), list(figures.by_category.items())))
     caption = f"Win rate against {figures.baseline}, by category; dashed: equal"
     return tables, [Plot("win-rate", caption, by_category({"win rate": figures.by_category}, "win rate by category"))]
-
-
-def _sweep_table(points: Sequence[Point]) -> Table:
-    columns = ["N", "win rate", "label mass", "length", "4-gram repetition", "unfinished"]
-    rows: list[list[object]] = [
-        [one.n, one.win_rate, one.label_mass, one.length, one.repetition, one.unfinished] for one in points
-    ]
-    if points[0].exact_match:
-        columns.append("exact match")
-        rows = [[*row, one.exact_match] for row, one in zip(rows, points, strict=True)]
-    return Table("Self-rejection", SWEEP_NOTE, columns, rows)
 
 
 def sweep_curves(points: Sequence[Point], title: str) -> Figure:

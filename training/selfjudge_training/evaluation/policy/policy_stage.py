@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from selfjudge_training.evaluation.evaluation_config import PolicyConfig
 from selfjudge_training.evaluation.journal import JOURNAL, Journal
-from selfjudge_training.evaluation.judges.answer_judge import AnswerJudge
-from selfjudge_training.evaluation.judges.judgment import Judge
+from selfjudge_training.evaluation.judges.judgment import AnswerJudge, Judge
 from selfjudge_training.evaluation.policy.policies import Answer, answer_questions
 from selfjudge_training.evaluation.policy.policy_figures import answer_figures, compare_outputs
 from selfjudge_training.evaluation.policy.policy_report import PolicyEvaluation, policy_report

@@ -14,7 +14,7 @@ from selfjudge_training.evaluation.policy.contests import winners
 from selfjudge_training.evaluation.policy.policies import Answer, Policy, sample_fitting
 from selfjudge_training.evaluation.policy.policy_figures import first_turn, judge_outputs, repetition
 from selfjudge_training.evaluation.policy.questions import Outputs, Question
-from selfjudge_training.evaluation.statistics import Estimate, bootstrap, rate
+from selfjudge_training.evaluation.statistics import Estimate, mean, rate
 from selfjudge_training.rollouts.base import Sampling
 
 
@@ -55,13 +55,7 @@ class Plan(NamedTuple):
 
 
 class Sweeper:
-    """Samples once, then measures.
-
-    Args:
-        policy: whose samples they are.
-        own_judge: who judges the tournaments, as a rule the policy itself.
-        judge: who compares the picks with the baseline.
-    """
+    """Samples once, then measures: ``own_judge`` judges the tournaments, ``judge`` compares picks with the baseline."""
 
     def __init__(self, policy: Policy, own_judge: Judge, judge: Judge, plan: Plan) -> None:
         self._policy, self._own_judge, self._judge, self._plan = policy, own_judge, judge, plan
@@ -109,13 +103,8 @@ class Sweeper:
             n=size,
             win_rate=rate([judgment.points for judgment in judgments], numbers),
             label_mass=rate([judgment.label_mass for judgment in judgments], numbers),
-            length=_mean([float(len(answer.text)) for answer in answers], len(questions)),
-            repetition=_mean([repetition(answer.text) for answer in answers], len(questions)),
+            length=mean([float(len(answer.text)) for answer in answers], numbers),
+            repetition=mean([repetition(answer.text) for answer in answers], numbers),
             exact_match=None if None in key else rate(right, numbers),
             unfinished=rate([float(not answer.finished) for answer in answers], numbers),
         )
-
-
-def _mean(values: Sequence[float], questions: int) -> Estimate:
-    """Over questions; ``values``: group by group, each with a value for every question."""
-    return bootstrap([sum(values[number::questions]) * questions / len(values) for number in range(questions)])
