@@ -11,13 +11,13 @@ from selfjudge_training.jsft.jsft_stage import run_jsft
 from selfjudge_training.jsft.model import load_start, write_model
 from selfjudge_training.rollouts.base import Sampling
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
+from selfjudge_training.run.checkpoint import commit_checkpoint
 from selfjudge_training.run.metrics import read_metrics
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from selfjudge import CONTROL_TOKENS, Chat, Comparison, SafeTokenizer, dialogue_example, load_templates
-from tests.training.run.interruption import interrupted_at
 
 ADAPTER = Lora(rank=2, dropout=0.0)
 
@@ -82,10 +82,8 @@ def test_a_model_with_a_template_keeps_it(toy: Path) -> None:
     ("architecture", "tied", "lora"),
     [
         ("llama", False, None),
-        ("llama", False, ADAPTER),
-        ("llama", True, None),
+        ("qwen2", True, None),
         ("llama", True, ADAPTER),
-        ("qwen2", True, ADAPTER),
         ("phi", True, ADAPTER),
     ],
     ids=lambda value: "lora" if isinstance(value, Lora) else str(value),
@@ -147,8 +145,15 @@ def test_a_run_with_tied_new_embeddings_resumes_to_the_same_weights(
     }
     config = config.model_copy(update=changes)
 
-    with interrupted_at(monkeypatch, 4):
-        run_jsft(config, tmp_path / "cut")
+    def die(folder: Path, step: int) -> object:
+        if step == 4:
+            raise InterruptedError
+        return commit_checkpoint(folder, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("selfjudge_training.jsft.trainer.commit_checkpoint", die)
+        with pytest.raises(InterruptedError):
+            run_jsft(config, tmp_path / "cut")
     whole, cut = (load_file(run_jsft(config, tmp_path / name) / "model.safetensors") for name in ("whole", "cut"))
     assert whole.keys() == cut.keys()
     assert all(torch.equal(whole[name], cut[name]) for name in whole)

@@ -15,7 +15,6 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from selfjudge_training.data.records import Messages
 from selfjudge_training.rollouts.engine import EngineRollOuts
-from selfjudge_training.rollouts.engine_start import EngineSettings
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.rollouts.server import ServerRollOuts
 from selfjudge_training.run.adapter_store import Trained, publish_adapter
@@ -105,7 +104,7 @@ def make_adapter(tmp_path_factory: pytest.TempPathFactory) -> MakeAdapter:
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[EngineRollOuts]:
-    rollouts = EngineRollOuts(SHIPPED, EngineSettings(lora_rank=8, cache_gib=0.25))
+    rollouts = EngineRollOuts(SHIPPED, rank=8, max_tokens=1024, cache_gib=0.25)
     yield rollouts
     rollouts.close()
 

@@ -11,7 +11,8 @@ import torch
 from selfjudge_training.data.records import Messages
 from selfjudge_training.rollouts.base import EngineMissingError, PromptError, RollOuts, Sampling
 from selfjudge_training.rollouts.engine import EngineRollOuts, _parameters, _reading
-from selfjudge_training.rollouts.engine_start import EngineSettings, _process_state_kept
+from selfjudge_training.rollouts.engine_start import _process_state_kept, served_rank
+from selfjudge_training.run.config import ConfigError
 
 from selfjudge import AdapterError, JudgmentEncoder
 from tests.training.rollouts.conftest import SHIPPED, load_shipped, randomised
@@ -129,13 +130,18 @@ def test_a_prompt_without_room_is_refused(engine: EngineRollOuts, encoder: Judgm
 
 @pytest.mark.parametrize(("lora_rank", "served"), [(1, 1), (2, 8), (8, 8), (9, 16), (300, 320), (512, 512)])
 def test_the_engine_is_started_for_the_next_higher_rank(lora_rank: int, served: int) -> None:
-    assert EngineSettings(lora_rank=lora_rank).max_rank == served
+    assert served_rank(lora_rank) == served
+
+
+def test_a_rank_that_vllm_lacks_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"lora\.rank: 513 is more than the 512"):
+        served_rank(513)
 
 
 def test_without_vllm_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vllm.engine.arg_utils", None)
     with pytest.raises(EngineMissingError, match=r"requirements/cpu\.txt"):
-        EngineRollOuts(SHIPPED)
+        EngineRollOuts(SHIPPED, rank=8, max_tokens=64)
 
 
 def test_starting_an_engine_leaves_the_process_as_it_was() -> None:

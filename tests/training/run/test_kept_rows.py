@@ -2,17 +2,22 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from datasets import Features, Value  # type: ignore[import-untyped]  # it ships no py.typed
-from selfjudge_training.run.kept_rows import find_rows, make_rows, share
+from selfjudge_training.run.kept_rows import find_rows, make_rows, own_share
 
 FEATURES = Features({"number": Value("int32")})
 
 
 @pytest.mark.parametrize("processes", [1, 3, 40])
-def test_processes_share_the_records_in_order(processes: int) -> None:
-    shares = [share(list(range(17)), number, processes) for number in range(processes)]
+def test_processes_share_the_records_in_order(processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = [SimpleNamespace(process_index=number, num_processes=processes) for number in range(processes)]
+    shares: list[list[int]] = []
+    for state in states:
+        monkeypatch.setattr("selfjudge_training.run.kept_rows.processes", lambda state=state: state)
+        shares.append(own_share(list(range(17))))
     assert [record for each in shares for record in each] == list(range(17))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 

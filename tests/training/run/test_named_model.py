@@ -62,19 +62,11 @@ def test_the_model_that_ships_goes_by_its_name(tmp_path: Path, monkeypatch: pyte
     assert find_model("selfjudge-tiny") == "selfjudge-tiny"
 
 
-def test_shipped_recipes_work_outside_a_checkout(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[str]
-) -> None:
+def test_evaluations_find_it_outside_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     judge = load_config(JudgeConfig, recipe_path("evaluate-judge"))
     assert judge.sampled is not None
     assert (judge.judge.at, judge.judge.name, judge.sampled.policy.at) == (str(SHIPPED), "selfjudge-tiny", str(SHIPPED))
-    row = '{"prompt": "Hi", "chosen": "Hello", "rejected": "Bye"}\n'
-    Path("pairs.jsonl").write_text("".join(row.replace("Hi", f"Hi {n}") for n in range(8)), encoding="utf-8")
-    mine = "[{format: preferences, path: pairs.jsonl}]"
-    assert main(["jsft", "--dry-run", f"data.pairs={mine}", f"data.demonstrations={mine}"]) == 0
-    assert main(["self-train", "--dry-run", f"prompts.sources={mine}"]) == 0
-    assert asked == []
 
 
 @pytest.mark.parametrize("name", ["/no/such/model", "../model", "a b"])

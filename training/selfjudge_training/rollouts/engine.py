@@ -16,7 +16,7 @@ from selfjudge import AdapterError, Chat, ChoiceTokens, Reading, SafeTokenizer
 from selfjudge.adapters import check_adapter, read_base
 from selfjudge_training.data.records import Messages
 from selfjudge_training.rollouts.base import Sample, Sampling, encode_prompts, make_samples, require_room
-from selfjudge_training.rollouts.engine_start import EngineSettings, start_engine
+from selfjudge_training.rollouts.engine_start import served_rank, start_engine
 from selfjudge_training.seeds import seed_of
 
 if TYPE_CHECKING:
@@ -28,11 +28,10 @@ if TYPE_CHECKING:
 class EngineRollOuts:
     """An engine and its adapter. The folder of an adapter has to stay as it is while the adapter is in use."""
 
-    def __init__(self, model: Path, settings: EngineSettings | None = None) -> None:
-        """Load a model from its folder. Raises EngineMissingError where vLLM is not installed."""
-        settings = settings or EngineSettings()
-        self._engine = start_engine(model, settings)
-        self._model, self._max_rank = model, settings.max_rank
+    def __init__(self, model: Path, *, rank: int, max_tokens: int, cache_gib: float | None = None) -> None:
+        """Load a model from its folder. Raises ConfigError, and EngineMissingError where vLLM is not installed."""
+        self._model, self._max_rank = model, served_rank(rank)
+        self._engine = start_engine(model, self._max_rank, max_tokens, cache_gib)
         self.chat = Chat(SafeTokenizer(AutoTokenizer.from_pretrained(model)))
         self.context = int(self._engine.model_config.max_model_len)
         self._ends = self.chat.end_ids()

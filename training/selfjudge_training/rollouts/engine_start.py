@@ -10,12 +10,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt
-from transformers import AutoConfig
+from pydantic import PositiveFloat
 
 from selfjudge.adapters import ENGINE_RANKS, EngineRank
 from selfjudge_training.rollouts.base import EngineMissingError
@@ -38,25 +37,21 @@ _MOST_ON_CPU: Final = 4 * _GIB
 
 
 class EngineSettings(Section):
-    """What the engine is started with."""
+    """Of the engine; rank, longest sequence and precision of the weights are the run's and the model's own."""
 
-    lora_rank: PositiveInt = Field(default=16, le=max(ENGINE_RANKS))
-    """Highest rank of an adapter that is to come."""
     cache_gib: PositiveFloat | None = None
     """Memory for keys and values; has to hold at least one sequence of `max_tokens`. None: a quarter of what is free
     beside two copies of the weights, on a CPU 4 GiB at most."""
-    max_tokens: PositiveInt | None = None
-    """Longest sequence, prompt and response together; none: the `max_tokens` of the run."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] | None = None
-    """Of the weights; none: float32 on a CPU, as they are stored (`auto`) on a GPU."""
-
-    @property
-    def max_rank(self) -> EngineRank:
-        """The rank that vLLM is started for."""
-        return min(rank for rank in ENGINE_RANKS if rank >= self.lora_rank)
 
 
-def start_engine(model: Path, settings: EngineSettings) -> "LLMEngine":
+def served_rank(rank: int) -> EngineRank:
+    """The rank that vLLM is started for. Raises ConfigError where it has none that high."""
+    if rank > max(ENGINE_RANKS):
+        raise ConfigError(f"lora.rank: {rank} is more than the {max(ENGINE_RANKS)} that vLLM serves")
+    return min(each for each in ENGINE_RANKS if each >= rank)
+
+
+def start_engine(model: Path, max_rank: EngineRank, max_tokens: int, cache_gib: float | None) -> "LLMEngine":
     """An engine in this process. Raises EngineMissingError where vLLM is not installed.
 
     Raises ConfigError where its cache of keys and values can't hold one of the longest sequences. The process's random
@@ -80,30 +75,26 @@ def start_engine(model: Path, settings: EngineSettings) -> "LLMEngine":
         ) from error
     on_cpu = current_platform.is_cpu()
     options: dict[str, Any] = dict(_ON_CPU if on_cpu else _ON_GPU)
-    if settings.dtype is not None:
-        options["dtype"] = settings.dtype
-    config = AutoConfig.from_pretrained(model)
-    longest = settings.max_tokens or int(config.get_text_config().max_position_embeddings)
     arguments = EngineArgs(
         model=str(model),
-        max_model_len=longest,
-        kv_cache_memory_bytes=_cache_bytes(model, settings, on_cpu=on_cpu),
+        max_model_len=max_tokens,
+        kv_cache_memory_bytes=_cache_bytes(model, cache_gib, on_cpu=on_cpu),
         enable_lora=True,
-        max_lora_rank=settings.max_rank,
+        max_lora_rank=max_rank,
         max_loras=1,
         max_cpu_loras=2,
         generation_config="vllm",
         disable_log_stats=True,
         **options,
     )
-    with _process_state_kept(), _cache_errors(settings):
+    with _process_state_kept(), _cache_errors(cache_gib):
         return LLMEngine.from_engine_args(arguments, enable_multiprocessing=False)
 
 
-def _cache_bytes(model: Path, settings: EngineSettings, *, on_cpu: bool) -> int:
+def _cache_bytes(model: Path, cache_gib: float | None, *, on_cpu: bool) -> int:
     """Training shares the machine: it holds the weights once more, and its activations come and go."""
-    if settings.cache_gib is not None:
-        return int(settings.cache_gib * _GIB)
+    if cache_gib is not None:
+        return int(cache_gib * _GIB)
     import psutil  # type: ignore[import-untyped]  # noqa: PLC0415  # with vLLM it is there; it has no stubs
 
     weights = sum(file.stat().st_size for file in model.glob("*.safetensors"))
@@ -113,14 +104,14 @@ def _cache_bytes(model: Path, settings: EngineSettings, *, on_cpu: bool) -> int:
 
 
 @contextmanager
-def _cache_errors(settings: EngineSettings) -> Iterator[None]:
+def _cache_errors(cache_gib: float | None) -> Iterator[None]:
     """An error of vLLM's about its cache names the keys of ours that decide; its own can't be set here."""
     try:
         yield
     except ValueError as error:
         if not re.search(r"KV\s+cache|memory for kv", str(error)):
             raise
-        size = "sized by what is free" if settings.cache_gib is None else f"of {settings.cache_gib:g} GiB"
+        size = "sized by what is free" if cache_gib is None else f"of {cache_gib:g} GiB"
         raise ConfigError(
             f"rollouts.engine.cache_gib: a cache {size} won't do; set another, or lower max_tokens. vLLM says: {error}"
         ) from error

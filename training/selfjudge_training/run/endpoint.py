@@ -36,16 +36,10 @@ Result = TypeVar("Result")
 
 
 class Endpoint:
-    """A context manager, as it holds connections.
+    """A context manager, as it holds connections; `base_url` goes up to and with `/v1`.
 
-    Args:
-        base_url: what an OpenAI client is given: up to and with `/v1`.
-        key_variable: environment variable that holds the API key; None: no key is sent.
-        at_once: requests under way at a time.
-        transport: what carries requests, where not the network.
-
-    Raises:
-        EndpointError: where the variable is not set.
+    ``key_variable`` is the environment variable that holds the API key, if one is to be sent. Raises EndpointError
+    where it is not set.
     """
 
     def __init__(
@@ -70,14 +64,11 @@ class Endpoint:
         )
 
     def get(self, path: str) -> dict[str, Any]:
-        """What is at a path. Raises EndpointError as `post` does."""
+        """Raises EndpointError."""
         return self._answer(path, partial(self._client.get, path, cast_to=object, options=self._options))
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The answer to one request.
-
-        Raises EndpointError, where the failure may pass after `RETRIES` more tries, and TooLongError, one of these.
-        """
+        """Raises EndpointError, where the failure may pass after `RETRIES` more tries; TooLongError is one of these."""
         return self._answer(path, partial(self._client.post, path, cast_to=object, body=body, options=self._options))
 
     def _answer(self, path: str, ask: Callable[[], object]) -> dict[str, Any]:

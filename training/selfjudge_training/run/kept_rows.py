@@ -55,12 +55,8 @@ def make_rows(folder: Path, features: Features, kinds: Mapping[str, Iterable[Map
 
 def own_share(records: list[Record]) -> list[Record]:
     """What this process makes rows of, in one piece."""
-    return share(records, processes().process_index, processes().num_processes)
-
-
-def share(records: list[Record], process: int, processes: int) -> list[Record]:
-    """What one of so many processes makes rows of."""
-    start, stop = (len(records) * (process + side) // processes for side in (0, 1))
+    state = processes()
+    start, stop = (len(records) * (state.process_index + side) // state.num_processes for side in (0, 1))
     return records[start:stop]
 
 

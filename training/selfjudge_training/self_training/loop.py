@@ -39,10 +39,9 @@ def steps_of(config: SelfTrainingConfig, prompts: int) -> int:
 
 
 class Loop:
-    """One run over the prompts of a source.
+    """One run over the prompts of a source; ``held_out`` pairs are measured now and then.
 
-    Raises:
-        ConfigError: where there are more processes than calls of roll-outs in a step.
+    Raises ConfigError where there are more processes than calls of roll-outs in a step.
     """
 
     def __init__(
@@ -55,7 +54,6 @@ class Loop:
         exchange: AdapterExchange,
         held_out: Sequence[Preference] = (),
     ) -> None:
-        """``held_out`` pairs are measured now and then."""
         self._config, self._accelerator, self._folder = config, accelerator, folder
         self._learner, self._source, self._exchange, self._held_out = learner, source, exchange, held_out
         self._steps = steps_of(config, len(source))
@@ -70,26 +68,18 @@ class Loop:
     def run(self) -> None:
         """Take all steps that are still to be taken."""
         start = self._resume()
-        with tqdm(
-            range(start, self._steps),
-            "self-training",
-            total=self._steps,
-            initial=start,
-            unit="step",
-            disable=not self._accelerator.is_main_process,
-        ) as bar:
-            for step in bar:
-                figures = self._step(step)
-                if step == start:
-                    memory = parameters_in_memory()
-                    figures |= {"memory/parameters": memory.parameters, "memory/bytes": memory.bytes}
-                self._folder.metrics.log(step + 1, **figures)
-                shown = {
-                    name: figures[name] for name in ("loss", "kl", "evaluation/reward/accuracy") if name in figures
-                }
-                bar.set_postfix({name.rpartition("/")[-1]: f"{value:.3f}" for name, value in shown.items()})
-                if (step + 1) % self._config.machine.checkpoint_every == 0 or step + 1 == self._steps:
-                    self._save(step + 1)
+        steps = range(start, self._steps)
+        quiet = not self._accelerator.is_main_process
+        bar = tqdm(steps, "self-training", self._steps, initial=start, unit="step", disable=quiet)
+        for step in bar:
+            figures = self._step(step)
+            if step == start:
+                memory = parameters_in_memory()
+                figures |= {"memory/parameters": memory.parameters, "memory/bytes": memory.bytes}
+            self._folder.metrics.log(step + 1, **figures)
+            bar.set_postfix({name: f"{figures[name]:.3f}" for name in ("loss", "kl") if name in figures})
+            if (step + 1) % self._config.machine.checkpoint_every == 0 or step + 1 == self._steps:
+                self._save(step + 1)
         self._folder.metrics.close()
 
     def _step(self, step: int) -> dict[str, float]:

@@ -6,23 +6,27 @@ seeds and the learning rate are functions of the step.
 """
 
 import gc
+import re
 import shutil
+from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from peft import PeftModel, load_peft_weights, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
+from torch.nn.modules.dropout import _DropoutNd
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from selfjudge_training.jsft.model import DTYPES, adapter_config
-from selfjudge_training.run.dropout import turn_dropout_off
 from selfjudge_training.run.files import write_folder
 from selfjudge_training.run.model_folder import save_model_folder
 from selfjudge_training.self_training.losses import add_head
 from selfjudge_training.self_training.self_training_config import Machine, SelfTrainingConfig
 
 _OPTIMIZER = "optimizer.safetensors"
+_RANDOM = re.compile("drop|jitter")
+"""In the names of what a model draws in training only: dropout of every kind, dropped layers, a router's noise."""
 
 
 def load_base(model: Path, machine: Machine) -> PreTrainedModel:
@@ -33,7 +37,7 @@ def load_base(model: Path, machine: Machine) -> PreTrainedModel:
         attn_implementation=machine.attn_implementation,
         local_files_only=True,
     )
-    turn_dropout_off(base)
+    _turn_dropout_off(base)
     return base
 
 
@@ -115,3 +119,25 @@ def parameters_in_memory() -> Memory:
         sum(each.numel() for each in storages.values()),
         sum(each.untyped_storage().nbytes() for each in storages.values()),
     )
+
+
+def _turn_dropout_off(model: PreTrainedModel) -> None:
+    """A model's own: policy and reference share its weights and would differ by it alone; an adapter's comes later.
+
+    Llama's kind has none; GPT-2, OPT, Falcon and others do. The configuration, which is saved, stays as it is.
+    """
+    silent = deepcopy(model.config)
+    _silence(silent)
+    for module in model.modules():
+        _silence(module)
+        if isinstance(module, _DropoutNd):
+            module.p = 0.0
+        # Falcon's and GPT-J's layers read the configuration at each step: theirs is a copy, the model keeps its own.
+        elif not isinstance(module, PreTrainedModel) and getattr(module, "config", None) is model.config:
+            vars(module)["config"] = silent
+
+
+def _silence(owner: object) -> None:
+    for name, value in list(vars(owner).items()):
+        if isinstance(value, float) and _RANDOM.search(name):
+            setattr(owner, name, 0.0)

@@ -53,7 +53,7 @@ class RollOutsSection(Section):
     adapter_every: PositiveInt = 1
     """Steps after which engine or server is given the newest adapter; `huggingface` always samples from the newest."""
     engine: EngineSettings = EngineSettings()
-    """Of `vllm`; the rank is the adapter's."""
+    """Of `vllm`."""
     server: ServerSettings = ServerSettings()
     """Of `server`."""
 

@@ -62,16 +62,11 @@ def _iterate_once(config: SelfTrainingConfig, output: Path, judge: Path) -> Path
     if not finished:
         require_folder(config.model, "model")
     with accelerator.main_process_first():
-        folder = RunFolder.open(
-            output,
-            config,
-            seed=config.seed,
-            main=accelerator.is_main_process,
-            trackers=config.machine.trackers,
-        )
+        main, trackers = accelerator.is_main_process, config.machine.trackers
+        folder = RunFolder.open(output, config, seed=config.seed, main=main, trackers=trackers)
     if finished:
         return output / MODEL
-    return _Run(config, accelerator, folder, judge, begun=begun).finish()
+    return _Run(config, accelerator, folder, judge, begun).finish()
 
 
 @dataclass(frozen=True)
@@ -130,47 +125,48 @@ class Sampling:
             self.rollouts.close()
 
 
+@dataclass(frozen=True)
 class _Run:
     """One iteration in its folder."""
 
-    def __init__(
-        self, config: SelfTrainingConfig, accelerator: Accelerator, folder: RunFolder, judge: Path, *, begun: bool
-    ) -> None:
-        self._config, self._accelerator, self._folder = config, accelerator, folder
-        self._output, self._judge, self._begun = folder.path, judge, begun
+    config: SelfTrainingConfig
+    accelerator: Accelerator
+    folder: RunFolder
+    judge: Path
+    begun: bool
 
     def finish(self) -> Path:
         """Train, and write adapter and merged model; returns the model folder."""
-        if self._config.arm == "offline":
+        if self.config.arm == "offline":
             return self._train_given()
         # It has no name here: vLLM keeps the frames that start an engine, and what has a name in them.
-        return self._train_sampled(Sampling.make(self._config, self._accelerator, self._output, self._judge))
+        return self._train_sampled(Sampling.make(self.config, self.accelerator, self.folder.path, self.judge))
 
     def _train_given(self) -> Path:
-        config = self._config
+        config = self.config
         require_context(AutoConfig.from_pretrained(config.model), config.max_tokens, "max_tokens")
         chat = Chat(SafeTokenizer(load_tokenizer(config.model)))
-        buffer = given_buffer(config, chat, self._output, begun=self._begun)
-        return self._train(load_policy(config, self._accelerator.device), chat, buffer, self._publishers())
+        buffer = given_buffer(config, chat, self.folder.path, begun=self.begun)
+        return self._train(load_policy(config, self.accelerator.device), chat, buffer, self._publishers())
 
     def _train_sampled(self, sampling: Sampling) -> Path:
-        takers, chat = sampling.takers(self._config), sampling.rollouts.chat
+        takers, chat = sampling.takers(self.config), sampling.rollouts.chat
         with closing(sampling):
-            if self._config.arm == "on-policy":
+            if self.config.arm == "on-policy":
                 # What a server is handed is published by its taker.
-                takers += [] if self._config.rollouts.backend == "server" else self._publishers()
+                takers += [] if self.config.rollouts.backend == "server" else self._publishers()
                 return self._train(sampling.policy, chat, sampling.source, takers)
-            steps_of(self._config, len(sampling.source))  # raises where the buffer would be filled for nothing
+            steps_of(self.config, len(sampling.source))  # raises where the buffer would be filled for nothing
             self._exchange(sampling.policy, takers).hand_over(0)
-            buffer = sampled_buffer(self._config, sampling.source, self._accelerator, self._output)
+            buffer = sampled_buffer(self.config, sampling.source, self.accelerator, self.folder.path)
         return self._train(sampling.policy, chat, buffer, self._publishers())
 
     def _train(self, policy: PeftModel, chat: Chat, source: PairSource, takers: list[Taker]) -> Path:
-        config, output = self._config, self._output
+        config, output = self.config, self.folder.path
         exchange, steps = self._exchange(policy, takers), steps_of(config, len(source))
         learner = Learner(
             policy,
-            self._accelerator,
+            self.accelerator,
             config.objective,
             config.optimisation,
             micro_batch=config.machine.micro_batch,
@@ -178,22 +174,22 @@ class _Run:
             seed=config.seed,
         )
         held_out = held_out_pairs(config, chat)
-        Loop(config, self._accelerator, self._folder, learner, source, exchange, held_out).run()
+        Loop(config, self.accelerator, self.folder, learner, source, exchange, held_out).run()
         exchange.finish(steps)
-        if self._accelerator.is_main_process:
+        if self.accelerator.is_main_process:
             save_adapter(policy, output / ADAPTER)
             save_merged(policy, chat.tokens.source, output / MODEL)
-        self._accelerator.wait_for_everyone()
+        self.accelerator.wait_for_everyone()
         return output / MODEL
 
     def _exchange(self, policy: PeftModel, takers: list[Taker]) -> AdapterExchange:
-        return AdapterExchange(policy, self._output / ADAPTERS, self._accelerator, takers)
+        return AdapterExchange(policy, self.folder.path / ADAPTERS, self.accelerator, takers)
 
     def _publishers(self) -> list[Taker]:
         """The store that is to get versions, if there is one."""
-        if self._config.publish is None:
+        if self.config.publish is None:
             return []
-        return [Taker(Publisher(self._config, self._output).publish, self._config.publish.every, last=True)]
+        return [Taker(Publisher(self.config, self.folder.path).publish, self.config.publish.every, last=True)]
 
 
 def _make_rollouts(config: SelfTrainingConfig, policy: PeftModel, output: Path) -> RollOuts:
@@ -208,9 +204,8 @@ def _start_engine(config: SelfTrainingConfig, accelerator: Accelerator) -> Engin
     if accelerator.num_processes > 1:
         raise ConfigError("rollouts.backend: vllm runs in a single process; under accelerate launch take huggingface")
     require_context(AutoConfig.from_pretrained(config.model), config.max_tokens, "max_tokens")
-    longest = config.rollouts.engine.max_tokens or config.max_tokens
-    settings = config.rollouts.engine.model_copy(update={"lora_rank": config.lora.rank, "max_tokens": longest})
-    return EngineRollOuts(config.model, settings)
+    cache_gib = config.rollouts.engine.cache_gib
+    return EngineRollOuts(config.model, rank=config.lora.rank, max_tokens=config.max_tokens, cache_gib=cache_gib)
 
 
 def _load_judge(config: SelfTrainingConfig, model: Path, accelerator: Accelerator) -> RollOuts:
