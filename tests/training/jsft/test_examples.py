@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from selfjudge_training.data.examples.jsft_set import jsft_examples, units
+from selfjudge_training.data.examples.jsft_set import each_example, units
 from selfjudge_training.data.examples.shown import load_chat
 from selfjudge_training.data.load import load_demonstrations, load_pairs
 from selfjudge_training.data.source import DataError, Source
@@ -25,7 +25,7 @@ def rows(data: Data, chat: Chat, folder: Path, *, begun: bool = False) -> list[d
 def in_memory(data: Data, chat: Chat) -> list[dict[str, object]]:
     template = load_templates()[data.template]
     shown, pairs = load_demonstrations(data.demonstrations).records, load_pairs(data.pairs, template).records
-    return [dict(as_row(each)) for each in jsft_examples(chat, template, shown, pairs, max_tokens=512).examples]
+    return [dict(as_row(each)) for each in each_example(chat, template, shown, pairs, max_tokens=512)]
 
 
 def test_files_hold_what_would_be_in_memory(config: JsftConfig, chat: Chat, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_what_shares_a_step_is_a_dialogue_or_one_pair_in_both_orders(
     pairs = load_pairs(config.data.pairs, template).records
     shared = [[kept[index]["input_ids"] for index in unit] for unit in found if len(unit) == 2]
     for pair, orders in zip(pairs, shared, strict=True):
-        alone = jsft_examples(chat, template, [], [pair], max_tokens=512).examples
+        alone = each_example(chat, template, [], [pair], max_tokens=512)
         assert orders == [each.input_ids for each in alone]
 
 

@@ -47,28 +47,6 @@ class JsftExample(NamedTuple):
     """First token of the chosen response within a judgment and one past the token that ends it, where asked for."""
 
 
-class JsftSet(NamedTuple):
-    """A set held in memory, in the order of `each_example`."""
-
-    examples: list[JsftExample]
-    left_out: int
-    """Dialogues of which no target is left within the longest sequence."""
-
-
-def jsft_examples(
-    chat: Chat,
-    template: JudgmentTemplate,
-    demonstrations: Sequence[Demonstration],
-    pairs: Sequence[PreferencePair],
-    *,
-    max_tokens: int,
-    system: str | None = None,
-) -> JsftSet:
-    """`each_example` as a list, which takes some 40 bytes a token: for sets that are small."""
-    made = list(each_example(chat, template, demonstrations, pairs, max_tokens=max_tokens, system=system))
-    return JsftSet(made, len(demonstrations) - sum(example.kind == "dialogue" for example in made))
-
-
 def each_example(
     chat: Chat,
     template: JudgmentTemplate,
@@ -82,12 +60,10 @@ def each_example(
 ) -> Iterator[JsftExample]:
     """Render one after the other: dialogues, then judgments, the two orders of a pair one behind the other.
 
-    Without demonstrations it is the judge-only set of table 2. Dialogues of which no target is left within
-    `max_tokens`, the longest example, are left out. `system` is the default system message, put before demonstrations
-    that have none (A.5); `replay` has the place of the chosen response found in judgments; `quiet` leaves out progress
-    bars. Raises DataError where a pair lacks the rationale that the
-    template has a place for, PrincipleError where its principle is not the template's, BudgetError where the template
-    alone is too long.
+    Dialogues of which no target is left within `max_tokens` are left out. `system` is put before demonstrations that
+    have no system message (A.5); `replay` has the place of the chosen response found in judgments; `quiet` leaves out
+    progress bars. Raises DataError where a pair lacks the rationale that the template has a place for, PrincipleError
+    where its principle is not the template's, BudgetError where the template alone is too long.
     """
     hidden = True if quiet else None  # none: hidden where nobody watches
     for demonstration in tqdm(demonstrations, "dialogues", disable=hidden, leave=False):
@@ -114,8 +90,7 @@ def units(judged: Sequence[bool]) -> list[list[int]]:
 
 
 def _dialogue(chat: Chat, conversation: Messages, response: str, max_tokens: int) -> JsftExample:
-    example = dialogue_example(chat, [*conversation, {"role": "assistant", "content": response}])
-    ids, mask = example
+    ids, mask = dialogue_example(chat, [*conversation, {"role": "assistant", "content": response}])
     return JsftExample(ids[:max_tokens], mask[:max_tokens], "dialogue", cut=len(ids) > max_tokens)
 
 
@@ -126,7 +101,6 @@ def _encoder(chat: Chat, template: JudgmentTemplate, principle: str | None, max_
 
 
 def _judgments(encoder: JudgmentEncoder, pair: PreferencePair, max_tokens: int) -> list[JsftExample]:
-    """Both orders of a pair."""
     at_a = at_b = None
     if encoder.template.rationale:
         if pair.rationale is None:
@@ -137,12 +111,12 @@ def _judgments(encoder: JudgmentEncoder, pair: PreferencePair, max_tokens: int) 
         of_chosen, of_rejected = pair.rationale
         at_a, at_b = RationalePair(of_chosen, of_rejected), RationalePair(of_rejected, of_chosen)
     asked, chosen, rejected = pair.conversation, pair.chosen, pair.rejected
-    orders: list[tuple[Choice, Example]] = [
-        ("A", judgment_example(encoder, asked, chosen, rejected, "A", at_a)),
-        ("B", judgment_example(encoder, asked, rejected, chosen, "B", at_b)),
-    ]
+    orders: dict[Choice, Example] = {
+        "A": judgment_example(encoder, asked, chosen, rejected, "A", at_a),
+        "B": judgment_example(encoder, asked, rejected, chosen, "B", at_b),
+    }
     # A prompt that was cut fills its room but for a few tokens: a short one need not be encoded again to know.
-    full = max(len(example.prompt_ids) for _, example in orders) > encoder.max_tokens / 2
+    full = max(len(example.prompt_ids) for example in orders.values()) > encoder.max_tokens / 2
     shortened = full and encoder.encode(asked, chosen, rejected).cut is not None
     return [
         JsftExample(
@@ -153,7 +127,7 @@ def _judgments(encoder: JudgmentEncoder, pair: PreferencePair, max_tokens: int) 
             pair.principle,
             cut=shortened or len(example.input_ids) > max_tokens,
         )
-        for choice, example in orders
+        for choice, example in orders.items()
     ]
 
 
@@ -170,5 +144,5 @@ def _replayed(encoder: JudgmentEncoder, pair: PreferencePair, example: JsftExamp
 
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens two sequences have in common at their beginning."""
+    """How many tokens are equal at the beginning."""
     return sum(1 for _ in takewhile(lambda both: both[0] == both[1], zip(one, other, strict=False)))

@@ -4,6 +4,7 @@ A system message for which a template has no place (Gemma's, early Mistral's) go
 as in judgments.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from transformers import AutoTokenizer
@@ -40,16 +41,19 @@ def require_dialogue(chat: Chat, conversation: Messages, system: str | None) -> 
     """Raises MalformedRowError where no response to a conversation can be learned by this chat template."""
     if [message["role"] for message in conversation if message["role"] != "system"][:1] == ["assistant"]:
         raise MalformedRowError("the conversation begins with the assistant: there is nothing that this turn answers")
-    roles = tuple(message["role"] for message in as_shown(chat, conversation, system))
-    if refusal := _refusal_to_show(chat, roles):
-        raise MalformedRowError(refusal)
+    _require(_refusal_to_show, chat, conversation, system)
 
 
 def require_prompt(chat: Chat, conversation: Messages, system: str | None) -> None:
     """Raises MalformedRowError where the chat template can't ask for an answer to a conversation."""
-    roles = tuple(message["role"] for message in as_shown(chat, conversation, system))
-    if refusal := _refusal_to_ask(chat, roles):
-        raise MalformedRowError(refusal)
+    _require(_refusal_to_ask, chat, conversation, system)
+
+
+def _require(
+    refusal: Callable[[Chat, tuple[str, ...]], str], chat: Chat, conversation: Messages, system: str | None
+) -> None:
+    if said := refusal(chat, tuple(message["role"] for message in as_shown(chat, conversation, system))):
+        raise MalformedRowError(said)
 
 
 @lru_cache(8)

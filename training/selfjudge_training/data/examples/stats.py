@@ -24,14 +24,6 @@ class Lengths(NamedTuple):
     """Examples of which something was cut away."""
 
 
-class _Measured(NamedTuple):
-    """All that figures need of one example."""
-
-    tokens: int
-    targets: int
-    cut: bool
-
-
 class Stats(NamedTuple):
     """What there is to know before training."""
 
@@ -50,12 +42,12 @@ class Stats(NamedTuple):
 
 def measure(examples: Iterable[JsftExample], demonstrations: int, pairs: Sequence[PreferencePair]) -> Stats:
     """Figures of a set, which may stream by, and of the demonstrations (their number) and pairs it is made of."""
-    groups: dict[str, list[_Measured]] = {}
+    groups: dict[str, list[tuple[int, int, bool]]] = {}
     places: Counter[str] = Counter()
     dialogues = 0
     for example in examples:
-        measured = _Measured(len(example.input_ids), sum(example.loss_mask), example.cut)
-        groups.setdefault(_group(example), []).append(measured)
+        group = f"{example.kind}, {example.principle}" if example.principle else example.kind
+        groups.setdefault(group, []).append((len(example.input_ids), sum(example.loss_mask), example.cut))
         places.update([example.choice] if example.choice else [])
         dialogues += example.kind == "dialogue"
     longer = [_longer(pair) for pair in pairs]
@@ -76,9 +68,7 @@ def table(stats: Stats, max_tokens: int) -> list[str]:
     lines = [f"{'kind':<{width}}" + "".join(f"{column:>12}" for column in columns)]
     for group, lengths in stats.lengths.items():
         lines.append(f"{group:<{width}}" + "".join(f"{value:>12,}" for value in lengths))
-    lines.append(
-        f"longest sequence: {max_tokens:,} tokens; {stats.left_out:,} dialogues have no target in it: left out"
-    )
+    lines += [f"longest sequence: {max_tokens:,} tokens; {stats.left_out:,} dialogues have no target in it: left out"]
     if stats.places:
         share = stats.places["A"] / stats.places.total()
         lines.append(
@@ -91,24 +81,14 @@ def table(stats: Stats, max_tokens: int) -> list[str]:
     return lines
 
 
-def _group(example: JsftExample) -> str:
-    return f"{example.kind}, {example.principle}" if example.principle else example.kind
-
-
 def _longer(pair: PreferencePair) -> float:
     difference = len(pair.chosen) - len(pair.rejected)
     return 0.5 if difference == 0 else float(difference > 0)
 
 
-def _lengths(group: Sequence[_Measured]) -> Lengths:
-    ordered = sorted(measured.tokens for measured in group)
-    return Lengths(
-        len(ordered),
-        ordered[0],
-        ordered[(len(ordered) - 1) // 2],
-        ordered[ceil(0.95 * len(ordered)) - 1],
-        ordered[-1],
-        sum(ordered),
-        sum(measured.targets for measured in group),
-        sum(measured.cut for measured in group),
-    )
+def _lengths(group: Sequence[tuple[int, int, bool]]) -> Lengths:
+    """Of tokens, targets and whether it was cut, example by example."""
+    tokens, targets, cut = zip(*group, strict=True)
+    ordered = sorted(tokens)
+    middle, p95 = ordered[(len(ordered) - 1) // 2], ordered[ceil(0.95 * len(ordered)) - 1]
+    return Lengths(len(ordered), ordered[0], middle, p95, ordered[-1], sum(ordered), sum(targets), sum(cut))

@@ -8,9 +8,9 @@ judgments are under the default one (A.5), so pairs carry none. A rating "N/A" i
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, Field, FiniteFloat
 
@@ -50,7 +50,7 @@ class Completion(BaseModel):
     custom_system_prompt: str | None = None
 
     def rating(self, principle: str) -> float | None:
-        """Its rating under a principle."""
+        """None where it has none under this principle."""
         annotation = self.annotations.get(principle)
         return annotation.rating if annotation else None
 
@@ -110,14 +110,12 @@ def pairs(row: UltraFeedbackRow, wanted: Wanted, left_out: Counter[str]) -> list
 
 
 def _overall_pair(row: UltraFeedbackRow, rng: random.Random, left_out: Counter[str]) -> list[PreferencePair]:
-    ranked = _ranked(row.completions)
-    inferior = [entry for entry in ranked if _rank(entry) < _rank(ranked[0]) and _differ(entry, ranked[0])]
-    if not inferior:
+    drawn = _drawn(_ranked(row.completions), _rank, rng)
+    if drawn is None:
         left_out["no response is inferior overall"] += 1
         return []
-    _require_words(ranked[0].completion)
-    rejected = rng.choice(inferior).completion
-    return [PreferencePair(_asked(row), ranked[0].completion.response, rejected.response, category=row.source)]
+    chosen, rejected = drawn
+    return [PreferencePair(_asked(row), chosen.response, rejected.response, category=row.source)]
 
 
 def _principle_pair(
@@ -131,15 +129,31 @@ def _principle_pair(
         explained = [entry for entry in scored if _is_usable(entry.completion.explanation(key))]
         left_out["rationale is missing or compares responses"] += len(scored) - len(explained)
         scored = explained
-    best = max(scored, key=_rank, default=None)
-    inferior = [entry for entry in scored if best and entry.score < best.score and _differ(entry, best)]
-    if not best or not inferior:
+    drawn = _drawn(scored, lambda entry: entry.score, rng)
+    if drawn is None:
         left_out[f"no response is inferior under {principle!r}"] += 1
         return []
-    _require_words(best.completion)
-    chosen, rejected = best.completion, rng.choice(inferior).completion
+    chosen, rejected = drawn
     rationale = Rationale(chosen.explanation(key), rejected.explanation(key)) if wanted.rationales else None
     return [PreferencePair(_asked(row), chosen.response, rejected.response, principle, rationale, row.source)]
+
+
+def _drawn(
+    scored: Sequence[_Scored], order: Callable[[_Scored], Any], rng: random.Random
+) -> tuple[Completion, Completion] | None:
+    """The best, and one of those that are below it in this order; None where there are none."""
+    best = max(scored, key=_rank, default=None)
+    if best is None:
+        return None
+    inferior = [
+        entry.completion
+        for entry in scored
+        if order(entry) < order(best) and entry.completion.response != best.completion.response
+    ]
+    if not inferior:
+        return None
+    _require_words(best.completion)
+    return best.completion, rng.choice(inferior)
 
 
 def _ranked(completions: Sequence[Completion]) -> list[_Scored]:
@@ -159,10 +173,6 @@ def _rank(entry: _Scored) -> tuple[float, int]:
 def _require_words(best: Completion) -> None:
     if not best.response.strip():
         raise MalformedRowError("the best completion is empty")
-
-
-def _differ(one: _Scored, other: _Scored) -> bool:
-    return one.completion.response != other.completion.response
 
 
 def _is_usable(explanation: str) -> bool:
