@@ -19,7 +19,7 @@ def chat() -> Chat:
 
 
 def rows(data: Data, chat: Chat, folder: Path, *, begun: bool = False) -> list[dict[str, object]]:
-    return list(kept_examples(data, chat, 0, folder, begun=begun).remove_columns("cut"))
+    return list(kept_examples(data, chat, 0, folder, begun=begun))
 
 
 def in_memory(data: Data, chat: Chat) -> list[dict[str, object]]:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -76,7 +77,8 @@ def test_a_resumed_run_logs_every_step_once(tmp_path: Path) -> None:
     assert [event.step for event in board.Scalars("loss")] == [1, 2, 3, 4, 5, 6]
 
 
-def test_other_processes_write_nothing(tmp_path: Path) -> None:
-    folder = RunFolder.open(tmp_path / "run", Config(), seed=0, main=False)
+def test_other_processes_write_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("selfjudge_training.run.folder.processes", lambda: Mock(is_main_process=False))
+    folder = RunFolder.open(tmp_path / "run", Config(), seed=0)
     folder.metrics.log(1, loss=1.0)
     assert not (tmp_path / "run").exists()

@@ -205,8 +205,8 @@ def test_parameters_are_counted_once_wherever_they_are() -> None:
     twin.weight = torch.nn.Parameter(tied.weight.data)
     other = torch.nn.Linear(5, 5, bias=False).half()
     after = parameters_in_memory()
-    assert after.parameters - before.parameters == 125
-    assert after.bytes - before.bytes == 450
+    assert after["memory/parameters"] - before["memory/parameters"] == 125
+    assert after["memory/bytes"] - before["memory/bytes"] == 450
     assert other is not None
 
 

@@ -13,6 +13,8 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Sampler
 from typing_extensions import override
 
+from selfjudge_training.run.config import ConfigError
+
 IGNORED = -100
 """Label of tokens that are no targets."""
 
@@ -27,6 +29,8 @@ class Row(TypedDict):
     judgment: bool
     replay: list[int]
     """First token of the chosen response within a judgment and one past its last; empty where it is no target."""
+    cut: bool
+    """Whether its end is left out; for the account of a set."""
 
 
 class Schedule(NamedTuple):
@@ -39,9 +43,9 @@ class Schedule(NamedTuple):
 
     @classmethod
     def of(cls, examples: int, batch: int, epochs: int, limit: int | None) -> "Schedule":
-        """Raises ValueError where the examples do not fill one batch."""
+        """Raises ConfigError where the examples do not fill one batch."""
         if examples < batch:
-            raise ValueError(
+            raise ConfigError(
                 f"{examples} examples do not fill a batch of {batch}; give more data, or lower optimisation.batch"
             )
         steps = epochs * (examples // batch)

@@ -31,12 +31,6 @@ _FEATURES = Features(
 )
 
 
-class _Kept(Row):
-    """An example in its file."""
-
-    cut: bool
-
-
 def kept_examples(data: Data, chat: Chat, seed: int, folder: Path, *, begun: bool) -> Dataset:
     """The JSFT set of a configuration, its rows `Row`s; to be called by all processes.
 
@@ -60,12 +54,13 @@ def judged(examples: Dataset) -> list[bool]:
 
 
 def as_row(example: JsftExample) -> Row:
-    """What a batch needs of it."""
+    """As it is kept."""
     return Row(
         input_ids=example.input_ids,
         loss_mask=example.loss_mask,
         judgment=example.kind == "judgment",
         replay=list(example.replay),
+        cut=example.cut,
     )
 
 
@@ -74,7 +69,7 @@ def held_out_examples(config: JsftConfig, chat: Chat) -> Dataset:
     template = _template(config.data)
     pairs = load_pairs(config.evaluation.pairs, template, seed=config.seed, strict=config.data.strict)
     made = each_example(chat, template, [], pairs.records, max_tokens=config.data.max_length, quiet=True)
-    rows = [_as_kept(example) for example in made]
+    rows = [as_row(example) for example in made]
     if not rows:
         raise DataError("evaluation.pairs: the sources give no pair")
     return Dataset.from_list(rows, features=_FEATURES)
@@ -97,17 +92,13 @@ def _make(data: Data, chat: Chat, seed: int, folder: Path) -> Dataset:
         quiet=not main,
     )
     dialogues, judgments = encoded(own_share(demonstrations.records), []), encoded([], own_share(pairs.records))
-    made = make_rows(folder, _FEATURES, {"dialogues": map(_as_kept, dialogues), "judgments": map(_as_kept, judgments)})
+    made = make_rows(folder, _FEATURES, {"dialogues": map(as_row, dialogues), "judgments": map(as_row, judgments)})
     if main:
         cut = sum(made.data.column("cut").to_pylist())
         left_out = len(demonstrations.records) - made.data.column("judgment").to_pylist().count(False)
         print(f"{len(made):,} examples, {cut:,} of them cut to {data.max_length:,} tokens", end="; ")
         print(f"{left_out:,} left out, as no target fits in", flush=True)
     return made
-
-
-def _as_kept(example: JsftExample) -> _Kept:
-    return _Kept(**as_row(example), cut=example.cut)
 
 
 def _template(data: Data) -> JudgmentTemplate:

@@ -17,7 +17,6 @@ from selfjudge_training.jsft.examples import EXAMPLES, held_out_examples, judged
 from selfjudge_training.jsft.jsft_config import JsftConfig
 from selfjudge_training.jsft.model import adapter_config, load_start, write_model
 from selfjudge_training.jsft.trainer import JsftTrainer
-from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.files import write_folder
 from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.run.named_model import require_context
@@ -43,7 +42,9 @@ def run_jsft(config: JsftConfig, folder: Path) -> Path:
     require_context(ready.model.config, config.data.max_length, "data.max_length")
     chat = Chat(SafeTokenizer(ready.tokenizer))
     examples = kept_examples(config.data, chat, config.seed, folder, begun=begun)
-    schedule = _schedule(config, len(examples))
+    if not len(examples):
+        raise DataError("the sources give no example; the account above says why")
+    schedule = Schedule.of(len(examples), how.batch, how.epochs, how.steps)
     run = _open(config, folder)  # only now: a folder that was opened belongs to its configuration, right or wrong
     trainer = JsftTrainer(
         folder=run,
@@ -74,18 +75,7 @@ def run_jsft(config: JsftConfig, folder: Path) -> Path:
 
 
 def _open(config: JsftConfig, folder: Path) -> RunFolder:
-    main, trackers = processes().is_main_process, config.machine.trackers
-    return RunFolder.open(folder, config, seed=config.seed, main=main, trackers=trackers)
-
-
-def _schedule(config: JsftConfig, examples: int) -> Schedule:
-    how = config.optimisation
-    if not examples:
-        raise DataError("the sources give no example; the account above says why")
-    try:
-        return Schedule.of(examples, how.batch, how.epochs, how.steps)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    return RunFolder.open(folder, config, seed=config.seed, trackers=config.machine.trackers)
 
 
 def _arguments(config: JsftConfig, steps: int, accumulated: int, folder: Path) -> SFTConfig:

@@ -6,7 +6,6 @@ fused head, DDP, FSDP, mixed precision and adapters are TRL's, Transformers', Ac
 """
 
 import math
-import random
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from typing_extensions import override
 from selfjudge_training.jsft.optimizer import MuonAndAdamW
 from selfjudge_training.run.checkpoint import begin_checkpoint, commit_checkpoint, latest_checkpoint, partial_checkpoint
 from selfjudge_training.run.folder import RunFolder
+from selfjudge_training.seeds import derived_seed
 
 SUMS = 6
 
@@ -93,8 +93,7 @@ class JsftTrainer(SFTTrainer):
     def training_step(self, *arguments: Any, **options: Any) -> Tensor:
         place = self._micro_batches % self.args.gradient_accumulation_steps
         number = place * self.args.world_size + self.args.process_index
-        drawn = random.Random(f"{self.args.seed}:dropout:{self.state.global_step}:{number}")
-        torch.manual_seed(drawn.getrandbits(63))
+        torch.manual_seed(derived_seed(self.args.seed, "dropout", self.state.global_step, number))
         self._micro_batches += 1
         loss: Tensor = super().training_step(*arguments, **options)  # type: ignore[no-untyped-call]  # TRL leaves it so
         return loss

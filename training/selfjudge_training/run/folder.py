@@ -16,6 +16,7 @@ import yaml
 from selfjudge_training.run.config import ConfigError, Section
 from selfjudge_training.run.files import write_whole
 from selfjudge_training.run.metrics import MetricsLog
+from selfjudge_training.run.processes import processes
 
 PACKAGES = ("selfjudge", "torch", "transformers", "tokenizers", "trl", "peft", "accelerate", "datasets", "vllm")
 """Whose versions a result may depend on."""
@@ -35,16 +36,15 @@ class RunFolder:
         return (path / _CONFIG).is_file()
 
     @classmethod
-    def open(
-        cls, path: Path, config: Section, *, seed: int, main: bool = True, trackers: Sequence[str] = ("tensorboard",)
-    ) -> "RunFolder":
+    def open(cls, path: Path, config: Section, *, seed: int, trackers: Sequence[str] = ("tensorboard",)) -> "RunFolder":
         """Make the folder, or go on in one made with the same configuration and seed.
 
-        Writes config.yaml and versions.json. Where several processes share the folder, only the ``main`` one writes,
+        Writes config.yaml and versions.json. Where several processes share the folder, only the main one writes,
         logs and checks. Raises ConfigError, naming the keys that differ, where the folder belongs to another
         configuration. Where that one has left nothing but these two files, having failed at its start, the folder is
         free.
         """
+        main = processes().is_main_process
         resolved = {**config.model_dump(mode="json"), "seed": seed}
         metrics = MetricsLog(path, trackers, resolved, silent=not main)
         if main:

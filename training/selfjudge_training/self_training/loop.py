@@ -74,8 +74,7 @@ class Loop:
         for step in bar:
             figures = self._step(step)
             if step == start:
-                memory = parameters_in_memory()
-                figures |= {"memory/parameters": memory.parameters, "memory/bytes": memory.bytes}
+                figures |= parameters_in_memory()
             self._folder.metrics.log(step + 1, **figures)
             bar.set_postfix({name: f"{figures[name]:.3f}" for name in ("loss", "kl") if name in figures})
             if (step + 1) % self._config.machine.checkpoint_every == 0 or step + 1 == self._steps:

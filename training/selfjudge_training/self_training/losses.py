@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from peft import PeftModel
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 from trl.trainer.utils import add_fused_lm_head
 
@@ -58,17 +59,6 @@ class LogRatios(NamedTuple):
         return self.chosen - self.rejected
 
 
-class _Batch(NamedTuple):
-    """Prompts with their responses, padded at the right: the chosen ones, then the rejected ones."""
-
-    ids: Tensor
-    """[2 * pairs, tokens]"""
-    attention: Tensor
-    """Likewise; 1 where no padding is."""
-    labels: Tensor
-    """Likewise; `ids` at tokens of responses, IGNORED elsewhere."""
-
-
 def preference_losses(loss: Loss, ratios: LogRatios, beta: float, label_smoothing: float = 0.0) -> Tensor:
     """The loss of each pair, [pairs].
 
@@ -106,7 +96,7 @@ def log_ratios(policy: PeftModel, pairs: Sequence[Preference]) -> LogRatios:
         of_reference = _log_probabilities(policy, batch)
     policy.train(training)
     chosen, rejected = (of_policy - of_reference).chunk(2)
-    return LogRatios(chosen, rejected, *(batch.labels != IGNORED).sum(dim=1).chunk(2))
+    return LogRatios(chosen, rejected, *(batch["labels"] != IGNORED).sum(dim=1).chunk(2))
 
 
 def _losses(loss: Loss, margin: Tensor, beta: float) -> Tensor:
@@ -119,23 +109,23 @@ def _losses(loss: Loss, margin: Tensor, beta: float) -> Tensor:
             return torch.relu(1 - beta * margin)
 
 
-def _collate(pairs: Sequence[Preference], device: torch.device) -> _Batch:
+def _collate(pairs: Sequence[Preference], device: torch.device) -> dict[str, Tensor]:
+    """Prompts with their responses, the chosen ones, then the rejected ones, padded at the right.
+
+    All of shape [2 * pairs, tokens]; labels are IGNORED but at tokens of responses.
+    """
     rows = [(pair.prompt, pair.chosen) for pair in pairs] + [(pair.prompt, pair.rejected) for pair in pairs]
-    width = max(len(prompt) + len(response) for prompt, response in rows)
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    attention, labels = torch.zeros_like(ids), torch.full_like(ids, IGNORED)
-    for row, (prompt, response) in enumerate(rows):
-        end = len(prompt) + len(response)
-        ids[row, :end] = torch.tensor(prompt + response)
-        attention[row, :end] = 1
-        labels[row, len(prompt) : end] = torch.tensor(response)
-    return _Batch(ids.to(device), attention.to(device), labels.to(device))
+    ids = [torch.tensor(prompt + response) for prompt, response in rows]
+    labels = [torch.tensor([IGNORED] * len(prompt) + response) for prompt, response in rows]
+    batch = {
+        "input_ids": pad_sequence(ids, batch_first=True),
+        "attention_mask": pad_sequence([torch.ones_like(row) for row in ids], batch_first=True),
+        "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
+    }
+    return {name: tensor.to(device) for name, tensor in batch.items()}
 
 
-def _log_probabilities(policy: PeftModel, batch: _Batch) -> Tensor:
+def _log_probabilities(policy: PeftModel, batch: dict[str, Tensor]) -> Tensor:
     """Log-probability of each response, [2 * pairs]."""
-    output = policy(
-        input_ids=batch.ids, attention_mask=batch.attention, use_cache=False, labels=batch.labels, fused_lm_head=True
-    )
-    summed: Tensor = output.log_probs.sum(dim=1)
+    summed: Tensor = policy(**batch, use_cache=False, fused_lm_head=True).log_probs.sum(dim=1)
     return summed

@@ -10,7 +10,6 @@ import re
 import shutil
 from copy import deepcopy
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from peft import PeftModel, load_peft_weights, set_peft_model_state_dict
@@ -99,15 +98,8 @@ def load_tokenizer(model: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-class Memory(NamedTuple):
-    """What the parameters in this process take."""
-
-    parameters: int
-    bytes: int
-
-
-def parameters_in_memory() -> Memory:
-    """Every parameter that is alive in this process, whoever holds it; memory that two share counts once.
+def parameters_in_memory() -> dict[str, float]:
+    """Figures of every parameter that is alive in this process, whoever holds it; memory that two share counts once.
 
     This finds copies that nobody meant to make, where a sum over the policy would only repeat the intention. Not found
     are matrices that an engine on a CPU has packed for its kernels: they are no parameters any more.
@@ -115,10 +107,10 @@ def parameters_in_memory() -> Memory:
     gc.unfreeze()  # an engine hides from the collector whatever is there when it starts
     alive = [thing for thing in gc.get_objects() if issubclass(type(thing), torch.nn.Parameter)]
     storages = {each.untyped_storage().data_ptr(): each for each in alive}
-    return Memory(
-        sum(each.numel() for each in storages.values()),
-        sum(each.untyped_storage().nbytes() for each in storages.values()),
-    )
+    return {
+        "memory/parameters": sum(each.numel() for each in storages.values()),
+        "memory/bytes": sum(each.untyped_storage().nbytes() for each in storages.values()),
+    }
 
 
 def _turn_dropout_off(model: PreTrainedModel) -> None:

@@ -62,8 +62,7 @@ def _iterate_once(config: SelfTrainingConfig, output: Path, judge: Path) -> Path
     if not finished:
         require_folder(config.model, "model")
     with accelerator.main_process_first():
-        main, trackers = accelerator.is_main_process, config.machine.trackers
-        folder = RunFolder.open(output, config, seed=config.seed, main=main, trackers=trackers)
+        folder = RunFolder.open(output, config, seed=config.seed, trackers=config.machine.trackers)
     if finished:
         return output / MODEL
     return _Run(config, accelerator, folder, judge, begun).finish()
