@@ -61,24 +61,32 @@ def find_trained(folder: Path, model: Path | None = None, template: str | None =
     A run says which model and template it was trained with; given ones take precedence. Raises ConfigError where
     neither says so, or the run has no adapter.
     """
-    file = folder / "config.yaml"
-    if not file.is_file():
-        return _named(folder, model, template, {})
+    adapter, recipe = folder, {}
+    if (folder / "config.yaml").is_file():
+        adapter, recipe = folder / "adapter", _recipe_in(folder / "config.yaml")
+        if not adapter.is_dir():
+            raise ConfigError(
+                f"{folder} has no adapter/: the run is not finished, trains no adapter, or has several iterations, of "
+                "which one is to be named"
+            )
+    judge, own = recipe.get("judge"), recipe.get("model")
+    model = model or (Path(own) if isinstance(own, str) else None)
+    template = template or (judge.get("template") if isinstance(judge, dict) else None)
+    if model is None:
+        raise ConfigError(f"{adapter}: nothing says which model it was trained on; name its folder with --base")
+    if template is None:
+        raise ConfigError(f"{adapter}: nothing says which judgment template it was trained with; name it by --template")
+    return Trained(adapter, model, template, recipe)
+
+
+def _recipe_in(file: Path) -> dict[str, Any]:
     try:
         recipe = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{file}: cannot be read as YAML: {error}") from error
     if not isinstance(recipe, dict):
         raise ConfigError(f"{file}: holds no mapping; name the folder of a run, or that of an adapter")
-    if not (folder / "adapter").is_dir():
-        raise ConfigError(
-            f"{folder} has no adapter/: the run is not finished, trains no adapter, or has several iterations, of "
-            "which one is to be named"
-        )
-    own_model, own_template = _text(recipe, "model"), _text(recipe, "judge", "template")
-    return _named(
-        folder / "adapter", model or (Path(own_model) if own_model else None), template or own_template, recipe
-    )
+    return recipe
 
 
 def read_figures(reports: Sequence[Path], named: Sequence[str]) -> dict[str, float]:
@@ -99,21 +107,6 @@ def read_figures(reports: Sequence[Path], named: Sequence[str]) -> dict[str, flo
             raise ConfigError(f"--metric {text!r}: should have the form NAME=VALUE with a finite number")
         metrics[name] = number
     return metrics
-
-
-def _named(adapter: Path, model: Path | None, template: str | None, recipe: Mapping[str, JsonValue]) -> Trained:
-    if model is None:
-        raise ConfigError(f"{adapter}: nothing says which model it was trained on; name its folder with --base")
-    if template is None:
-        raise ConfigError(f"{adapter}: nothing says which judgment template it was trained with; name it by --template")
-    return Trained(adapter, model, template, recipe)
-
-
-def _text(recipe: Mapping[str, Any], *keys: str) -> str | None:
-    value: Any = recipe
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value if isinstance(value, str) else None
 
 
 def _estimates_in(path: Path) -> dict[str, float]:

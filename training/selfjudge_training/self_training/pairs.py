@@ -52,7 +52,10 @@ class PairSource(Protocol):
 
 
 class OnPolicy(PairSource):
-    """Two samples of the policy to each prompt, as it is now, judged by the reference (section 3.2)."""
+    """Two samples of the policy to each prompt, as it is now, judged in both orders by the reference (section 3.2).
+
+    ``least_margin``, in [0, 0.5): pairs with |P(first is better) - 1/2| below it are skipped.
+    """
 
     def __init__(
         self, rollouts: RollOuts, judge: Judge, prompts: Sequence[Prompt], sampling: Sampling, least_margin: float
@@ -70,25 +73,15 @@ class OnPolicy(PairSource):
         samples = self._rollouts.sample(
             [prompt.asked for prompt in prompts], samples=2, sampling=self._sampling, seed=seed
         )
-        return judge_samples(self._judge, prompts, samples, self._least_margin)
-
-
-def judge_samples(
-    judge: Judge, prompts: Sequence[Prompt], samples: Sequence[Sequence[Sample]], least_margin: float
-) -> list[Judged]:
-    """Judge two samples to each prompt, in both orders (section 3.2).
-
-    ``least_margin``, in [0, 0.5): pairs with |P(first is better) - 1/2| below it are skipped.
-    """
-    open_pairs = [index for index, (first, second) in enumerate(samples) if first.text != second.text]
-    comparisons = [
-        Comparison(prompts[index].conversation, *(sample.text for sample in samples[index])) for index in open_pairs
-    ]
-    verdicts = dict(zip(open_pairs, judge.verdicts(comparisons), strict=True)) if comparisons else {}
-    return [
-        _label(prompt, pair, verdicts.get(index), least_margin)
-        for index, (prompt, pair) in enumerate(zip(prompts, samples, strict=True))
-    ]
+        differing = [index for index, (first, second) in enumerate(samples) if first.text != second.text]
+        comparisons = [
+            Comparison(prompts[index].conversation, *(sample.text for sample in samples[index])) for index in differing
+        ]
+        verdicts = dict(zip(differing, self._judge.verdicts(comparisons), strict=True)) if comparisons else {}
+        return [
+            _label(prompt, pair, verdicts.get(index), self._least_margin)
+            for index, (prompt, pair) in enumerate(zip(prompts, samples, strict=True))
+        ]
 
 
 def _label(prompt: Prompt, pair: Sequence[Sample], verdict: Verdict | None, least_margin: float) -> Judged:
