@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import httpx2
 from selfjudge_training.data.records import Messages
 from selfjudge_training.evaluation.judges.judgment import Judgment
-from selfjudge_training.evaluation.policy.policies import Answer
+from selfjudge_training.evaluation.policy.policies import UNASKED, Answer
 from selfjudge_training.rollouts.base import Sampling
 from selfjudge_training.run.endpoint import Endpoint
 
@@ -45,17 +45,16 @@ class Counting:
         self._context = context
         """In characters."""
 
-    def fits(self, conversations: Sequence[Messages], new_tokens: int) -> list[bool]:
-        return [sum(len(turn["content"]) for turn in one) + new_tokens <= self._context for one in conversations]
-
     def sample(
         self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
     ) -> list[list[Answer]]:
-        self.asked += [list(conversation) for conversation in conversations]
-        return [
-            [Answer(f"{conversation[-1]['content']} {number}", finished=number > 0) for number in range(samples)]
-            for conversation in conversations
-        ]
+        return [self._answers(conversation, samples, sampling.max_new_tokens) for conversation in conversations]
+
+    def _answers(self, conversation: Messages, samples: int, new_tokens: int) -> list[Answer]:
+        if sum(len(turn["content"]) for turn in conversation) + new_tokens > self._context:
+            return [UNASKED] * samples
+        self.asked.append(list(conversation))
+        return [Answer(f"{conversation[-1]['content']} {number}", finished=number > 0) for number in range(samples)]
 
 
 def endpoint(answer: Callable[[httpx2.Request], httpx2.Response]) -> Endpoint:

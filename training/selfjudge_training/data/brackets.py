@@ -1,9 +1,7 @@
 """Preference pairs from a server's bracket logs: of each match that was judged, the winner over the loser.
 
 The margin of a pair is P(the chosen response is better) - 1/2, over both orders and all principles, as self-training
-has it. What gives no pair is counted by reason; what would harm training never gives one: responses that call tools,
-conversations with turns of tools, and chosen responses that were cut off by a limit of tokens.
-Leaves out who judged how well: `selfjudge-train evaluate judge` measures that.
+has it. What gives no pair, and what would harm training, is counted by reason.
 """
 
 import hashlib
@@ -24,26 +22,20 @@ from selfjudge_training.data.rows import LINES, Row, read_lines
 from selfjudge_training.data.source import DataError
 
 
-class Verdict(BaseModel):
-    """What the judge said of a match, in both orders together."""
-
+class _Verdict(BaseModel):
     probability_a: FiniteFloat = Field(ge=0, le=1)
     consistent: bool
 
 
-class Match(BaseModel):
-    """One match; `first` and `second` are candidates."""
-
+class _Match(BaseModel):
     first: NonNegativeInt
     second: NonNegativeInt | None
     outcome: Literal["A", "B", "tie"] | None
     reason: str
-    verdict: Verdict | None
+    verdict: _Verdict | None
 
 
-class Candidate(BaseModel):
-    """A response that took part."""
-
+class _Candidate(BaseModel):
     text: str
     finish_reason: str | None
     tool_calls: NonNegativeInt
@@ -56,8 +48,8 @@ class Bracket(BaseModel):
     id: str
     model: str
     conversation: list[dict[str, Any]]
-    candidates: list[Candidate | None]
-    matches: list[Match]
+    candidates: list[_Candidate | None]
+    matches: list[_Match]
 
     @model_validator(mode="after")
     def _matches_are_between_candidates_that_are_there(self) -> Self:
@@ -74,7 +66,6 @@ class Wanted(NamedTuple):
     least_margin: float = 0.0
     """In [0, 0.5)."""
     consistent_only: bool = False
-    """Whether both orders must have the same winner."""
     models: tuple[str, ...] = ()
     """Brackets answered by these: names of models, or of policies in any version; none: by any."""
 
@@ -181,8 +172,7 @@ def _conversation(bracket: Bracket) -> Messages:
     return turns
 
 
-def _pair(bracket: Bracket, match: Match, conversation: Messages, wanted: Wanted) -> Pair:
-    """The pair of one match. Raises _LeftOutError."""
+def _pair(bracket: Bracket, match: _Match, conversation: Messages, wanted: Wanted) -> Pair:
     if match.verdict is None or match.second is None or match.outcome is None:
         raise _LeftOutError(f"the match was not judged ({match.reason})")
     if match.outcome == "tie":

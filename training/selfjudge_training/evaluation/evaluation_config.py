@@ -16,8 +16,15 @@ def _folder_name(folder: Path) -> str:
     return folder.parent.name if folder.name in ("model", "adapter") and folder.parent.name else folder.name
 
 
-class JudgeSource(Section):
-    """Who judges."""
+class _Remote(Section):
+    model: str | None = None
+    """Name of the model at the address."""
+    key_variable: str | None = None
+    """Environment variable that holds the API key; no key is sent where there is none."""
+
+
+class JudgeSource(_Remote):
+    """Who judges. A selfjudge server takes its base model where there is no `model`."""
 
     kind: Literal["folder", "server", "chat", "answers"]
     """`folder`: a model folder, run here. `server`: a selfjudge server. `chat`: any OpenAI-compatible endpoint, by what
@@ -25,12 +32,8 @@ class JudgeSource(Section):
     at: ModelName = ""
     """The folder, `selfjudge-tiny` for the model that ships, or the base address up to and with `/v1`; nothing for
     `answers`."""
-    model: str | None = None
-    """Name of the model at the address; a selfjudge server takes its base model where there is none."""
     template: str = "ultrafeedback"
     """Judgment template; one with principles judges a pair under its own, or under all."""
-    key_variable: str | None = None
-    """Environment variable that holds the API key; no key is sent where there is none."""
     max_tokens: PositiveInt = 1024
     """Longest answer of a `chat` judge."""
 
@@ -48,7 +51,7 @@ class JudgeSource(Section):
         return self
 
 
-class PolicySource(Section):
+class PolicySource(_Remote):
     """Who answers."""
 
     kind: Literal["folder", "server", "outputs"]
@@ -58,10 +61,6 @@ class PolicySource(Section):
     """The folder (`selfjudge-tiny`: the model that ships), the base address up to and with `/v1`, or the file."""
     adapter: Path | None = None
     """A PEFT folder that a model folder samples with."""
-    model: str | None = None
-    """Name of the model at the address."""
-    key_variable: str | None = None
-    """Environment variable that holds the API key; no key is sent where there is none."""
 
     @property
     def name(self) -> str:

@@ -86,10 +86,6 @@ class KeptPolicy:
             answers += drawn
         return answers
 
-    def fits(self, conversations: Sequence[Messages], new_tokens: int) -> list[bool]:
-        """As `Policy.fits`."""
-        return self._policy.fits(conversations, new_tokens)
-
 
 class KeptJudge:
     """A judge; ``who`` tells it from others in the same journal."""

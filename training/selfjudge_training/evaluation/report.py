@@ -38,7 +38,7 @@ class Plot(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What was measured, on what, and what came out."""
+    """All that is written."""
 
     title: str
     summary: Sequence[str]

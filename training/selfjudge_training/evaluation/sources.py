@@ -48,12 +48,12 @@ class Sources:
 
     def policy(self, source: PolicySource) -> Policy:
         """Who answers. Raises EndpointError, FileNotFoundError, AdapterError."""
-        return KeptPolicy(self._policy(source), self._journal, _identity(source))
-
-    def _policy(self, source: PolicySource) -> Policy:
+        policy: Policy
         if source.kind == "server":
-            return ServerPolicy(self._endpoint(source.at, source.key_variable), str(source.model))
-        return ModelPolicy(self._model(source.at, source.adapter))
+            policy = ServerPolicy(self._endpoint(source.at, source.key_variable), str(source.model))
+        else:
+            policy = ModelPolicy(self._model(source.at, source.adapter))
+        return KeptPolicy(policy, self._journal, _identity(source))
 
     def own_judge(self, source: PolicySource, template: str) -> Judge:
         """The policy as its own judge: the same copy of the weights, or the same server."""
@@ -83,12 +83,12 @@ class Sources:
 
 def _identity(source: JudgeSource | PolicySource) -> str:
     """What tells it from others, and a folder from what it was before it changed."""
-    adapter = source.adapter if isinstance(source, PolicySource) else None
-    folders = [Path(source.at), adapter] if source.kind == "folder" else []
+    folders = [Path(source.at)] if source.kind == "folder" else []
+    if isinstance(source, PolicySource) and source.adapter:
+        folders.append(source.adapter)
     files = [
         (file.name, file.stat().st_size, file.stat().st_mtime_ns)
         for folder in folders
-        if folder is not None
         for file in sorted(folder.iterdir())
     ]
     return f"{source.model_dump_json()} {files}"

@@ -1,17 +1,13 @@
 """Where pairs come from."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from selfjudge_training.data.records import Messages
 from selfjudge_training.data.source import DataError, Source
 from selfjudge_training.evaluation.judge.judge_pairs import llmbar_pairs, preference_pairs, sampled_pairs
-from selfjudge_training.evaluation.policy.policies import UNASKED, Answer
 from selfjudge_training.evaluation.policy.questions import Question
 from selfjudge_training.rollouts.base import PromptError, Sampling
-from typing_extensions import override
 
 from selfjudge import load_templates
 from tests.training.evaluation.fakes import Counting
@@ -73,14 +69,5 @@ def test_without_right_answers_or_wrong_samples_there_is_no_pair() -> None:
 
 
 def test_questions_that_are_too_long_for_the_policy_are_an_error() -> None:
-    class Refusing(Counting):
-        """As a server that has no room."""
-
-        @override
-        def sample(
-            self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
-        ) -> list[list[Answer]]:
-            return [[UNASKED] * samples for _ in conversations]
-
     with pytest.raises(PromptError, match="2 of 2 questions and 8 new tokens have no room"):
-        sampled_pairs(Refusing(), QUESTIONS, samples=3, sampling=SAMPLING, seed=0)
+        sampled_pairs(Counting(context=5), QUESTIONS, samples=3, sampling=SAMPLING, seed=0)

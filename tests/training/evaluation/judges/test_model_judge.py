@@ -72,7 +72,11 @@ def test_a_policy_and_its_judge_are_one_copy_of_the_weights(sources: Sources, mo
 
 
 def test_a_model_folder_knows_what_its_context_has_no_room_for(sources: Sources) -> None:
-    policy = sources.policy(PolicySource(kind="folder", at=str(MODEL)))
+    policy, greedy = sources.policy(PolicySource(kind="folder", at=str(MODEL))), Sampling(0.0, 1.0, 8)
     short, long = [{"role": "user", "content": PROMPT}], [{"role": "user", "content": "QDBA " * 2000}]
-    assert policy.fits([short, long], 8) == [True, False]
-    assert policy.fits([short], 2000) == [False]
+    for conversations, sampling, fits in (
+        ([long, short], greedy, [False, True]),
+        ([short], greedy._replace(max_new_tokens=2000), [False]),
+    ):
+        drawn = policy.sample(conversations, samples=2, sampling=sampling, seed=0)
+        assert [[answer.fits for answer in answers] for answers in drawn] == [[one, one] for one in fits]

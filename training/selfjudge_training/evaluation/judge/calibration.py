@@ -23,20 +23,14 @@ class Bin(NamedTuple):
     confidence: float
     """Mean confidence in the judge's own choice."""
     accuracy: Estimate
-    """How often that choice is the right one."""
 
 
 class Calibration(NamedTuple):
     """Both scores are 0 at best; a judge that always says 1/2 has calibration error 0 and Brier score 1/4."""
 
     expected_error: Estimate
-    """Expected calibration error: |confidence - accuracy| averaged over comparisons, by `BINS` bins.
-
-    Chance alone keeps it above 0 even for a calibrated judge, the more so the fewer the comparisons. The interval lies
-    a little too high for the same reason.
-    """
+    """Chance alone keeps it above 0, the more so the fewer the comparisons; the interval lies a little too high."""
     brier: Estimate
-    """Mean of (1 - P(the chosen response is better)) squared."""
     bins: list[Bin]
     """Those that are not empty, by ascending confidence."""
 

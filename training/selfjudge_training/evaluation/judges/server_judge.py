@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from selfjudge import Comparison, Orders, Winner, load_templates
 from selfjudge_training.evaluation.judges.judgment import Judgment
@@ -29,8 +29,7 @@ class _Judgment(BaseModel):
     truncated: dict[str, Any] | None
 
 
-class _Answer(BaseModel):
-    data: list[_Judgment]
+_DATA = TypeAdapter(list[_Judgment])
 
 
 class ServerJudge:
@@ -65,7 +64,7 @@ def _judgments(batch: Sequence[Comparison], answer: dict[str, Any]) -> list[Judg
         if isinstance(one, dict) and "error" in one:
             raise EndpointError(f"/judge could not judge a comparison: {one['error']}")
     try:
-        data = _Answer.model_validate(answer).data
+        data = _DATA.validate_python(answer.get("data"))
     except ValidationError as error:
         raise EndpointError(f"the answer of /judge is not as docs/api.md has it: {error}") from error
     if len(data) != len(batch):

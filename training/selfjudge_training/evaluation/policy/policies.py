@@ -1,9 +1,10 @@
 """Who answers questions: a model folder in this process, or any OpenAI-compatible server."""
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any, NamedTuple, Protocol
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from selfjudge_training.data.records import Messages
 from selfjudge_training.evaluation.policy.questions import Question, dialogue_text
@@ -30,11 +31,7 @@ class Policy(Protocol):
     def sample(
         self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
     ) -> list[list[Answer]]:
-        """So many answers to each conversation, in their order; `UNASKED` where a server finds one too long."""
-        ...
-
-    def fits(self, conversations: Sequence[Messages], new_tokens: int) -> list[bool]:
-        """Whether each conversation leaves room for so many tokens, as far as can be known without asking."""
+        """So many answers to each conversation, in their order, all `UNASKED` where the context has no room for it."""
         ...
 
 
@@ -47,14 +44,15 @@ class ModelPolicy:
     def sample(
         self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
     ) -> list[list[Answer]]:
-        """As `Policy.sample`. Raises PromptError for prompts that are too long."""
-        drawn = self._rollouts.sample(conversations, samples=samples, sampling=sampling, seed=seed)
-        return [[Answer(sample.text, sample.finished) for sample in group] for group in drawn]
-
-    def fits(self, conversations: Sequence[Messages], new_tokens: int) -> list[bool]:
-        """As `Policy.fits`, exactly."""
-        prompts = encode_prompts(self._rollouts.chat, conversations)
-        return [len(prompt) + new_tokens <= self._rollouts.context for prompt in prompts]
+        """As `Policy.sample`."""
+        longest = self._rollouts.context - sampling.max_new_tokens
+        fitting = [len(prompt) <= longest for prompt in encode_prompts(self._rollouts.chat, conversations)]
+        asked = list(compress(conversations, fitting))
+        drawn = iter(self._rollouts.sample(asked, samples=samples, sampling=sampling, seed=seed) if asked else ())
+        return [
+            [Answer(sample.text, sample.finished) for sample in next(drawn)] if fits else [UNASKED] * samples
+            for fits in fitting
+        ]
 
 
 class _Message(BaseModel):
@@ -66,8 +64,7 @@ class _Choice(BaseModel):
     finish_reason: str | None
 
 
-class _Completion(BaseModel):
-    choices: list[_Choice]
+_CHOICES = TypeAdapter(list[_Choice])
 
 
 class ServerPolicy:
@@ -100,29 +97,15 @@ class ServerPolicy:
         except TooLongError:
             return [UNASKED] * body["n"]
 
-    def fits(self, conversations: Sequence[Messages], new_tokens: int) -> list[bool]:  # noqa: ARG002
-        """True: only the server can count its tokens, when it is asked."""
-        return [True] * len(conversations)
-
 
 def _answers(body: dict[str, Any], samples: int) -> list[Answer]:
     try:
-        choices = _Completion.model_validate(body).choices
+        choices = _CHOICES.validate_python(body.get("choices"))
     except ValidationError as error:
         raise EndpointError(f"the policy's answer is no chat completion: {error}") from error
     if len(choices) != samples:
         raise EndpointError(f"the policy answered {len(choices)} choices where {samples} were asked for")
     return [Answer(choice.message.content or "", choice.finish_reason != "length") for choice in choices]
-
-
-def sample_fitting(
-    policy: Policy, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
-) -> list[list[Answer]]:
-    """So many answers to each conversation, in their order, all `UNASKED` where the context has no room for it."""
-    fitting = policy.fits(conversations, sampling.max_new_tokens)
-    asked = [conversation for conversation, fits in zip(conversations, fitting, strict=True) if fits]
-    drawn = iter(policy.sample(asked, samples=samples, sampling=sampling, seed=seed))
-    return [next(drawn) if fits else [UNASKED] * samples for fits in fitting]
 
 
 def answer_questions(policy: Policy, questions: Sequence[Question], sampling: Sampling, seed: int) -> list[Answer]:
@@ -139,9 +122,8 @@ def answer_questions(policy: Policy, questions: Sequence[Question], sampling: Sa
         asked = [number for number in going_on if turn < len(questions[number].turns)]
         for number in asked:
             dialogues[number].append({"role": "user", "content": questions[number].turns[turn]})
-        drawn = sample_fitting(
-            policy, [dialogues[number] for number in asked], samples=1, sampling=sampling, seed=seed + turn
-        )
+        conversations = [dialogues[number] for number in asked]
+        drawn = policy.sample(conversations, samples=1, sampling=sampling, seed=seed + turn)
         for number, [answer] in zip(asked, drawn, strict=True):
             if answer.fits:
                 answers[number].append(answer)

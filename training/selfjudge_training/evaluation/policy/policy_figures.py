@@ -29,9 +29,8 @@ class AnswerFigures(NamedTuple):
 
     questions: int
     length: Estimate
-    """Mean length in characters."""
+    """In characters."""
     repetition: Estimate
-    """Mean share of repeated 4-grams."""
     unfinished: Estimate
     """Share cut off by the limit of new tokens, or too long to be answered to the end."""
     too_long: int
@@ -51,11 +50,9 @@ class WinRate(NamedTuple):
     ties: int
     losses: int
     position_consistency: Estimate
-    """Of the judge."""
     label_mass: Estimate
-    """How much of the judge's answers was an answer to the question."""
     length: Estimate
-    """Mean length of outputs in characters, as AlpacaEval counts it."""
+    """In characters, as AlpacaEval counts it."""
     baseline_length: Estimate
     by_category: dict[str, Estimate]
     """Win rates; empty where all questions are of one category."""
@@ -135,5 +132,5 @@ def by_category(questions: Sequence[Question], values: Sequence[float]) -> dict[
 
 
 def over_questions(values: Sequence[float]) -> Estimate:
-    """The mean of values in [0, 1], one for each question."""
+    """The mean of values in [0, 1]."""
     return rate(values, range(len(values)))

@@ -17,9 +17,7 @@ class PolicyEvaluation(NamedTuple):
     generator: str
     answers: AnswerFigures
     comparison: WinRate | None
-    """With a baseline."""
     sweep: list[Point] | None
-    """Self-rejection over N."""
 
 
 ANSWERS_COLUMNS = ("policy", "questions", "length", "4-gram repetition", "unfinished", "too long", "exact match")

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from selfjudge_training.evaluation.evaluation_config import PolicyConfig
 from selfjudge_training.evaluation.journal import JOURNAL, Journal
@@ -25,15 +24,6 @@ from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.folder import RunFolder
 
 
-class _Answered(NamedTuple):
-    generator: str
-    answers: list[Answer]
-
-    @property
-    def outputs(self) -> Outputs:
-        return Outputs(self.generator, [answer.text for answer in self.answers])
-
-
 def run_policy_evaluation(config: PolicyConfig, output: Path) -> list[Path]:
     """Have questions answered, measure the answers, and write report and outputs into ``output``; returns the paths.
 
@@ -47,20 +37,17 @@ def run_policy_evaluation(config: PolicyConfig, output: Path) -> list[Path]:
     journal = Journal(folder / JOURNAL)
     with Sources(journal) as sources:
         judge = _judge(config, sources, questions)
-        answered = _answer(config, sources, questions)
-        comparison = compare_outputs(judge, questions, answered.outputs, baseline) if baseline else None
+        name, answers = _answers(config, sources, questions)
+        outputs = Outputs(name, [answer.text for answer in answers])
+        comparison = compare_outputs(judge, questions, outputs, baseline) if baseline else None
         sweep = _sweep(config, sources, judge, questions, baseline)
-    result = PolicyEvaluation(
-        answered.generator,
-        answer_figures(questions, answered.answers),
-        comparison,
-        sweep.points if sweep else None,
-    )
-    write_outputs(folder / "outputs.json", questions, answered.outputs)
+    figures = answer_figures(questions, answers)
+    result = PolicyEvaluation(name, figures, comparison, sweep.points if sweep else None)
     paths = [folder / "outputs.json"]
+    write_outputs(paths[0], questions, outputs)
     for size, texts in sweep.picks.items() if sweep else ():
         paths.append(folder / f"outputs-best-of-{size}.json")
-        write_outputs(paths[-1], questions, Outputs(f"{answered.generator}-best-of-{size}", texts))
+        write_outputs(paths[-1], questions, Outputs(f"{name}-best-of-{size}", texts))
     paths += write_report(policy_report(result, config.model_dump(mode="json")), folder)
     journal.remove()
     return paths
@@ -75,12 +62,13 @@ def _judge(config: PolicyConfig, sources: Sources, questions: Sequence[Question]
     return sources.judge(config.judge)
 
 
-def _answer(config: PolicyConfig, sources: Sources, questions: Sequence[Question]) -> _Answered:
+def _answers(config: PolicyConfig, sources: Sources, questions: Sequence[Question]) -> tuple[str, list[Answer]]:
+    """Who answers, and what."""
     if config.policy.kind == "outputs":
         given = load_outputs(Path(config.policy.at), questions)
-        return _Answered(given.generator, [Answer(text, finished=True) for text in given.texts])
-    answers = answer_questions(sources.policy(config.policy), questions, config.decoding.sampling, config.seed)
-    return _Answered(config.policy.name, answers)
+        return given.generator, [Answer(text, finished=True) for text in given.texts]
+    policy = sources.policy(config.policy)
+    return config.policy.name, answer_questions(policy, questions, config.decoding.sampling, config.seed)
 
 
 def _sweep(

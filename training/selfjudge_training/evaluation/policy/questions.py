@@ -67,7 +67,6 @@ class Outputs(NamedTuple):
     """What one model answered."""
 
     generator: str
-    """The model's name."""
     texts: list[str]
     """One for each question, in their order."""
 

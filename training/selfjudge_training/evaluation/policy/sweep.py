@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from selfjudge_training.evaluation.judges.judgment import Judge
 from selfjudge_training.evaluation.policy.contests import winners
-from selfjudge_training.evaluation.policy.policies import Answer, Policy, sample_fitting
+from selfjudge_training.evaluation.policy.policies import Answer, Policy
 from selfjudge_training.evaluation.policy.policy_figures import first_turn, judge_outputs, repetition
 from selfjudge_training.evaluation.policy.questions import Outputs, Question
 from selfjudge_training.evaluation.statistics import Estimate, mean, rate
@@ -25,11 +25,9 @@ class Point(NamedTuple):
     win_rate: Estimate
     """Against the baseline, a tie counting half."""
     label_mass: Estimate
-    """How much of what the judge of that said was an answer to the question."""
     length: Estimate
-    """Mean length in characters."""
+    """In characters."""
     repetition: Estimate
-    """Mean share of repeated 4-grams."""
     exact_match: Estimate | None
     """Where every answer is known."""
     unfinished: Estimate
@@ -47,7 +45,6 @@ class Plan(NamedTuple):
     """What is measured."""
 
     sizes: Sequence[int]
-    """The values of N."""
     groups: int
     """Groups of N that are measured per question, where the samples give so many: narrower intervals for more cost."""
     sampling: Sampling
@@ -65,9 +62,7 @@ class Sweeper:
         most = max(self._plan.sizes)
         conversations = [first_turn(question) for question in questions]
         samples = most + (baseline is None)
-        drawn = sample_fitting(
-            self._policy, conversations, samples=samples, sampling=self._plan.sampling, seed=self._plan.seed
-        )
+        drawn = self._policy.sample(conversations, samples=samples, sampling=self._plan.sampling, seed=self._plan.seed)
         against = [group[-1].text for group in drawn] if baseline is None else baseline.texts
         points, picks = [], {}
         for size in tqdm(sorted(self._plan.sizes), "self-rejection", unit="N"):
