@@ -183,14 +183,14 @@ def _pair(bracket: Bracket, match: _Match, conversation: Messages, wanted: Wante
     margin = lead if match.outcome == "A" else -lead
     if chosen is None or rejected is None or chosen.tool_calls or rejected.tool_calls:
         raise _LeftOutError("a response calls tools")
-    if not chosen.text:
-        raise _LeftOutError("the chosen response is empty")
-    if chosen.finish_reason == "length":
-        raise _LeftOutError("the chosen response was cut off by max_tokens")
-    if margin < wanted.least_margin:
-        raise _LeftOutError(f"the margin is below {wanted.least_margin:g}")
-    if wanted.consistent_only and not match.verdict.consistent:
-        raise _LeftOutError("the two orders have different winners")
+    for applies, reason in (
+        (not chosen.text, "the chosen response is empty"),
+        (chosen.finish_reason == "length", "the chosen response was cut off by max_tokens"),
+        (margin < wanted.least_margin, f"the margin is below {wanted.least_margin:g}"),
+        (wanted.consistent_only and not match.verdict.consistent, "the two orders have different winners"),
+    ):
+        if applies:
+            raise _LeftOutError(reason)
     return Pair(conversation, chosen.text, rejected.text, margin, bracket)
 
 

@@ -1,7 +1,4 @@
-"""The records that every loader yields and every stage takes, whatever file or hub they came from.
-
-Leaves out token ids: a record is text, and the same record serves models of any tokenizer.
-"""
+"""The records that every loader yields and every stage takes: text, for models of any tokenizer."""
 
 from typing import NamedTuple
 

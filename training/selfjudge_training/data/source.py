@@ -1,7 +1,4 @@
-"""Where rows come from: a local file or a data set of the hub, and which of the three formats they have.
-
-Leaves out how they are read (`rows`) and what is made of them (`hh`, `ultrafeedback`, `preferences`).
-"""
+"""Where rows come from: a local file or a data set of the hub, and which of the three formats they have."""
 
 from enum import StrEnum
 from pathlib import Path

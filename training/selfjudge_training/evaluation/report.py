@@ -1,7 +1,4 @@
-"""A report: one JSON file for programs, one HTML page for people that needs no network, each plot as PNG and SVG.
-
-Leaves out what is in it (`judge_report`, `policy_report`).
-"""
+"""A report: one JSON file for programs, one HTML page for people that needs no network, each plot as PNG."""
 
 import json
 from base64 import b64encode
@@ -54,16 +51,15 @@ class Report(NamedTuple):
 def write_report(report: Report, folder: Path) -> list[Path]:
     """Write `report.json`, `report.html` and the plots into a folder that exists; returns their paths."""
     content = {"title": report.title, "setting": report.setting, "results": plain(report.results)}
-    written = folder / "report.json"
-    written.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     images = {plot.name: _png(plot.figure) for plot in report.plots}
-    paths = [written]
-    for name, image in images.items():
-        paths.append(folder / f"{name}.png")
-        paths[-1].write_bytes(image)
-    page = folder / "report.html"
-    page.write_text(_html(report, images), encoding="utf-8")
-    return [*paths, page]
+    files = {
+        "report.json": json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n",
+        **{f"{name}.png": image for name, image in images.items()},
+        "report.html": _html(report, images).encode(),
+    }
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return [folder / name for name in files]
 
 
 def plain(value: object) -> Any:  # noqa: ANN401  # whatever JSON has

@@ -29,7 +29,7 @@ class Sources:
         self._models: dict[tuple[str, Path | None], HuggingFaceRollOuts] = {}
 
     def judge(self, source: JudgeSource, adapter: Path | None = None) -> Judge:
-        """Who judges; a model folder that is loaded with an adapter already judges without it, as any other does.
+        """Who judges, without any adapter that its folder is loaded with already.
 
         Raises ConfigError for an unknown template, EndpointError, FileNotFoundError.
         """
@@ -57,14 +57,8 @@ class Sources:
 
     def own_judge(self, source: PolicySource, template: str) -> Judge:
         """The policy as its own judge: the same copy of the weights, or the same server."""
-        own = JudgeSource(
-            kind="server" if source.kind == "server" else "folder",
-            at=source.at,
-            model=source.model,
-            template=template,
-            key_variable=source.key_variable,
-        )
-        return self.judge(own, source.adapter)
+        same = source.model_dump(include={"kind", "at", "model", "key_variable"})
+        return self.judge(JudgeSource(**same, template=template), source.adapter)
 
     def _endpoint(self, base_url: str, key_variable: str | None) -> Endpoint:
         return self._stack.enter_context(Endpoint(base_url, key_variable))

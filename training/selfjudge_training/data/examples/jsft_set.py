@@ -1,8 +1,7 @@
 """The JSFT set: D_SFT and D_Judge, every pair in both orders (section 3.1, A.3), as token ids with a loss mask.
 
 A judgment that is too long is cut before the choice by the rule of inference, so the choice is always a target; a
-dialogue, and a rationale behind its choice, lose their ends. Leaves out sampling, batches and weights, which are the
-trainer's, and where a set is kept that does not fit into memory (`selfjudge_training.jsft.examples`).
+dialogue, and a rationale behind its choice, lose their ends.
 """
 
 from collections.abc import Iterator, Sequence

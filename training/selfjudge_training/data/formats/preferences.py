@@ -5,7 +5,6 @@ The prompt may be left out where chosen and rejected are whole conversations, or
 """
 
 import re
-from typing import NamedTuple
 
 from pydantic import BaseModel
 
@@ -25,16 +24,9 @@ class PreferenceRow(BaseModel):
     category: Category = ""
 
 
-class _Responses(NamedTuple):
-    """Chosen and rejected, without a prompt at the head of both texts."""
-
-    chosen: str | Messages
-    rejected: str | Messages
-
-
 def pair(row: PreferenceRow) -> PreferencePair:
     """The row as a preference pair. Raises MalformedRowError."""
-    return compared(demonstration(row), _answer(row.prompt, "rejected", _responses(row).rejected), row.category)
+    return compared(demonstration(row), _answer(row.prompt, "rejected", _responses(row)[1]), row.category)
 
 
 def compared(chosen: Demonstration, rejected: Demonstration, category: str) -> PreferencePair:
@@ -48,29 +40,29 @@ def compared(chosen: Demonstration, rejected: Demonstration, category: str) -> P
 
 def demonstration(row: PreferenceRow) -> Demonstration:
     """The chosen response of a row. Raises MalformedRowError."""
-    chosen = _answer(row.prompt, "chosen", _responses(row).chosen)
+    chosen = _answer(row.prompt, "chosen", _responses(row)[0])
     if not chosen.response.strip():
         raise MalformedRowError("the chosen response is empty")
     return chosen
 
 
-def _responses(row: PreferenceRow) -> _Responses:
-    """A prompt at the head of both texts is no part of the responses, where a line ends between them.
+def _responses(row: PreferenceRow) -> tuple[str | Messages, str | Messages]:
+    """Chosen and rejected, without a prompt that is at the head of both texts, where a line ends between them.
 
     Where none does, as in "Hi" and "Hi there", nobody can tell: that raises MalformedRowError.
     """
     chosen, rejected = row.chosen, row.rejected
     head = row.prompt if isinstance(row.prompt, str) else row.prompt[-1]["content"] if row.prompt else ""
     if not head or not isinstance(chosen, str) or not isinstance(rejected, str):
-        return _Responses(chosen, rejected)
+        return chosen, rejected
     if not chosen.startswith(head) or not rejected.startswith(head):
-        return _Responses(chosen, rejected)
+        return chosen, rejected
     rests = [text.removeprefix(head) for text in (chosen, rejected)]
     if not head.endswith("\n") and not all(map(_LINE_END.match, rests)):
         raise MalformedRowError(
             "chosen and rejected both begin with the prompt, and no line ends behind it: give the responses alone"
         )
-    return _Responses(*(rest.lstrip() for rest in rests))
+    return rests[0].lstrip(), rests[1].lstrip()
 
 
 def _answer(prompt: str | Messages | None, name: str, answer: str | Messages) -> Demonstration:

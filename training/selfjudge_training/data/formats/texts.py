@@ -1,7 +1,4 @@
-"""Fields of rows that hold texts or messages, whatever a file brings in their place; what is wrong is a ValueError.
-
-Leaves out what a row does with them.
-"""
+"""Fields of rows that hold texts or messages, whatever a file brings in their place; what is wrong is a ValueError."""
 
 import json
 from collections.abc import Mapping
@@ -72,14 +69,9 @@ def _content(place: str, content: object) -> str:
 def half_character(value: object, place: str) -> str | None:
     """Where text within a value holds a lone surrogate, which JSON can say and no encoding can; None: nowhere."""
     if isinstance(value, str):
-        return None if value.isascii() or _is_whole(value) else place
-    if isinstance(value, Mapping):
-        within = ((f"{place}.{key}", part) for key, part in value.items())
-    elif isinstance(value, list):
-        within = ((f"{place}.{number}", part) for number, part in enumerate(value))
-    else:
-        return None
-    return next((found for name, part in within if (found := half_character(part, name))), None)
+        return None if _is_whole(value) else place
+    parts = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    return next((found for key, part in parts if (found := half_character(part, f"{place}.{key}"))), None)
 
 
 def _is_whole(text: str) -> bool:

@@ -1,10 +1,7 @@
-"""What a judge is worth on preference pairs: how often it is right, whether it stays by its word and knows its limits.
-
-Every figure is over pairs, its interval over prompts. Leaves out where pairs come from (`judge_sets`) and who judges.
-"""
+"""What a judge is worth on preference pairs; every figure is over pairs, its interval over prompts."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from selfjudge import Comparison
@@ -82,20 +79,20 @@ def _agreement(rows: Sequence[_Judged]) -> Agreement:
     prompts = [row.prompt for row in rows]
     judgments = [row.judgment for row in rows]
 
-    def share(values: Sequence[float]) -> Estimate:
-        return rate(values, prompts)
+    def share(of: Callable[[Judgment], float]) -> Estimate:
+        return rate([float(of(judgment)) for judgment in judgments], prompts)
 
     return Agreement(
         pairs=len(rows),
-        accuracy=share([one.points for one in judgments]),
-        position_consistency=share([float(one.consistent) for one in judgments]),
-        flip_rate=share([float(_flips(one)) for one in judgments]),
-        place_a=share([(one.orders.first_at_a + 1 - one.orders.first_at_b) / 2 for one in judgments]),
-        ties=share([float(one.winner == "tie") for one in judgments]),
-        label_mass=share([one.label_mass for one in judgments]),
-        cut=share([float(one.cut) for one in judgments]),
-        picks_shorter=share([_picks_shorter(row) for row in rows]),
-        chosen_shorter=share([_chosen_shorter(row.pair) for row in rows]),
+        accuracy=share(lambda one: one.points),
+        position_consistency=share(lambda one: one.consistent),
+        flip_rate=share(_flips),
+        place_a=share(lambda one: (one.orders.first_at_a + 1 - one.orders.first_at_b) / 2),
+        ties=share(lambda one: one.winner == "tie"),
+        label_mass=share(lambda one: one.label_mass),
+        cut=share(lambda one: one.cut),
+        picks_shorter=rate([_picks_shorter(row) for row in rows], prompts),
+        chosen_shorter=rate([_chosen_shorter(row.pair) for row in rows], prompts),
     )
 
 
