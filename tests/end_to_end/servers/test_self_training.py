@@ -15,6 +15,7 @@ from selfjudge_training.cli import main
 from experiments.letters.preferences.rows import checkable_rows, write_rows
 from selfjudge.adapters.store import Store
 from tests.end_to_end.serving import Server, serving
+from tests.training.evaluation.questions import write_questions
 
 KEY = "SELFJUDGE_ADMIN_KEY"
 ADMIN = {"Authorization": "Bearer admin"}
@@ -36,8 +37,9 @@ def adaptable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve
 def exact_match(server: Server, model: str, output: Path) -> float:
     """By the documented command, the same prompts and seeds each time."""
     at = f"{{kind: server, at: '{server.url}/v1', model: {model}, key_variable: {KEY}}}"
-    command = ["evaluate", "policy", "--output", str(output), f"policy={at}", f"held_out={PROMPTS}", "sweep=null"]
-    assert main(command) == 0
+    asked = write_questions(output.with_suffix(".json"), PROMPTS)
+    overrides = (f"policy={at}", f"questions={asked}", "sweep=null")
+    assert main(["evaluate", "policy", "--output", str(output), *overrides]) == 0
     report = json.loads((output / "report.json").read_text(encoding="utf-8"))
     share: float = report["results"]["answers"]["exact_match"]["overall"]["mean"]
     return share
