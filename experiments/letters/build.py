@@ -92,8 +92,8 @@ class Build:
 
     def _pretrain(self) -> Figures:
         recipe, plan = self.recipe, self.recipe.pretraining
-        problems = self._problems("tokenizer", recipe.tokens.problems)
-        tokenizer = train_tokenizer(problems, load_templates()[TEMPLATE], recipe.tokens.vocabulary)
+        prompts = (f"\n{problem.prompt}\n" for problem in self._problems("tokenizer", recipe.tokens.problems))
+        tokenizer = train_tokenizer(prompts, [load_templates()[TEMPLATE]], recipe.tokens.vocabulary)
         model = new_model(recipe.shape, tokenizer)
 
         def keep(step: int) -> None:

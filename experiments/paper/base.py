@@ -14,15 +14,21 @@ from selfjudge_training.seeds import derived_seed
 from transformers import PreTrainedTokenizerBase
 
 from experiments.letters.model.documents import Document, Renderer
+from experiments.letters.model.tokenizer import train_tokenizer
 from experiments.letters.model.weights import new_model, save_model
+from experiments.letters.preferences.edits import edited
+from experiments.letters.preferences.ratings import HEDGES, rate
+from experiments.letters.tasks import Problem
 from experiments.letters.tasks.split import Split, draw_problems
 from experiments.letters.training.loss import EarlyTargets
 from experiments.letters.training.pretrain import pretraining_document
 from experiments.letters.training.schedule import warm_up_then_decay
 from experiments.letters.training.trainer import Trainer
 from experiments.paper.recipe import PaperRecipe
-from experiments.paper.shared_tokenizer import TEMPLATES, train_tokenizer
-from selfjudge import JudgmentEncoder, JudgmentTemplate, load_templates
+from selfjudge import load_templates
+
+TEMPLATES = ("ultrafeedback", "ultrafeedback-principle", "ultrafeedback-principle-rationale")
+"""Of JM, JM-P and JM-PR (tables 13, 15 and 16)."""
 
 MODEL = "model"
 """What the stage leaves in its folder, beside `checkpoint`s."""
@@ -33,20 +39,11 @@ def checkpoint(base: Path, step: int) -> Path:
     return base / f"step-{step}"
 
 
-class TemplateRenderer(Renderer):
-    """Documents whose judgments are by one template under one principle."""
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, template: JudgmentTemplate, principle: str | None) -> None:
-        super().__init__(tokenizer)
-        self.encoder = JudgmentEncoder(self.chat, template, principle, max_tokens=self.encoder.max_tokens)
-        _, before_a, before_b, closing = template.wording(principle).user
-        self._borders = [self.chat.tokens.encode(border)[0] for border in (before_a, before_b, f"{closing}\n")]
-
-
 def make_base(recipe: PaperRecipe, workers: int, folder: Path) -> None:
     """Train tokenizer and base in ``workers`` processes; write the base and its checkpoints."""
     plan, problems = recipe.pretraining, draw_problems(Split.TRAIN, derived_seed(recipe.seed, "tokenizer"))
-    tokenizer = train_tokenizer(list(islice(problems, recipe.tokens.problems)), recipe.tokens.vocabulary, recipe.seed)
+    texts = _texts(list(islice(problems, recipe.tokens.problems)), recipe.seed)
+    tokenizer = train_tokenizer(texts, [load_templates()[name] for name in TEMPLATES], recipe.tokens.vocabulary)
     torch.manual_seed(derived_seed(recipe.seed, "base"))
     model = new_model(recipe.shape, tokenizer)
 
@@ -66,11 +63,21 @@ def make_base(recipe: PaperRecipe, workers: int, folder: Path) -> None:
     save_model(model, tokenizer, folder / MODEL)
 
 
+def _texts(problems: Sequence[Problem], seed: int) -> Iterator[str]:
+    """What merges are learnt from: prompts, hedges and rationales."""
+    rng = random.Random(seed)
+    for problem in problems:
+        yield f"\n{problem.prompt}\n"
+        response = rng.choice(("", *HEDGES)) + rng.choice((problem.answer, edited(problem.answer, rng)))
+        yield response
+        yield from (note.rationale for note in rate(problem, response).values())
+
+
 def _renderers(tokenizer: PreTrainedTokenizerBase) -> list[list[Renderer]]:
     """For each template, one renderer for each of its principles."""
     templates = [load_templates()[name] for name in TEMPLATES]
     return [
-        [TemplateRenderer(tokenizer, template, principle) for principle in template.principles or (None,)]
+        [Renderer(tokenizer, template, principle) for principle in template.principles or (None,)]
         for template in templates
     ]
 

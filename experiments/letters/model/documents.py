@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 
-from experiments.letters.model.tokenizer import fixed_pieces
 from selfjudge import (
     Chat,
     Choice,
     JudgmentEncoder,
+    JudgmentTemplate,
     SafeTokenizer,
     dialogue_example,
     judgment_example,
@@ -43,18 +43,25 @@ class Places(NamedTuple):
 
 
 class Renderer:
-    """Renders documents for one tokenizer."""
+    """Renders documents for one tokenizer and one judgment template: the shipped model's where none is given."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, max_tokens: int = 1024) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        template: JudgmentTemplate | None = None,
+        principle: str | None = None,
+        max_tokens: int = 1024,
+    ) -> None:
         """Raises ValueError where the tokenizer does not make one token of each border beside a response."""
         self.chat = Chat(SafeTokenizer(tokenizer))
-        template = load_templates()[TEMPLATE]
-        self.encoder = judgment_encoder(self.chat, max_tokens)
-        borders = [self.chat.tokens.encode(piece) for piece in fixed_pieces(template)[2:-1]]
+        template = template or load_templates()[TEMPLATE]
+        self.encoder = JudgmentEncoder(self.chat, template, principle, max_tokens=max_tokens)
+        _, before_a, before_b, closing = template.wording(principle).user
+        borders = [self.chat.tokens.encode(border) for border in (before_a, before_b, f"{closing}\n")]
         if any(len(border) != 1 for border in borders):
             raise ValueError(
-                f"the tokenizer must have one token for each piece of template {TEMPLATE!r} beside a response, "
-                f"but makes {[len(border) for border in borders]} of them; train it on more judgments"
+                f"the tokenizer must have one token for each piece of template {template.name!r} beside a response, "
+                f"but makes {[len(border) for border in borders]} of them"
             )
         self._borders = [border[0] for border in borders]
 

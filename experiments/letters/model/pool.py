@@ -58,7 +58,7 @@ class RememberingJudge(Judge):
     """Reads each comparison once."""
 
     def __init__(self, rollouts: RollOuts) -> None:
-        super().__init__(rollouts, [judgment_encoder(rollouts.chat, rollouts.context)])
+        super().__init__(rollouts, [judgment_encoder(rollouts.chat, rollouts.context - 1)])
         self._known: dict[Comparison, Verdict] = {}
 
     @override

@@ -1,49 +1,52 @@
-"""The shipped model's tokenizer: byte-level BPE in which each fixed piece of the judgment template is one token.
+"""The toy's tokenizers: byte-level BPE in which each fixed piece of the judgment templates is one token.
 
-The pieces of the template around context and responses are cut out whole, so that they merge to a token each and no
-token ever straddles the border between template and data: a judgment of short answers is some 30 tokens long, and
-each token saved there is saved in every judgment, in training and in service. Every digit, and every capital letter
-that does not begin a word, is a token of its own, so that payloads have one token per item and the choice tokens
-``A`` and ``B`` are never merged with anything. Nothing else is split before merging, not even at spaces. Any text
-can be encoded, byte by byte where it must be, and all of it is plain BPE: only end, padding and roles are special.
+No token straddles the border between template and data, and a judgment of short answers is some 30 tokens long, under a
+principle as without: each token saved there is saved in every judgment, in training and in service. The pieces are not
+merged up from letters, which would fill the vocabulary with their beginnings, but stand in it whole; BPE with
+`ignore_merges` looks there first. Every digit, and every capital letter that does not begin a word, is a token of its
+own, so that payloads have one token per item and the choice tokens are never merged with anything. Any text can be
+encoded, byte by byte where it must be; only end, padding and roles are special.
 """
 
+import json
 import re
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from experiments.letters.tasks import Problem
 from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, JudgmentTemplate
 
 EOS, PAD = "<|eos|>", "<|pad|>"
 SINGLE_CHARACTER = "[0-9]|[A-Z](?![a-z])"
 
 
-def fixed_pieces(template: JudgmentTemplate) -> list[str]:
-    """What stands between control tokens and data in a judgment, newlines of the dialogue template included."""
-    wording = template.wording()
-    opening, *borders, closing = wording.user
-    return [f"\n{wording.system}\n", f"\n{opening}", *borders, f"{closing}\n", f"\n{wording.answer_prefix}"]
+def fixed_pieces(templates: Sequence[JudgmentTemplate]) -> list[str]:
+    """What stands between control tokens and data in their judgments, newlines around it included; longest first."""
+    found = {piece for template in templates for piece in _pieces_of(template)}
+    return sorted(found, key=lambda piece: (-len(piece), piece))
+
+
+def _pieces_of(template: JudgmentTemplate) -> Iterator[str]:
+    for principle in template.principles or (None,):
+        wording = template.wording(principle)
+        opening, *borders, closing = wording.user
+        yield from (f"\n{wording.system}\n", f"\n{opening}", *borders, f"{closing}\n", f"\n{wording.answer_prefix}")
+    if template.rationale:
+        before_a, _, rest = template.rationale.format.partition("{rationale_a}")
+        yield from (before_a, rest.partition("{rationale_b}")[0])
 
 
 def train_tokenizer(
-    problems: Sequence[Problem], template: JudgmentTemplate, vocabulary: int
+    texts: Iterable[str], templates: Sequence[JudgmentTemplate], vocabulary: int
 ) -> PreTrainedTokenizerFast:
-    """Train the tokenizer, of at most ``vocabulary`` tokens, on dialogues and judgments of these problems.
-
-    The template's fixed pieces, which every judgment repeats, merge before anything else.
-    """
-    pieces = fixed_pieces(template)
-    whole = "|".join(re.escape(piece) for piece in sorted(pieces, key=len, reverse=True))
-    tokenizer = Tokenizer(models.BPE())
+    """Train it on texts; the templates' pieces come on top of ``vocabulary`` tokens."""
+    pieces = fixed_pieces(templates)
+    whole = "|".join(map(re.escape, pieces))
+    bytes_as_letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer = Tokenizer(models.BPE(ignore_merges=True))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(f"{whole}|{SINGLE_CHARACTER}"), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
+        [pre_tokenizers.Split(Regex(f"{whole}|{SINGLE_CHARACTER}"), behavior="isolated"), bytes_as_letters]
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -52,11 +55,14 @@ def train_tokenizer(
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    dialogues = (f"\n{problem.prompt}\n" for problem in problems)
-    judgments = ("".join((*pieces, problem.prompt)) for problem in problems)
-    tokenizer.train_from_iterator(chain(judgments, dialogues), trainer)
+    tokenizer.train_from_iterator(texts, trainer)
+    spec = json.loads(tokenizer.to_str())
+    known = spec["model"]["vocab"]
+    for piece in pieces:
+        [(letters, _)] = bytes_as_letters.pre_tokenize_str(piece)
+        known.setdefault(letters, len(known))
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
+        tokenizer_object=Tokenizer.from_str(json.dumps(spec)),
         eos_token=EOS,
         pad_token=PAD,
         additional_special_tokens=list(CONTROL_TOKENS),

@@ -20,8 +20,8 @@ TOY = Shape(width=32, layers=3, heads=2, inner_width=64, context=256)
 
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerBase:
-    problems = list(islice(draw_problems(Split.TRAIN, 0), 1000))
-    return train_tokenizer(problems, load_templates()[TEMPLATE], 1024)
+    prompts = (f"\n{problem.prompt}\n" for problem in islice(draw_problems(Split.TRAIN, 0), 1000))
+    return train_tokenizer(prompts, [load_templates()[TEMPLATE]], 1024)
 
 
 @pytest.fixture(scope="session")

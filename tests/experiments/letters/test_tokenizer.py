@@ -26,7 +26,7 @@ def test_payloads_have_one_token_per_item(tokenizer: PreTrainedTokenizerBase, pa
 
 
 def test_fixed_pieces_of_the_template_are_one_token_each(tokenizer: PreTrainedTokenizerBase) -> None:
-    for piece in fixed_pieces(load_templates()[TEMPLATE]):
+    for piece in fixed_pieces([load_templates()[TEMPLATE]]):
         assert len(tokenizer.tokenize(piece)) == 1, piece
 
 
@@ -53,6 +53,6 @@ def test_a_saved_tokenizer_loads_as_the_same(tokenizer: PreTrainedTokenizerBase,
 
 
 def test_training_is_deterministic(tokenizer: PreTrainedTokenizerBase) -> None:
-    problems = list(islice(draw_problems(Split.TRAIN, 0), 1000))
-    again = train_tokenizer(problems, load_templates()[TEMPLATE], 1024)
+    prompts = (f"\n{problem.prompt}\n" for problem in islice(draw_problems(Split.TRAIN, 0), 1000))
+    again = train_tokenizer(prompts, [load_templates()[TEMPLATE]], 1024)
     assert again.get_vocab() == tokenizer.get_vocab()

@@ -5,10 +5,13 @@ from itertools import islice
 import pytest
 from transformers import PreTrainedTokenizerFast
 
+from experiments.letters.model.tokenizer import train_tokenizer
 from experiments.letters.tasks.split import Split, draw_problems
-from experiments.paper.shared_tokenizer import train_tokenizer
+from experiments.paper.base import TEMPLATES, _texts
+from selfjudge import load_templates
 
 
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return train_tokenizer(list(islice(draw_problems(Split.TRAIN, 0), 500)), 600, 0)
+    texts = _texts(list(islice(draw_problems(Split.TRAIN, 0), 500)), 0)
+    return train_tokenizer(texts, [load_templates()[name] for name in TEMPLATES], 600)

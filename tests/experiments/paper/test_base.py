@@ -3,9 +3,9 @@
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from experiments.letters.model.documents import without_choice
-from experiments.paper.base import TemplateRenderer
-from experiments.paper.shared_tokenizer import TEMPLATES, fixed_pieces
+from experiments.letters.model.documents import Renderer, without_choice
+from experiments.letters.model.tokenizer import fixed_pieces
+from experiments.paper.base import TEMPLATES
 from selfjudge import Chat, JudgmentEncoder, RationalePair, SafeTokenizer, judgment_example, load_templates
 
 CASES = [(name, principle) for name in TEMPLATES for principle in load_templates()[name].principles or (None,)]
@@ -13,7 +13,7 @@ CASES = [(name, principle) for name in TEMPLATES for principle in load_templates
 
 def test_each_fixed_piece_is_one_token(tokenizer: PreTrainedTokenizerFast) -> None:
     tokens = SafeTokenizer(tokenizer)
-    for piece in fixed_pieces():
+    for piece in fixed_pieces([load_templates()[name] for name in TEMPLATES]):
         [token] = tokens.encode(piece)
         assert tokenizer.decode([token]) == piece
 
@@ -44,7 +44,7 @@ def test_rationales_are_a_few_tokens(tokenizer: PreTrainedTokenizerFast) -> None
 def test_half_made_judgments_end_with_the_right_answer(
     tokenizer: PreTrainedTokenizerFast, name: str, principle: str | None, place: str
 ) -> None:
-    renderer = TemplateRenderer(tokenizer, load_templates()[name], principle)
+    renderer = Renderer(tokenizer, load_templates()[name], principle)
     responses = ("ADKZ", "XX") if place == "A" else ("XX", "ADKZ")
     judgment = renderer.judgment("Sort these letters: KDAZ", *responses, "A", weight=0.0)
     document = without_choice(renderer.with_response(judgment, "A" if place == "A" else "B", 1.0))
