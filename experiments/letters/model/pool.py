@@ -37,7 +37,9 @@ class ModelPool:
     """A context manager: it holds processes."""
 
     def __init__(self, workers: int) -> None:
-        self._executor = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
+        context = get_context("forkserver")
+        context.set_forkserver_preload([__name__])  # what takes long to import is imported once
+        self._executor = ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,))
 
     def rollouts(self, model: Path) -> RollOuts:
         """Of the model saved in a folder. Raises FileNotFoundError where there is none."""
