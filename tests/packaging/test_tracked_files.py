@@ -1,6 +1,7 @@
 """What is committed speaks of the project alone, and stays small."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ FORBIDDEN = {
 }
 WEIGHTS_BYTES = 8_000_000
 LINES = 400
+FILES = 12
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,17 @@ def test_no_file_holds(what: str, tracked: list[Path]) -> None:
 def test_one_concept_per_file(tracked: list[Path]) -> None:
     long = {path.name for path in tracked if path.suffix == ".py" and len(path.read_text().splitlines()) > LINES}
     assert long == set()
+
+
+def test_a_folder_holds_no_more_files_than_can_be_taken_in(tracked: list[Path]) -> None:
+    code = [path.parent.relative_to(ROOT) for path in tracked if path.suffix == ".py" and path.name != "__init__.py"]
+    assert {str(folder): count for folder, count in Counter(code).items() if count > FILES} == {}
+
+
+@pytest.mark.parametrize("package", ["selfjudge", "service", "training", "experiments", "loadtests"])
+def test_no_two_modules_of_a_package_have_one_name(package: str, tracked: list[Path]) -> None:
+    modules = [path.name for path in tracked if path.suffix == ".py" and path.is_relative_to(ROOT / package)]
+    assert {name for name, count in Counter(modules).items() if count > 1} <= {"__init__.py", "__main__.py"}
 
 
 def test_every_module_says_what_it_is_for(tracked: list[Path]) -> None:
