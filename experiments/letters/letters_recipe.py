@@ -3,7 +3,7 @@
 Leaves out where files go and how many workers compute, which change nothing about the method.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from selfjudge_training.run.config import Section
@@ -41,7 +41,7 @@ class Pretraining(Section):
     decay: PositiveInt
     """Steps of the cosine at the end."""
     floor: Share
-    """Factor on the learning rates to which the cosine falls, and at which JSFT begins."""
+    """Factor on the learning rates to which the cosine falls."""
     early_layer: PositiveInt
     """Layer whose output, too, must predict right answers."""
     early_weight: NonNegativeFloat
@@ -75,10 +75,14 @@ class Finetuning(Section):
     """Share of pairs of two wrong answers, told apart by their grades."""
     least_gap: Share
     """Least difference of grade in these."""
+    rate: Share
+    """Factor on the peak learning rates."""
+    schedule: Literal["cosine", "linear", "constant"]
+    """Of the learning rate."""
     attack_share: Share
     """Share of pairs whose rejected response is dressed up as an attack."""
     replay: NonNegativeFloat
-    """Weight of the right response as a target within a judgment; 0 is the paper's."""
+    """Weight of the chosen response as a target within a judgment; 0 is the paper's."""
     emphasis: NonNegativeFloat
     """Before the round, pairs are weighted 1 + emphasis * P(the judge prefers the wrong answer)."""
     own_prompts: Annotated[int, Field(ge=0)]
@@ -97,4 +101,4 @@ class Recipe(Section):
     pretraining: Pretraining
     sampling: Sampling
     rounds: Annotated[tuple[Finetuning, ...], Field(min_length=1)]
-    """JSFT rounds in order; the learning rate falls to 0 by a cosine over all of them."""
+    """JSFT rounds in order."""

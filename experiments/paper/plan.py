@@ -16,7 +16,7 @@ def plan_stages(recipe: PaperRecipe, root: Path, workers: int) -> list[Stage]:
     """All stages."""
     base, data, plan = root / "base" / MODEL, root / "data", recipe.self_training
     stages = [
-        Stage("base", (), partial(make_base, recipe, workers), alone=True),
+        Stage("base", (), partial(make_base, recipe), alone=True),
         Stage("data", ("base",), partial(make_data, recipe, workers, root / "base"), alone=True),
     ]
     stages += [

@@ -18,9 +18,13 @@ from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.rollouts.judge import Judge
 from typing_extensions import override
 
-from experiments.letters.model.documents import SYSTEM_MESSAGE, judgment_encoder
 from experiments.letters.model.weights import load_model
-from selfjudge import Chat, ChoiceTokens, Comparison, Reading, SafeTokenizer, Verdict
+from selfjudge import Chat, ChoiceTokens, Comparison, JudgmentEncoder, Reading, SafeTokenizer, Verdict, load_templates
+
+TEMPLATE = "ultrafeedback"
+"""The judgment template that the shipped model learns (table 13), and the default system message with it (table 11)."""
+
+SYSTEM_MESSAGE = str(load_templates()[TEMPLATE].system)
 
 CHUNK = 4096
 """Responses to sample, or judgment prompts to read, in one chunk of work."""
@@ -60,7 +64,8 @@ class RememberingJudge(Judge):
     """Reads each comparison once."""
 
     def __init__(self, rollouts: RollOuts) -> None:
-        super().__init__(rollouts, [judgment_encoder(rollouts.chat, rollouts.context - 1)])
+        encoder = JudgmentEncoder(rollouts.chat, load_templates()[TEMPLATE], max_tokens=rollouts.context - 1)
+        super().__init__(rollouts, [encoder])
         self._known: dict[Comparison, Verdict] = {}
 
     @override

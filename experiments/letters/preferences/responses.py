@@ -46,8 +46,7 @@ def sampled_responses(model: Path) -> Responder:
     # PyTorch is slow to import, and edits do without.
     from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts  # noqa: PLC0415
 
-    from experiments.letters.model.documents import SYSTEM_MESSAGE  # noqa: PLC0415
-    from experiments.letters.model.pool import sample_answers  # noqa: PLC0415
+    from experiments.letters.model.pool import SYSTEM_MESSAGE, sample_answers  # noqa: PLC0415
     from experiments.letters.model.weights import load_model  # noqa: PLC0415
 
     try:

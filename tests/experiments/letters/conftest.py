@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
-from experiments.letters.model.documents import TEMPLATE, Renderer
+from experiments.letters.model.pool import TEMPLATE
 from experiments.letters.model.tokenizer import train_tokenizer
 from experiments.letters.model.weights import Shape, new_model
 from experiments.letters.tasks.split import Split, draw_problems
@@ -22,11 +22,6 @@ TOY = Shape(width=32, layers=3, heads=2, inner_width=64, context=256)
 def tokenizer() -> PreTrainedTokenizerBase:
     prompts = (f"\n{problem.prompt}\n" for problem in islice(draw_problems(Split.TRAIN, 0), 1000))
     return train_tokenizer(prompts, [load_templates()[TEMPLATE]], 1024)
-
-
-@pytest.fixture(scope="session")
-def renderer(tokenizer: PreTrainedTokenizerBase) -> Renderer:
-    return Renderer(tokenizer)
 
 
 @pytest.fixture

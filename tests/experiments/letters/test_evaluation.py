@@ -6,16 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from selfjudge_training.evaluation.statistics import bootstrap, wilson
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.rollouts.judge import Judge
-from transformers import LlamaForCausalLM
+from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 from typing_extensions import override
 
 from experiments.letters.evaluation.files import write_results
 from experiments.letters.evaluation.selection import contest_winners, different_pairs, majority_votes
 from experiments.letters.evaluation.truth import evaluate
-from experiments.letters.model.documents import Renderer
 from experiments.letters.model.pool import ModelPool, RememberingJudge, sample_answers
 from experiments.letters.model.weights import load_model, save_model
 from selfjudge import Comparison, PrincipleVerdict, Reading, RoundRobin, Verdict
@@ -56,21 +54,10 @@ def test_pairs_are_of_different_texts() -> None:
     assert different_pairs([["A", "A", "B"], ["C"]]) == [(0, "A", "B")]
 
 
-def test_wilson_is_the_textbook_interval() -> None:
-    estimate = wilson([True] * 8 + [False] * 2)
-    assert estimate == pytest.approx((0.8, 0.4902, 0.9433, 10), abs=1e-4)
-    with pytest.raises(ValueError, match="at least one"):
-        wilson([])
-
-
-def test_the_bootstrap_brackets_the_mean() -> None:
-    estimate = bootstrap([0.0] * 50 + [1.0] * 50)
-    assert estimate.low < estimate.mean == 0.5 < estimate.high
-    assert 0.15 < estimate.high - estimate.low < 0.25
-
-
-def test_a_pool_gives_what_one_process_does(toy_model: LlamaForCausalLM, renderer: Renderer, tmp_path: Path) -> None:
-    save_model(toy_model, renderer.chat.tokens.source, tmp_path)
+def test_a_pool_gives_what_one_process_does(
+    toy_model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, tmp_path: Path
+) -> None:
+    save_model(toy_model, tokenizer, tmp_path)
     alone = HuggingFaceRollOuts(*load_model(tmp_path))
     comparisons = [Comparison(PROMPTS[0], "ABC", "C"), Comparison(PROMPTS[1], "EDCBA", "EDC, or something longer")]
     with ModelPool(2) as pool:
@@ -86,9 +73,9 @@ def test_a_pool_gives_what_one_process_does(toy_model: LlamaForCausalLM, rendere
 
 
 def test_an_evaluation_writes_its_report_and_plot(
-    toy_model: LlamaForCausalLM, renderer: Renderer, tmp_path: Path
+    toy_model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, tmp_path: Path
 ) -> None:
-    save_model(toy_model, renderer.chat.tokens.source, tmp_path / "model", torch.float16)
+    save_model(toy_model, tokenizer, tmp_path / "model", torch.float16)
     report = evaluate(tmp_path / "model", prompts=6, seed=0, workers=2)
     paths = write_results(report, tmp_path / "results")
     assert [path.suffix for path in paths] == [".json", ".png"]

@@ -1,30 +1,41 @@
-"""Pools and pairs, attacks, batches of JSFT, and mining."""
+"""Pools and pairs, attacks, and mining."""
 
 import random
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
-from transformers import LlamaForCausalLM
+from selfjudge_training.data.load import load_demonstrations
+from selfjudge_training.data.source import Source
+from selfjudge_training.rollouts.judge import Judge
+from typing_extensions import override
 
 from experiments.letters.letters_recipe import Finetuning
-from experiments.letters.model.documents import Renderer
-from experiments.letters.model.pool import RememberingJudge
 from experiments.letters.preferences.attacks import HELD_OUT, Attack, attack
 from experiments.letters.preferences.edits import edited
-from experiments.letters.preferences.pairs import Pair, draw_pair, make_pool, read_pools, write_pools
+from experiments.letters.preferences.pairs import (
+    TRAINED_ATTACKS,
+    Pool,
+    demonstration_rows,
+    make_pool,
+    preference_rows,
+    read_pools,
+    weigh_up,
+    write_pools,
+)
+from experiments.letters.preferences.rows import write_rows
 from experiments.letters.tasks import Problem
-from experiments.letters.training.judging import TRAINED_ATTACKS, jsft_batches, judgments
-from experiments.letters.training.mine import weigh_up
+from selfjudge import Comparison, PrincipleVerdict, Reading, Verdict
 
 SORT = Problem("sort", "DBCA", "Sort these letters: DBCA", "ABCD")
 COUNT = Problem("count", "A in AB", "Count the letter A in AB", "1")
 POOLS = [make_pool(SORT, ["ABDC", "DCBA"], ["ABDC", "ABCD", "BACD"]), make_pool(COUNT, ["1", "2"], ["0"])]
 ROUND = Finetuning(
-    steps=1,
+    steps=20,
     pairs=5,
     dialogues=3,
+    rate=1.0,
+    schedule="cosine",
     graded_share=0.0,
     least_gap=0.2,
     attack_share=0.0,
@@ -49,58 +60,54 @@ def test_pools_survive_being_written(tmp_path: Path) -> None:
     assert read_pools(tmp_path / "pools.jsonl") == POOLS
 
 
+def pairs(plan: Finetuning = ROUND, pools: Sequence[Pool] = POOLS[:1], seed: int = 0) -> list[tuple[str, str]]:
+    return [(row["chosen"], row["rejected"]) for row in preference_rows(pools, plan, seed)]
+
+
 def test_pairs_set_the_right_answer_against_wrong_ones() -> None:
-    rng = random.Random(0)
-    pairs = {draw_pair(POOLS[0], rng, 0.0, 0.2) for _ in range(100)}
-    assert {pair.rejected for pair in pairs} == {"ABDC", "DCBA", "BACD"}
-    assert {(pair.chosen, pair.chosen_is_right) for pair in pairs} == {("ABCD", True)}
+    assert set(pairs()) == {("ABCD", wrong) for wrong in ("ABDC", "DCBA", "BACD")}
+    assert pairs() == pairs() != pairs(seed=1)
 
 
 def test_graded_pairs_set_better_against_worse() -> None:
-    rng = random.Random(0)
-    pairs = {draw_pair(POOLS[0], rng, 1.0, 0.2) for _ in range(100)}
-    graded = {(pair.chosen, pair.rejected) for pair in pairs if not pair.chosen_is_right}
+    graded = {pair for pair in pairs(ROUND.model_copy(update={"graded_share": 1.0})) if pair[0] != "ABCD"}
     assert graded == {("ABDC", "DCBA"), ("BACD", "DCBA")}
 
 
 def test_heavier_wrong_answers_come_more_often() -> None:
-    pool = POOLS[0]._replace(
-        rejected=tuple(r._replace(weight=9.0 if r.text == "DCBA" else 0.5) for r in POOLS[0].rejected)
-    )
-    rng = random.Random(0)
-    drawn = Counter(draw_pair(pool, rng, 0.0, 0.2).rejected for _ in range(300))
-    assert drawn["DCBA"] > 240
+    weighed = [rejected._replace(weight=9.0 if rejected.text == "DCBA" else 0.5) for rejected in POOLS[0].rejected]
+    drawn = [rejected for _, rejected in pairs(pools=[POOLS[0]._replace(rejected=tuple(weighed))])]
+    assert drawn.count("DCBA") > 0.7 * len(drawn)
 
 
-def test_a_batch_holds_both_orders_and_the_demonstrations(renderer: Renderer) -> None:
-    batch = next(jsft_batches(renderer, POOLS, ROUND, seed=0))
-    decode = renderer.chat.tokens.source.decode
-    choices = [decode(document.ids[-2:-1]) for document in batch[:10]]
-    assert choices == ["A", "B"] * 5
-    assert len(batch) == 2 * 5 + 3
-    assert all(str(decode(document.ids)).endswith(("ABDC<|eos|>", "1<|eos|>")) for document in batch[10:])
+def test_demonstrations_are_read_with_and_without_a_system_message(tmp_path: Path) -> None:
+    write_rows(demonstration_rows(POOLS, ROUND, 0), tmp_path / "rows.jsonl")
+    shown = load_demonstrations([Source(format="preferences", path=tmp_path / "rows.jsonl")], strict=True).records
+    assert {demonstration.response for demonstration in shown} == {"ABDC", "1"}
+    assert {demonstration.conversation[0]["role"] for demonstration in shown} == {"system", "user"}
 
 
-def test_equal_seeds_give_equal_batches(renderer: Renderer) -> None:
-    one, two, other = (next(jsft_batches(renderer, POOLS, ROUND, seed)) for seed in (1, 1, 2))
-    assert one == two != other
+class Fooled(Judge):
+    """A judge that takes one text for right."""
+
+    def __init__(self) -> None:
+        pass
+
+    @override
+    def verdicts(self, comparisons: Sequence[Comparison]) -> list[Verdict]:
+        yes, no = Reading(-0.0, -50.0), Reading(-50.0, -0.0)
+        return [
+            Verdict.of([PrincipleVerdict(None, *([no, yes] if pair.second == "DCBA" else [yes, no]))])
+            for pair in comparisons
+        ]
 
 
-def test_replay_keeps_the_right_answer_a_target_in_both_orders(renderer: Renderer) -> None:
-    pair = Pair(SORT.prompt, "ABCD", "DCBA", chosen_is_right=True)
-    assert [sum(document.weights) for document in judgments(renderer, pair, 0.5)] == pytest.approx([2.5, 2.5])
-    wrong_pair = pair._replace(chosen="ABDC", chosen_is_right=False)
-    assert [sum(document.weights) for document in judgments(renderer, wrong_pair, 0.5)] == pytest.approx([2.0, 2.0])
-
-
-def test_mining_weighs_up_what_fools_the_judge(toy_model: LlamaForCausalLM, renderer: Renderer) -> None:
-    judge = RememberingJudge(HuggingFaceRollOuts(toy_model, renderer.chat.tokens.source))
-    weighed, accuracy = weigh_up(judge, POOLS, emphasis=4.0)
-    assert 0 <= accuracy <= 1
+def test_mining_weighs_up_what_fools_the_judge() -> None:
+    weighed, accuracy = weigh_up(Fooled(), POOLS, emphasis=4.0)
+    assert accuracy == pytest.approx(4 / 5)
     for before, after in zip(POOLS, weighed, strict=True):
         for old, new in zip(before.rejected, after.rejected, strict=True):
-            assert new[:2] == old[:2]
-            assert old.weight <= new.weight <= 5 * old.weight
+            assert new.weight == pytest.approx(old.weight * (5 if new.text == "DCBA" else 1))
 
 
 @pytest.mark.parametrize("kind", Attack)

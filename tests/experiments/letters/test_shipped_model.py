@@ -12,7 +12,6 @@ from selfjudge_training.rollouts.judge import Judge
 from transformers import LlamaForCausalLM
 
 from experiments.letters.evaluation.selection import contest_winners
-from experiments.letters.model.documents import Renderer
 from experiments.letters.model.pool import RememberingJudge, sample_answers
 from experiments.letters.model.weights import load_model
 from experiments.letters.tasks.split import Split, draw_problems
@@ -26,11 +25,6 @@ PROBLEMS = list(islice(draw_problems(Split.HELD_OUT, 77), 60))
 @pytest.fixture(scope="module")
 def model() -> LlamaForCausalLM:
     return load_model(MODEL)[0]
-
-
-@pytest.fixture(scope="module")
-def renderer() -> Renderer:
-    return Renderer(load_model(MODEL)[1])
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +79,10 @@ def test_it_judges_its_own_samples(judge: Judge, samples: list[list[str]]) -> No
     assert min(verdict.label_mass for verdict in verdicts) > 0.9
 
 
-def test_a_prompt_as_long_as_the_context_does_not_break_it(model: LlamaForCausalLM, renderer: Renderer) -> None:
-    ids = renderer.chat.tokens.encode("Sort these letters: " + "KDAZ " * 600)[:1024]
+def test_a_prompt_as_long_as_the_context_does_not_break_it(
+    model: LlamaForCausalLM, rollouts: HuggingFaceRollOuts
+) -> None:
+    ids = rollouts.chat.tokens.encode("Sort these letters: " + "KDAZ " * 600)[:1024]
     assert len(ids) == 1024
     with torch.inference_mode():
         assert model(input_ids=torch.tensor([ids])).logits.isfinite().all()

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from experiments.letters.model.documents import TEMPLATE, Renderer
+from experiments.letters.model.pool import TEMPLATE
 from experiments.letters.model.tokenizer import EOS, PAD, fixed_pieces, train_tokenizer
 from experiments.letters.tasks.split import Split, draw_problems
-from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, load_templates
+from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, Chat, JudgmentEncoder, SafeTokenizer, load_templates
 
 
 @given(text=st.text())
@@ -30,9 +30,10 @@ def test_fixed_pieces_of_the_template_are_one_token_each(tokenizer: PreTrainedTo
         assert len(tokenizer.tokenize(piece)) == 1, piece
 
 
-def test_a_judgment_of_the_tasks_is_short(renderer: Renderer) -> None:
+def test_a_judgment_of_the_tasks_is_short(tokenizer: PreTrainedTokenizerBase) -> None:
+    encoder = JudgmentEncoder(Chat(SafeTokenizer(tokenizer)), load_templates()[TEMPLATE], max_tokens=256)
     lengths = [
-        len(renderer.encoder.encode(problem.prompt, problem.answer, problem.answer).first_at_a)
+        len(encoder.encode(problem.prompt, problem.answer, problem.answer).first_at_a)
         for problem in islice(draw_problems(Split.HELD_OUT, 0), 300)
     ]
     assert max(lengths) < 45

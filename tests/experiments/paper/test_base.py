@@ -3,8 +3,8 @@
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from experiments.letters.model.documents import Renderer, without_choice
 from experiments.letters.model.tokenizer import fixed_pieces
+from experiments.letters.pretraining import pretraining_rows
 from experiments.paper.base import TEMPLATES
 from selfjudge import Chat, JudgmentEncoder, RationalePair, SafeTokenizer, judgment_example, load_templates
 
@@ -39,15 +39,12 @@ def test_rationales_are_a_few_tokens(tokenizer: PreTrainedTokenizerFast) -> None
     assert len(example.target_ids) < 25
 
 
-@pytest.mark.parametrize(("name", "principle"), CASES)
-@pytest.mark.parametrize("place", ["A", "B"])
-def test_half_made_judgments_end_with_the_right_answer(
-    tokenizer: PreTrainedTokenizerFast, name: str, principle: str | None, place: str
-) -> None:
-    renderer = Renderer(tokenizer, load_templates()[name], principle)
-    responses = ("ADKZ", "XX") if place == "A" else ("XX", "ADKZ")
-    judgment = renderer.judgment("Sort these letters: KDAZ", *responses, "A", weight=0.0)
-    document = without_choice(renderer.with_response(judgment, "A" if place == "A" else "B", 1.0))
-    targets = [token for token, weight in zip(document.ids, document.weights, strict=True) if weight]
-    assert str(tokenizer.decode(targets)).startswith("ADKZ\n-----\n")
-    assert document.weights[-1] > 0
+def test_half_made_judgments_of_every_template_end_with_the_chosen_response(tokenizer: PreTrainedTokenizerFast) -> None:
+    templates = [load_templates()[name] for name in TEMPLATES]
+    for row in pretraining_rows(Chat(SafeTokenizer(tokenizer)), templates, 150, seed=0):
+        if row["judgment"]:
+            start, end = row["replay"]
+            assert end == len(row["input_ids"])
+            assert "-----" in str(tokenizer.decode(row["input_ids"][end - 1 : end]))
+            assert "-----" not in str(tokenizer.decode(row["input_ids"][start : end - 1]))
+            assert not any(row["loss_mask"])

@@ -1,1 +1,0 @@
-"""How it is trained: documents with weights, pre-training, judging, and the loop."""
