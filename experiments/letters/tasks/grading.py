@@ -27,10 +27,10 @@ def spelling_grade(answer: str, response: str) -> float:
     return BEST_WRONG_GRADE * max(0.0, 1 - edit_distance(response, answer) / len(answer))
 
 
-def count_grade(answer: int, response: str) -> float:
+def count_grade(answer: str, response: str) -> float:
     """Grade a count in [0, 1] by how far it is from the right one; whatever is not a plain short number gets 0."""
-    if response == str(answer):
+    if response == answer:
         return 1.0
     if not (response.isascii() and response.isdigit() and len(response) <= 2):
         return 0.0
-    return BEST_WRONG_GRADE / (1 + abs(int(response) - answer))
+    return BEST_WRONG_GRADE / (1 + abs(int(response) - int(answer)))
