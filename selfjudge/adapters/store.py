@@ -9,7 +9,6 @@ import contextlib
 import errno
 import hashlib
 import logging
-import os
 import shutil
 import time
 import uuid
@@ -25,6 +24,7 @@ from selfjudge.adapters.check import WEIGHTS, check_adapter
 from selfjudge.adapters.config import CONFIG, copy_config
 from selfjudge.adapters.copied import told_of
 from selfjudge.adapters.manifest import MANIFEST, Manifest, PolicyName, VersionName, version_of
+from selfjudge.durable import force_to_disk
 from selfjudge.errors import AdapterError
 
 _PARTIAL: Final = ".partial-"
@@ -230,7 +230,7 @@ def _checksum(path: Path) -> str:
 def _partial_folder(policy: Path) -> Iterator[Path]:
     """An empty folder that nobody else writes to, gone in the end unless it was renamed."""
     policy.mkdir(parents=True, exist_ok=True)
-    _force_to_disk(policy.parent)
+    force_to_disk(policy.parent)
     _remove_abandoned(policy)
     partial = policy / f"{_PARTIAL}{uuid.uuid4().hex}"
     partial.mkdir()
@@ -251,20 +251,12 @@ def _remove_abandoned(policy: Path) -> None:
 def _put_in_place(partial: Path, version: Path) -> bool:
     """Force a folder to disk, and only then give it its name; False where that is taken."""
     for path in (*partial.iterdir(), partial):
-        _force_to_disk(path)
+        force_to_disk(path)
     try:
         partial.rename(version)
     except OSError as error:
         if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
             return False
         raise
-    _force_to_disk(version.parent)
+    force_to_disk(version.parent)
     return True
-
-
-def _force_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,9 +1,10 @@
 """Files and folders that are whole or not there."""
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+
+from selfjudge.durable import force_to_disk
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -26,19 +27,11 @@ def write_folder(path: Path, write: Callable[[Path], None]) -> None:
 def put_in_place(partial: Path, whole: Path) -> None:
     """Force a folder to disk, and only then give it its name."""
     for path in (*partial.rglob("*"), partial):
-        _force_to_disk(path)
+        force_to_disk(path)
     partial.rename(whole)
-    _force_to_disk(whole.parent)
+    force_to_disk(whole.parent)
 
 
 def beside(path: Path) -> Path:
     """Where a file or a folder is written before it is whole."""
     return path.with_name(f"{path.name}.partial")
-
-
-def _force_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
