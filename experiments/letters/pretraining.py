@@ -11,16 +11,14 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
 from selfjudge_training.data.examples.jsft_set import each_example
 from selfjudge_training.data.records import Demonstration, Messages, PreferencePair, Rationale
 from selfjudge_training.jsft.batches import Collator, Row, Schedule, StepSampler
 from selfjudge_training.jsft.examples import as_row, lengths
-from selfjudge_training.jsft.trainer import JsftTrainer
+from selfjudge_training.jsft.trainer import JsftTrainer, trainer_arguments
 from selfjudge_training.run.folder import RunFolder
-from selfjudge_training.run.processes import on_cpu
 from selfjudge_training.seeds import derived_seed
 from torch import Tensor, nn
 from transformers import (
@@ -145,8 +143,7 @@ class _EarlyTrainer(JsftTrainer):
         targets = weights > 0
         hidden = self._llama.model.norm(self._early[:, :-1][targets])
         losses = F.cross_entropy(self._llama.lm_head(hidden), labels[targets], reduction="none")
-        whole = weights.sum() if num_items_in_batch is None else num_items_in_batch
-        early: Tensor = (losses * weights[targets]).sum() / whole * self.accelerator.num_processes
+        early = self.share_of_mean(losses * weights[targets], weights, num_items_in_batch)
         return loss + self._weight * early
 
 
@@ -165,9 +162,8 @@ class _Keep(TrainerCallback):
 
 
 def _arguments(plan: Pretraining, rates: Rates, seed: int, folder: Path) -> SFTConfig:
-    return SFTConfig(
-        output_dir=str(folder),
-        use_cpu=on_cpu(),
+    return trainer_arguments(
+        folder,
         seed=derived_seed(seed, "trainer") % 2**32,
         max_steps=plan.steps,
         per_device_train_batch_size=plan.batch,
@@ -181,11 +177,4 @@ def _arguments(plan: Pretraining, rates: Rates, seed: int, folder: Path) -> SFTC
         gradient_checkpointing=False,
         save_strategy="no",
         logging_steps=10,
-        logging_first_step=True,
-        report_to="none",
-        packing=False,
-        max_length=None,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        remove_unused_columns=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
     )

@@ -2,11 +2,19 @@
 # ruff: noqa: PLC0415
 
 import argparse
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from selfjudge.shipped import SHIPPED_MODEL
 from selfjudge_training.commands.registry import Command, add_config_arguments
+
+if TYPE_CHECKING:
+    from selfjudge_training.jsft.jsft_config import JsftConfig
+    from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
+
+Config = TypeVar("Config", "JsftConfig", "SelfTrainingConfig")
 
 _JSFT = (
     "Judge-augmented supervised fine-tuning (section 3.1) on demonstrations and preference pairs. Configurations that "
@@ -43,31 +51,30 @@ def _add_arguments(parser: argparse.ArgumentParser, *, config: str, output: str)
 
 
 def _jsft(options: argparse.Namespace) -> None:
-    from selfjudge_training.dry_run import dry_run
     from selfjudge_training.jsft.jsft_config import JsftConfig
     from selfjudge_training.jsft.jsft_stage import run_jsft
-    from selfjudge_training.run.config import load_config, recipe_path
 
-    config = load_config(JsftConfig, recipe_path(options.config), options.overrides)
-    if options.dry_run:
-        dry_run(config, options.tokenizer)
-        print("the dry run passed")
-    else:
-        _report(run_jsft(config, options.output), options.push_to_hub)
+    _run(options, JsftConfig, run_jsft)
 
 
 def _self_train(options: argparse.Namespace) -> None:
-    from selfjudge_training.dry_run import dry_run
-    from selfjudge_training.run.config import load_config, recipe_path
     from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
     from selfjudge_training.self_training.self_training_stage import self_train
 
-    config = load_config(SelfTrainingConfig, recipe_path(options.config), options.overrides)
+    _run(options, SelfTrainingConfig, self_train)
+
+
+def _run(options: argparse.Namespace, kind: type[Config], train: Callable[[Config, Path], Path]) -> None:
+    """Try a configuration out, or train by it."""
+    from selfjudge_training.dry_run import dry_run
+    from selfjudge_training.run.config import load_config, recipe_path
+
+    config = load_config(kind, recipe_path(options.config), options.overrides)
     if options.dry_run:
         dry_run(config, options.tokenizer)
         print("the dry run passed")
     else:
-        _report(self_train(config, options.output), options.push_to_hub)
+        _report(train(config, options.output), options.push_to_hub)
 
 
 def _report(folder: Path, repository: str | None) -> None:

@@ -6,7 +6,6 @@ Several processes (`accelerate launch`) run this side by side; the main one writ
 import shutil
 from pathlib import Path
 
-import torch
 from trl.trainer.sft_config import SFTConfig
 
 from selfjudge import Chat, SafeTokenizer
@@ -16,11 +15,11 @@ from selfjudge_training.jsft.batches import Collator, Schedule, StepSampler
 from selfjudge_training.jsft.examples import EXAMPLES, held_out_examples, judged, kept_examples, lengths
 from selfjudge_training.jsft.jsft_config import JsftConfig
 from selfjudge_training.jsft.model import adapter_config, load_start, write_model
-from selfjudge_training.jsft.trainer import JsftTrainer
+from selfjudge_training.jsft.trainer import JsftTrainer, trainer_arguments
 from selfjudge_training.run.files import write_folder
 from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.run.named_model import require_context
-from selfjudge_training.run.processes import micro_batches, on_cpu, processes
+from selfjudge_training.run.processes import micro_batches, processes
 
 MODEL = "model"
 """Folder of the finished model within the run's."""
@@ -80,9 +79,8 @@ def _open(config: JsftConfig, folder: Path) -> RunFolder:
 
 def _arguments(config: JsftConfig, steps: int, accumulated: int, folder: Path) -> SFTConfig:
     how, machine = config.optimisation, config.machine
-    return SFTConfig(
-        output_dir=str(folder),
-        use_cpu=on_cpu(),
+    return trainer_arguments(
+        folder,
         seed=config.seed,
         max_steps=steps,
         per_device_train_batch_size=how.micro_batch,
@@ -102,12 +100,4 @@ def _arguments(config: JsftConfig, steps: int, accumulated: int, folder: Path) -
         eval_steps=config.evaluation.every,
         per_device_eval_batch_size=how.micro_batch,
         logging_steps=machine.log_every,
-        logging_first_step=True,
-        logging_nan_inf_filter=False,
-        report_to="none",
-        packing=False,
-        max_length=None,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        remove_unused_columns=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
     )

@@ -14,15 +14,34 @@ from peft.utils import TrainableTokensWrapper
 from torch import Tensor, nn
 from torch.utils.data import Sampler
 from transformers import PreTrainedModel, Trainer
+from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 from typing_extensions import override
 
 from selfjudge_training.jsft.optimizer import MuonAndAdamW
 from selfjudge_training.run.checkpoint import begin_checkpoint, commit_checkpoint, latest_checkpoint, partial_checkpoint
 from selfjudge_training.run.folder import RunFolder
+from selfjudge_training.run.processes import on_cpu
 from selfjudge_training.seeds import derived_seed
 
 SUMS = 6
+
+
+def trainer_arguments(folder: Path, **own: Any) -> SFTConfig:  # noqa: ANN401  # TRL's own
+    """Arguments of a run: its own, and what `JsftTrainer` needs of every run."""
+    return SFTConfig(
+        output_dir=str(folder),
+        use_cpu=on_cpu(),
+        logging_first_step=True,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        packing=False,
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        **own,
+    )
 
 
 class JsftTrainer(SFTTrainer):
@@ -73,11 +92,15 @@ class JsftTrainer(SFTTrainer):
         outputs = model(**inputs, use_cache=False, fused_lm_head=True)
         losses = -outputs.log_probs
         self._tally += _sums(losses.detach(), outputs.is_top1, outputs.label_mask, choices)
-        if num_items_in_batch is None:  # nothing is learned: an evaluation
-            num_items_in_batch = weights.sum()
+        return self.share_of_mean(losses * weights, weights, num_items_in_batch)
+
+    def share_of_mean(self, weighted: Tensor, weights: Tensor, whole: Tensor | int | None) -> Tensor:
+        """What a micro-batch adds to the weighted mean of a step, whose weight is ``whole``; None: an evaluation."""
+        if whole is None:
+            whole = weights.sum()
         # Gradients are averaged over processes, which share one sum here.
-        mean: Tensor = (losses * weights).sum() / num_items_in_batch * self.accelerator.num_processes
-        return mean
+        share: Tensor = weighted.sum() / whole * self.accelerator.num_processes
+        return share
 
     @override
     def create_optimizer(self, *arguments: Any) -> torch.optim.Optimizer:

@@ -75,7 +75,7 @@ def each_example(
         if pair.principle not in encoders:
             encoders[pair.principle] = _encoder(chat, template, pair.principle, max_tokens)
         made = _judgments(encoders[pair.principle], pair, max_tokens)
-        yield from [_replayed(encoders[pair.principle], pair, one) for one in made] if replay else made
+        yield from _replayed(encoders[pair.principle], pair, made) if replay else made
 
 
 def units(judged: Sequence[bool]) -> list[list[int]]:
@@ -130,12 +130,16 @@ def _judgments(encoder: JudgmentEncoder, pair: PreferencePair, max_tokens: int) 
     ]
 
 
-def _replayed(encoder: JudgmentEncoder, pair: PreferencePair, example: JsftExample) -> JsftExample:
-    """The judgment with the place of its chosen response: what differs from the same prompt with an empty one there."""
-    if example.cut:
-        return example
+def _replayed(encoder: JudgmentEncoder, pair: PreferencePair, judgments: Sequence[JsftExample]) -> list[JsftExample]:
+    """Both orders of a pair with the place of the chosen response, found beside the prompts with an empty one there."""
     without = encoder.encode(pair.conversation, "", pair.rejected)
-    empty = without.first_at_a if example.choice == "A" else without.first_at_b
+    return [
+        judgment if judgment.cut else _with_place(judgment, empty)
+        for judgment, empty in zip(judgments, (without.first_at_a, without.first_at_b), strict=True)
+    ]
+
+
+def _with_place(example: JsftExample, empty: Sequence[int]) -> JsftExample:
     whole = example.input_ids[: example.loss_mask.index(True)]
     start = _common(whole, empty)
     end = len(whole) - min(_common(whole[::-1], empty[::-1]), len(empty) - start)
