@@ -51,6 +51,8 @@ def _add_arguments(parser: argparse.ArgumentParser, *, config: str, output: str)
 
 
 def _jsft(options: argparse.Namespace) -> None:
+    import torch  # noqa: F401  # first: Transformers adds a line of its own where it is missing
+
     from selfjudge_training.jsft.jsft_config import JsftConfig
     from selfjudge_training.jsft.jsft_stage import run_jsft
 
@@ -58,6 +60,8 @@ def _jsft(options: argparse.Namespace) -> None:
 
 
 def _self_train(options: argparse.Namespace) -> None:
+    import torch  # noqa: F401  # first: Transformers adds a line of its own where it is missing
+
     from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
     from selfjudge_training.self_training.self_training_stage import self_train
 
