@@ -1,6 +1,6 @@
-"""The page `scenario-NAME` and its plot."""
+"""The page `scenarios` and its plot."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -14,36 +14,39 @@ from loadtests.scenarios.goodput import FLAT, Figures, Measured, summarise
 _MEMORY_HEAD: Final = ["cell", "first (MiB)", "last (MiB)", "growth (MiB)", "flat"]
 _MEMORY_SECONDS: Final = 300
 """Shorter cells say little about memory."""
-_INTRO: Final = """# Scenario: {name}
+_INTRO: Final = """# Load scenarios
 
-{about} Measured by aiperf, with Poisson arrivals in an open loop, on the server's machine.
+What clients see at a given rate of arrivals, measured by `python -m loadtests scenarios NAME...` (`make load`: all).
+aiperf, on the server's machine, sends Poisson arrivals in an open loop.
+
+A request is good if its first progress event (or token), where it is streamed, came within
+{goal.first_progress_seconds:g} s, and its whole answer within {goal.answer_seconds:g} s. Cells hold: share of good
+requests; p50 and p95 of first progress and of the answer (s); answers per core-second; statuses but 200.
 """
-_GOAL: Final = """\
-[Good](README.md#scenarios): first progress within {goal.first_progress_seconds:g} s, answer within
-{goal.answer_seconds:g} s. The generator was late by {late:.3f} s at most (p95 of a cell).
+_SCENARIO: Final = """## {name}
+
+{scenario.about} {scenario.seconds:g} s for each cell, temperature 1, at most {scenario.max_tokens} tokens. The
+generator was late by {late:.3f} s at most (p95 of a cell).
 """
-_MEMORY: Final = """## Memory
-
-Of all of the server's processes, without pages of files; what they share is counted once. Growth is that of the line
-through the last three quarters of the time; flat means below {:.0%} of the memory.
+_MEMORY: Final = """\
+Memory of all of the server's processes, without pages of files; what they share is counted once. Growth is that of the
+line through the last three quarters of the time; flat means below {:.0%} of the memory.
 """
 
 
-def results(name: str, scenario: Scenario, goal: Objectives, measured: Sequence[Measured]) -> Results:
-    """What was found, for people and for programs."""
-    figures = summarise(measured, goal)
-    sections = [
-        _GOAL.format(goal=goal, late=max(one.late for one in figures)),
-        _by_n(figures),
-        f"![Goodput, latency and memory](scenario-{name}.png)\n",
-    ]
-    if long := [one for one in figures if one.cell.seconds >= _MEMORY_SECONDS]:
-        sections += [_MEMORY.format(FLAT), table(_MEMORY_HEAD, map(_memory, long))]
-    requests = f"temperature 1, at most {scenario.max_tokens} tokens; {scenario.seconds:g} s for each cell"
-    data = {"scenario": scenario.model_dump(), "figures": figures, "runs": measured}
-    intro = _INTRO.format(name=name, about=scenario.about)
-    picture = _draw(goal, measured, figures)
-    return Results(f"scenario-{name}", intro, {"requests": requests}, sections, data, picture)
+def results(goal: Objectives, runs: Mapping[str, tuple[Scenario, Sequence[Measured]]]) -> Results:
+    """What was found, for people and for programs; scenarios and their cells by name."""
+    sections: list[str] = []
+    data = {}
+    for name, (scenario, measured) in runs.items():
+        figures = summarise(measured, goal)
+        late = max(one.late for one in figures)
+        sections += [_SCENARIO.format(name=name, scenario=scenario, late=late), _by_n(figures)]
+        if long := [one for one in figures if one.cell.seconds >= _MEMORY_SECONDS]:
+            sections += [_MEMORY.format(FLAT), table(_MEMORY_HEAD, map(_memory, long))]
+        data[name] = {"scenario": scenario.model_dump(), "figures": figures, "runs": measured}
+    sections.append("![Goodput, latency and memory](scenarios.png)\n")
+    return Results("scenarios", _INTRO.format(goal=goal), {}, sections, data, _draw(goal, runs))
 
 
 def _by_n(figures: Sequence[Figures]) -> str:
@@ -73,19 +76,24 @@ def _memory(one: Figures) -> list[str]:
     return [one.cell.name, f"{memory.first:.0f}", f"{memory.last:.0f}", f"{memory.growth:+.1f}", flat]
 
 
-def _draw(goal: Objectives, measured: Sequence[Measured], figures: Sequence[Figures]) -> Figure:
-    picture = Figure(figsize=(14, 2 + 0.3 * len(figures)), layout="constrained")
-    good, latency, memory = picture.subplots(1, 3, width_ratios=[2, 2, 1.4])
-    good.barh([one.cell.name for one in figures], [one.good for one in figures])
-    good.set_xlim(0, 1)
-    good.set_xlabel("share within both objectives")
-    good.invert_yaxis()
-    _latency(latency, goal, figures)
-    for one in measured:
-        memory.plot([look.at for look in one.looks], [look.memory_mib for look in one.looks], linewidth=1)
-    memory.set_ylim(bottom=0)
-    memory.set_xlabel("time (s)")
-    memory.set_ylabel("memory (MiB)")
+def _draw(goal: Objectives, runs: Mapping[str, tuple[Scenario, Sequence[Measured]]]) -> Figure:
+    """A row for each scenario."""
+    heights = [2 + 0.3 * len(measured) for _, measured in runs.values()]
+    picture = Figure(figsize=(14, sum(heights)), layout="constrained")
+    rows = picture.subplots(len(runs), 3, squeeze=False, height_ratios=heights, width_ratios=[2, 2, 1.4])
+    for (name, (_, measured)), (good, latency, memory) in zip(runs.items(), rows, strict=True):
+        figures = summarise(measured, goal)
+        good.barh([one.cell.name for one in figures], [one.good for one in figures])
+        good.set_title(name)
+        good.set_xlim(0, 1)
+        good.set_xlabel("share within both objectives")
+        good.invert_yaxis()
+        _latency(latency, goal, figures)
+        for one in measured:
+            memory.plot([look.at for look in one.looks], [look.memory_mib for look in one.looks], linewidth=1)
+        memory.set_ylim(bottom=0)
+        memory.set_xlabel("time (s)")
+        memory.set_ylabel("memory (MiB)")
     return picture
 
 

@@ -34,13 +34,13 @@ _SEED: Final = 1
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Those of scenarios."""
-    parser.add_argument("names", nargs="+", metavar="NAME", help="scenarios of the file, or all")
+    parser.add_argument("names", nargs="+", metavar="NAME", help="scenarios that the page is to hold, or all")
     parser.add_argument("--scenarios", type=Path, default=cells.SHIPPED, help="file of scenarios and objectives")
     parser.add_argument("--seconds", type=float, help="length of each cell, instead of the scenario's own")
 
 
 async def measure(args: argparse.Namespace, flags: Sequence[str]) -> AsyncIterator[Results]:
-    """Runs what the command line names, in the file's order."""
+    """Runs what the command line names, in the file's order. The page grows by each scenario."""
     try:
         file = cells.load(args.scenarios)
         aiperf.require_aiperf()
@@ -49,11 +49,12 @@ async def measure(args: argparse.Namespace, flags: Sequence[str]) -> AsyncIterat
     known = [_ALL, *file.scenarios]
     if unknown := set(args.names).difference(known):
         sys.exit(f"loadtests scenarios: no {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    runs: dict[str, tuple[Scenario, list[Measured]]] = {}
     for name, scenario in file.scenarios.items():
         if {name, _ALL} & set(args.names):
             chosen = scenario.model_copy(update={"seconds": args.seconds}) if args.seconds else scenario
-            measured = await _run(chosen, args.model.resolve(), flags)
-            yield results(name, chosen, file.objectives, measured)
+            runs[name] = chosen, await _run(chosen, args.model.resolve(), flags)
+            yield results(file.objectives, runs)
 
 
 async def _run(scenario: Scenario, model: Path, flags: Sequence[str]) -> list[Measured]:

@@ -57,7 +57,7 @@ def test_nobody_answered() -> None:
 def test_the_page_has_a_column_for_each_number_of_candidates(tmp_path: Path) -> None:
     scenario = Scenario(about="All.", best_of_n=[1, 4], rates=[2], prompts=["tasks"], streaming=[True], seconds=5)
     runs = [measured(STREAMED._replace(best_of_n=1), 0.25), measured(STREAMED, 1.5, (200,) * 9 + (429,))]
-    raw, page, plot = write(tmp_path, {}, results("small", scenario, GOALS, runs))
+    raw, page, plot = write(tmp_path, {}, results(GOALS, {"small": (scenario, runs)}))
     told = page.read_text()
     assert "| load | N=1 | N=4 |" in told
     assert "| 100%; 0.100, 0.100; 0.250, 0.250; 1.7 | 90%; 0.100, 0.100; 1.500, 1.500; 1.5; 1 x 429 |" in told
@@ -68,7 +68,8 @@ def test_the_page_has_a_column_for_each_number_of_candidates(tmp_path: Path) -> 
 
 def test_long_cells_tell_of_memory(tmp_path: Path) -> None:
     scenario = Scenario(about="Long.", best_of_n=[4], rates=[2], prompts=["tasks"], streaming=[True], seconds=600)
-    _, page, _ = write(tmp_path, {}, results("soak", scenario, GOALS, [measured(scenario.cells()[0], 0.25)]))
+    runs = {"soak": (scenario, [measured(scenario.cells()[0], 0.25)])}
+    _, page, _ = write(tmp_path, {}, results(GOALS, runs))
     assert "| N=4, 2/s, tasks, streamed | 100 | 100 | +0.0 | yes |" in page.read_text()
 
 
