@@ -17,7 +17,7 @@ _MEMORY_SECONDS: Final = 300
 _INTRO: Final = """# Load scenarios
 
 What clients see at a given rate of arrivals, measured by `python -m loadtests scenarios NAME...` (`make load`: all).
-aiperf, on the server's machine, sends Poisson arrivals in an open loop.
+aiperf, on the server's machine, sends Poisson arrivals in an open loop. Temperature 1.
 
 A request is good if its first progress event (or token), where it is streamed, came within
 {goal.first_progress_seconds:g} s, and its whole answer within {goal.answer_seconds:g} s. Cells hold: share of good
@@ -25,8 +25,7 @@ requests; p50 and p95 of first progress and of the answer (s); answers per core-
 """
 _SCENARIO: Final = """## {name}
 
-{scenario.about} {scenario.seconds:g} s for each cell, temperature 1, at most {scenario.max_tokens} tokens. The
-generator was late by {late:.3f} s at most (p95 of a cell).
+{scenario.about} {scenario.seconds:g} s for each cell, at most {scenario.max_tokens} tokens.
 """
 _MEMORY: Final = """\
 Memory of all of the server's processes, without pages of files; what they share is counted once. Growth is that of the
@@ -37,16 +36,17 @@ line through the last three quarters of the time; flat means below {:.0%} of the
 def results(goal: Objectives, runs: Mapping[str, tuple[Scenario, Sequence[Measured]]]) -> Results:
     """What was found, for people and for programs; scenarios and their cells by name."""
     sections: list[str] = []
-    data = {}
+    data, late = {}, 0.0
     for name, (scenario, measured) in runs.items():
         figures = summarise(measured, goal)
-        late = max(one.late for one in figures)
-        sections += [_SCENARIO.format(name=name, scenario=scenario, late=late), _by_n(figures)]
+        late = max(late, *(one.late for one in figures))
+        sections += [_SCENARIO.format(name=name, scenario=scenario), _by_n(figures)]
         if long := [one for one in figures if one.cell.seconds >= _MEMORY_SECONDS]:
             sections += [_MEMORY.format(FLAT), table(_MEMORY_HEAD, map(_memory, long))]
         data[name] = {"scenario": scenario.model_dump(), "figures": figures, "runs": measured}
     sections.append("![Goodput, latency and memory](scenarios.png)\n")
-    return Results("scenarios", _INTRO.format(goal=goal), {}, sections, data, _draw(goal, runs))
+    conditions = {"generator": f"late by {late:.3f} s at most (p95 of a cell)"}
+    return Results("scenarios", _INTRO.format(goal=goal), conditions, sections, data, _draw(goal, runs))
 
 
 def _by_n(figures: Sequence[Figures]) -> str:
