@@ -1,7 +1,7 @@
 """Self-Judge, the method: one model that answers and judges (arXiv 2402.11253).
 
 Judgment templates and their safe encoding, the reading of P(A) and P(B), verdicts, and the tournament that picks the
-best of N. Knows nothing of HTTP, inference engines or trainers.
+best of N. The package needs no HTTP, inference engine or trainer.
 """
 
 from selfjudge.errors import (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def force_to_disk(path: Path) -> None:
-    """Have the disk hold what a file or a folder is now, whatever happens to the machine."""
+    """Force a file or a folder to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,19 +1,6 @@
 """Every exception this package raises on purpose.
 
-    SelfJudgeError
-    ├── TemplateError             a judgment template is malformed, or none has that name
-    │   └── PrincipleError        the template has no such principle, or needs one, or takes none
-    ├── ConversationError         a conversation cannot be shown to a judge (roles, non-text parts, nothing in it)
-    ├── TokenizerError            a tokenizer cannot encode judgments safely
-    │   ├── ChatTemplateError     its chat template is missing, fails, or loses what it is given
-    │   └── ChoiceTokenError      `A` or `B` is not one token after the template's ending
-    ├── BudgetError               the judgment template alone is longer than the prompt may be
-    ├── ReadingError              logprobs that are no logprobs (NaN, positive)
-    ├── TournamentError           a call that the state of the tournament does not allow
-    └── AdapterError              an adapter, or a version of one in a store, that can't be used; says why in a word
-
-All of them say what was wrong, where, and what would be accepted. They know nothing of HTTP: the service maps
-them to status codes in one place.
+They say what was wrong, where, and what would be accepted. The service maps them to HTTP's status codes in one place.
 """
 
 from typing import Literal

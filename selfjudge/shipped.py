@@ -1,4 +1,4 @@
-"""The model that comes with the package: what answers and judges where no other is named."""
+"""The model that ships: the one that is served where no other is named."""
 
 from importlib.resources import files
 from pathlib import Path

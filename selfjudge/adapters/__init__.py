@@ -1,6 +1,6 @@
-"""Versions of adapters on disk: what one is, whether it is any good, and a store of them that many processes share.
+"""Versions of adapters on disk: what one is, whether it can be used, and a store of them that many processes share.
 
-Knows nothing of engines, HTTP or PyTorch; training publishes to a store, the server reads from it.
+Training publishes to a store, and the server reads from it; neither engine nor PyTorch is needed here.
 """
 
 from selfjudge.adapters.base import Base, Shapes, read_base

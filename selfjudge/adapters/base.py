@@ -37,8 +37,8 @@ class Base(NamedTuple):
 def read_base(model: Path) -> Base:
     """The base model in a Hugging Face folder of safetensors files. Raises AdapterError where there is none.
 
-    The fingerprint does not depend on how the weights are spread over files. It tells models apart whose weights
-    differ throughout, as those of different training runs do; it is no proof against somebody who means to deceive.
+    The fingerprint does not depend on how the weights are spread over files. It tells models apart whose weights differ
+    throughout, as those of different training runs do; it does not protect from deception.
     """
     digest, weights = hashlib.sha256(), _tensors(model)
     for name, (path, tensor) in sorted(weights.items()):

@@ -1,7 +1,7 @@
 """Whether a folder holds an adapter that a model can use, asked before a store, a trainer or an engine takes it in.
 
-vLLM takes weights that are not numbers, for another model, or of another rank than their configuration says, without
-a word. Asks what files alone can answer: what the adapter makes the model say, a probe of the engine has to find out.
+vLLM silently takes weights that are not numbers, for another model, or of another rank than their configuration says.
+This checks files alone; the server's probe finds out what the adapter makes the model say.
 """
 
 from pathlib import Path

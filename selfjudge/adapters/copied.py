@@ -1,4 +1,4 @@
-"""Errors about a copy, told of what it is a copy of: nobody knows the folders that copies are made in."""
+"""Errors about a copy that name its source, because users don't know the folders of copies."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,7 @@
 """The base model's embeddings that PEFT puts beside an adapter of them, as `embed_tokens.base_layer.weight`.
 
-vLLM passes over them and multiplies by its own, so that they must be the same. PEFT leaves them out where an adapter is
-saved with `save_embedding_layers=False`.
+vLLM ignores them and multiplies by its own, so they must be the same. PEFT leaves them out where an adapter is saved
+with `save_embedding_layers=False`.
 """
 
 import re

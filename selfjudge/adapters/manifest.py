@@ -1,7 +1,7 @@
 """What is known of one version of an adapter: the file `manifest.json` beside its weights.
 
-A version's name is a hash of what it is, so that equal content has one name and no name ever changes its content.
-Leaves out whether the weights are any good: that is `check`'s to say before, and `store`'s `verify` afterwards.
+A version's name is a hash of its content: equal content has one name, and the content of a name never changes. `check`
+says before whether the weights can be used, and the store's `verify` afterwards.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
 """A folder of policies and their versions: `<root>/<policy>/<version>/`, written once, never changed.
 
-A version appears by one rename, whole and on disk, so that whoever reads a store sees it all or not at all, however
-many publish at once and wherever one of them is killed. Works on any file system whose rename is atomic, a volume
-shared by several machines included. Leaves out which version is in use: that is the server's.
+A version appears by one rename, whole and on disk, so a reader sees all of it or nothing, however many publish at once
+and wherever one of them is killed. Works on any file system whose rename is atomic, a volume shared by several machines
+included. The server decides which version is in use.
 """
 
 import contextlib
@@ -129,7 +129,7 @@ class Store:
         if parent is not None:
             self.folder(policy, parent)
         with _partial_folder(folder) as partial:
-            # What is checked is the copy: whatever happens to the source meanwhile, this is what gets published.
+            # The copy is checked, because the copy is published, whatever happens to the source meanwhile.
             files = _copy_files(adapter, partial)
             with told_of(adapter, partial):
                 config = check_adapter(partial, base.shapes, max_rank, base.weights)
@@ -151,7 +151,7 @@ class Store:
         return self.verify(policy, manifest.version)
 
     def remove(self, policy: str, version: str) -> None:
-        """Delete a version; it is gone from the store at once. Nobody may still be using its files."""
+        """Delete a version; it is gone from the store at once. No process may still use its files."""
         folder = self.folder(policy, version)
         doomed = folder.with_name(f"{_PARTIAL}{uuid.uuid4().hex}")
         folder.rename(doomed)

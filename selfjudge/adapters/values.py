@@ -1,7 +1,7 @@
-"""Whether an adapter's numbers are fit to compute with, judged by themselves: what they yield, only an engine can tell.
+"""Whether an adapter's numbers can be computed with, module by module.
 
-Leaves out how the parts of an adapter add up over layers: an adapter that passes can still give a model values that
-are not finite, if hardly any does.
+How modules add up over layers is not checked: an adapter that passes can still, if rarely, give a model values that are
+not finite.
 """
 
 from pathlib import Path

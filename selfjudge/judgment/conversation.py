@@ -1,6 +1,6 @@
 """Conversations in OpenAI's message form, and their rendering as the context of a judgment.
 
-Only text can be judged: a part of another kind is an error, not a hole. What the judge sees of a turn is what a
+Only text can be judged: a part of another kind is an error and is never left out. The judge sees of a turn what a
 caller would see of it, refusals and tool calls included; reasoning that is kept apart from the text is left out.
 """
 

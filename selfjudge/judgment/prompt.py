@@ -1,10 +1,9 @@
 """From two responses to the token ids that a judge reads, in both orders.
 
-A judgment is rendered through the tokenizer's own chat template: a system message, a user turn with the context and
-the responses, and the assistant's turn begun with the template's answer prefix, so that the very next token is the
-choice. What is trusted is laid out once per template and principle; each comparison only joins strings and encodes.
-
-Leaves out what the judge says to it (verdict.py) and what training makes of it (examples.py).
+A judgment is rendered through the tokenizer's own chat template: a system message, a user turn with the context and the
+responses, and the assistant's turn begun with the template's answer prefix, so that the very next token is the choice.
+Trusted text is laid out once per template and principle; each comparison only joins strings and encodes. What the judge
+says to it is in verdict.py, and what training makes of it in examples.py.
 """
 
 from collections.abc import Sequence
@@ -63,7 +62,7 @@ class Context:
 
     @property
     def spans(self) -> Spans:
-        """Of its tokens, when they are first asked for; whoever asks meanwhile waits."""
+        """Of its tokens, made when first asked for; other threads wait meanwhile."""
         with self._measuring:
             if self._spans is None:
                 self._spans = self._tokens.spans(self.text)

@@ -1,4 +1,4 @@
-"""Quoting: data cannot write the lines that fence it in.
+"""Quoting: data can't spell the delimiters of the judgment that it stands in.
 
 The rule. A line of data that begins like a delimiter of the judgment prompt gets "> " in front. Delimiters are the
 template's own lines (`-----`, `Response B:`, `Please choose either A or B.`) and the labels of turns (`User:`). A line
@@ -9,8 +9,8 @@ save that signs which the delimiter has itself count. Every line break that Unic
 And where a chat template marks roles by ordinary text (`[/INST]`, `USER:`) instead of control tokens, such a marker is
 broken by a space behind its first character wherever data spells it, in compatibility forms too.
 
-Not the rule's business: delimiters inside a line, over several lines or in other words (`Answer B:`), and lines that
-begin with ">", as quoted ones do. Control tokens are not dealt with here: data never encodes to one (tokens.py).
+The rule leaves out delimiters inside a line, over several lines or in other words (`Answer B:`), and lines that begin
+with ">", as quoted ones do. Data never encodes to a control token (tokens.py).
 """
 
 import re
@@ -41,7 +41,7 @@ def delimiters(template: JudgmentTemplate, wording: Wording) -> frozenset[str]:
 
 
 class _Group(NamedTuple):
-    """Delimiters, and the signs that are as nothing beside them."""
+    """Delimiters, and the signs that are ignored beside them."""
 
     ignored: re.Pattern[str]
     beginning: re.Pattern[str]

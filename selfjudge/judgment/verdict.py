@@ -1,10 +1,10 @@
 """From logprobs of the choice tokens to a verdict over both orders and over principles (section 3.1).
 
 The paper averages the likelihoods of the choice tokens over the two orders; under several principles it takes the win
-rate across principles and, where that ties, the mean likelihood across principles. What ties even then is a tie.
-Everything is computed from margins, P - 1/2, so that swapping the two responses exactly mirrors the verdict.
+rate across principles and, where that ties, the mean likelihood across principles. Where these tie too, the verdict is
+a tie. Everything is computed from margins, P - 1/2, so that swapping the two responses exactly mirrors the verdict.
 
-Does not know where logprobs come from, and does not calibrate them.
+Logprobs are not calibrated.
 """
 
 import math

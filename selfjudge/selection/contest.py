@@ -1,8 +1,8 @@
 """What every way of picking the best of N by pairwise matches has in common: candidates, matches, results.
 
-A contest is sans-IO: whoever runs it says which candidates have arrived or failed, takes the matches that are ready,
-has them judged however and in whatever order, and reports. Candidates are the integers 0 to N-1; a contest knows
-neither their texts nor the judge. Subclasses decide who meets whom (tournament.py, round_robin.py).
+A contest is sans-IO: its caller says which candidates have arrived or failed, takes the matches that are ready, has
+them judged in any order, and reports. Candidates are the integers 0 to N-1; a contest knows neither their texts nor the
+judge. Subclasses pair the candidates (tournament.py, round_robin.py).
 """
 
 import random
@@ -18,7 +18,7 @@ Reason = Literal["judged", "identical", "repeated", "constraint", "unreadable", 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A match to be judged. `first` has the lower bracket position, and goes on from a tie."""
+    """A match to be judged. `first` has the lower bracket position, and advances from a tie."""
 
     first: int
     second: int
@@ -36,18 +36,18 @@ class Record:
     round: int
     first: int
     second: int | None
-    """None: the other side failed, and `first` goes on by walkover."""
+    """None: the other side failed, and `first` advances by walkover."""
     outcome: Winner | None
-    """A: the first; B: the second; "tie": equal, and the first goes on; None: not judged, or not yet."""
+    """A: the first; B: the second; "tie": equal, and the first advances; None: not judged, or not yet."""
     probability_a: float | None
-    """P(first is better), averaged over both orders; None where nobody judged."""
+    """P(first is better), averaged over both orders; None where it was not judged."""
     winner: int | None
-    """Who goes on; None while pending."""
+    """The candidate that advances; None while pending."""
     reason: Reason
 
 
 class Contest(ABC):
-    """Picks the best `top` of `n` candidates. The seats, drawn by `seed`, do not depend on who arrives when."""
+    """Picks the best `top` of `n` candidates. The seats, drawn by `seed`, do not depend on the order of arrival."""
 
     def __init__(self, n: int, *, seed: int, top: int = 1) -> None:
         """Raises TournamentError unless 1 <= top <= n."""
@@ -73,13 +73,13 @@ class Contest(ABC):
         self._advance()
 
     def fail(self, candidate: int) -> None:
-        """The candidate will never be there; whom it would have met goes on. Raises as `arrive`."""
+        """The candidate will never be there; its opponent advances. Raises as `arrive`."""
         self._enter(candidate)
         self._failed.add(candidate)
         self._advance()
 
     def demote(self, candidate: int) -> None:
-        """The candidate, still to arrive, breaks what all were asked to keep: it loses to each that doesn't, unjudged.
+        """The candidate, still to arrive, breaks the form asked for: it loses to each that keeps it, unjudged.
 
         Raises as `arrive`.
         """
@@ -113,7 +113,7 @@ class Contest(ABC):
         self._decide(match, outcome, probability_a, match.second if outcome == "B" else match.first, reason)
 
     def leave_open(self, match: Match) -> None:
-        """No verdict can be had on a match: who has won more goes on, and where that ties, the first.
+        """No verdict can be had on a match: the candidate with more wins advances, and where that ties, the first.
 
         Raises as `report`.
         """

@@ -1,8 +1,8 @@
 """The knockout tournament of self-rejection (section 3.3), and the places behind the winner.
 
-The bracket is a balanced tree over the seats, fixed before anybody arrives: pairing by arrival would give slow, long
-responses a shorter way to the final. With N no power of two, those that sit one level higher have a bye. The best of N
-takes N - 1 matches at most, ceil(log2 N) for each candidate. The next best is found by tournament selection: take
+The bracket is a balanced tree over the seats, fixed before a candidate arrives: pairing by arrival would give slow,
+long responses a shorter way to the final. With N no power of two, those that sit one level higher have a bye. The best
+of N takes N - 1 matches at most, ceil(log2 N) for each candidate. The next best is found by tournament selection: take
 the winner out and replay its path, where only pairs that never met need a match, so it comes from those the winner
 beat.
 """
@@ -61,7 +61,7 @@ class Tournament(Contest):
             self._done = best is _Absent.NOBODY or len(self._ranking) == self.top
 
     def _side(self, node: _Node | int, place: int) -> _Side:
-        """Who comes out of a part of the bracket when those ranked above `place` are taken out of it."""
+        """The candidate that comes out of a part of the bracket without those ranked above `place`."""
         if isinstance(node, int):
             if node in self._failed or node in self._ranking[: place - 1]:
                 return _Absent.NOBODY

@@ -1,6 +1,6 @@
 """Trusted text with fields in it, encoded many times with other fillings.
 
-A control token parts its neighbours: what stands on one side has no say in how the other is encoded. So everything
+A control token separates its neighbours: the text on one side does not change how the other is encoded. So everything
 before the last control token in front of the fields, and behind the first one after them, is encoded once. And where
 the text between the first field and the second can be cut (joint.py), all up to the cut is encoded once for each
 filling of the first field: the head.

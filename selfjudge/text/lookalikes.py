@@ -5,7 +5,7 @@
 selection from the confusables of Unicode's technical standard 39; i, l and 1 are one, as o and 0 are. So are dashes and
 underscores, quotation marks, and the marks that end a sentence or a heading. Line feeds stay.
 
-Ways to spell a word alike with other letters (`vv` for w, `3` for e) are not its business.
+Ways to spell a word alike with other letters (`vv` for w, `3` for e) are not covered.
 """
 
 # ruff: noqa: RUF001

@@ -1,12 +1,12 @@
 """Encoding in which only trusted text can contain control tokens.
 
-A control token is an added token of the tokenizer, special or not, other than one of pure white space (GPT-NeoX's
-runs of spaces speak for nobody). We load a second copy of the tokenizer's backend in which every control token has a
-name that nobody can guess, drawn afresh for each object; `trusted` translates the tokens' real names in text of ours to
-these. Text that was never translated cannot spell a control token, whatever it says, and everything else, down
-to how white space beside a control token is treated, is the tokenizer's own doing: clean text gets exactly its ids.
+A control token is an added token of the tokenizer, special or not, other than one of pure white space (GPT-NeoX's runs
+of spaces mark no role). We load a second copy of the tokenizer's backend in which every control token has a name that
+nobody can guess, drawn afresh for each object; `trusted` translates the tokens' real names in text of ours to these.
+Text that was never translated cannot spell a control token, whatever it says, and everything else, down to how white
+space beside a control token is treated, is the tokenizer's own doing: clean text gets exactly its ids.
 
-Knows nothing of chat templates. Needs a tokenizer with a `tokenizers` backend.
+The tokenizer needs a `tokenizers` backend.
 """
 
 import json

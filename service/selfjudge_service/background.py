@@ -1,8 +1,8 @@
-"""Work beside requests that goes on as long as the server does, in rounds: a round that fails ends none of the others.
+"""Background work, in rounds, as long as the server lives: a round that fails ends none of the others.
 
 A failure is logged and counted. The next round comes later each time, up to half a minute, until one goes well; /ready
-and a gauge name what is failing meanwhile. It makes no replica unready: requests are answered all the same, and a store
-that is gone is gone for all replicas at once.
+and a gauge name what is failing meanwhile. A failure makes no replica unready, because requests are still answered, and
+a store that is gone is gone for all replicas at once.
 """
 
 import asyncio

@@ -29,7 +29,7 @@ async def run_together(work: Iterable[Coroutine[Any, Any, _Result]]) -> list[_Re
 
 
 async def cancellable(work: Awaitable[_Result]) -> _Result:
-    """The result of work that may swallow a cancellation, as vLLM's handlers do: here it comes out all the same."""
+    """The result of work that may swallow a cancellation, as vLLM's handlers do; this raises it."""
     try:
         return await work
     finally:

@@ -43,7 +43,7 @@ class AdapterEngine:
         self._abandoned = asyncio.Event()
 
     async def load(self, lora: LoRARequest) -> None:
-        """Makes an adapter's first request wait for no file.
+        """Loads an adapter, so that its first request waits for no file.
 
         Raises:
             AdapterError: `engine`, if it can't be loaded. Part of it may be in the engine then, until it is unloaded.
@@ -86,7 +86,7 @@ class AdapterEngine:
         self._abandoned.set()
 
     async def _unless_abandoned(self, call: Coroutine[Any, Any, _Result]) -> _Result:
-        """The call's result; vLLM never ends calls, other than generation, that its engine died of or hangs in."""
+        """The call's result; vLLM itself ends nothing but generation where its engine dies or hangs."""
         calling, waiting = asyncio.create_task(call), asyncio.create_task(self._abandoned.wait())
         try:
             await asyncio.wait({calling, waiting}, return_when=asyncio.FIRST_COMPLETED)

@@ -34,9 +34,9 @@ class Copies:
         weakref.finalize(self, shutil.rmtree, self._copies.root, ignore_errors=True)
 
     def bring(self, policy: str, version: str) -> Path:
-        """The folder of a version's copy, made and validated unless there is one. Takes as long as reading its files.
+        """Returns the folder of a version's copy, which is made and validated unless it is there.
 
-        A damaged copy, say by a program that empties folders for temporary files, is made anew.
+        A copy that was damaged, say by a program that empties folders for temporary files, is made anew.
 
         Raises:
             AdapterError: if the version can't be served on this model and engine.

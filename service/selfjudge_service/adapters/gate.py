@@ -65,10 +65,10 @@ class _Judging(NamedTuple):
 
 
 class Gate:
-    """Holds versions against what they must reach.
+    """Measures versions against criteria.
 
     Args:
-        criteria: what that is.
+        criteria: thresholds, pairs and prompts.
         judge: the server's; its default template is what versions judge by.
         sampler: the server's.
     """
@@ -99,7 +99,7 @@ class Gate:
                 raise GateError(f"gate_prompts: line {number + 1} can't be answered or judged: {error}") from error
 
     async def hold(self, candidate: LoRARequest, active: LoRARequest | None) -> GateResult:
-        """How a version does; the bracket is held if it judges well enough, and there is an active version to meet.
+        """Measures a version; the bracket is held if it judges well enough and another version is active.
 
         Args:
             candidate: loaded, and named in vLLM's registry of models.
@@ -191,7 +191,7 @@ class GateResults:
         self._folder = root / FOLDER
 
     def read(self, policy: str, version: str) -> GateResult | None:
-        """How a version did the last time; None where it was never at the gate."""
+        """A version's last result, if it has one."""
         try:
             return GateResult.model_validate_json(self._path(policy, version).read_bytes())
         except FileNotFoundError:
@@ -201,7 +201,7 @@ class GateResults:
             return None
 
     def write(self, policy: str, version: str, result: GateResult) -> None:
-        """Keeps how a version did; where the store can't be written, that is told in the log and nowhere else."""
+        """Stores a version's result; a store that can't be written is only logged."""
         path = self._path(policy, version)
         temporary = path.with_suffix(".new")
         try:
@@ -220,7 +220,7 @@ class GateResults:
 
 
 def tell_result(name: object, result: GateResult) -> None:
-    """Logs how a version did, and counts one that is refused."""
+    """Logs a result, and counts a refusal."""
     found = {figure: getattr(result, figure) for figure in result.wanted}
     figures = ", ".join(f"{figure} {value:.4f}" for figure, value in found.items() if value is not None)
     if result.passed:

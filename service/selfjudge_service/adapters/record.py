@@ -1,6 +1,6 @@
 """What a policy serves, as a small file in the store: read at start, followed by every replica, replaced in one rename.
 
-Writers of one policy's record at one moment overwrite each other: the last one holds, on all replicas.
+Concurrent writers of one policy's record overwrite each other; the last one holds on all replicas.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Which versions answer where: each replica on a store writes a note of what it serves, and reads the others' notes.
 
-A note is rewritten when it changes, and every few seconds, so that one that is older tells of a replica that is gone.
-Leaves out agreeing on anything: what is to be served is in the records.
+A note is rewritten when it changes, and every few seconds: the replica of an older note is gone. Replicas agree on what
+is to be served by the records alone.
 """
 
 import logging

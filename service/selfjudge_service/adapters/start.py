@@ -76,7 +76,7 @@ async def start_adapters(
     if settings.adapters_watch:
         if gate is None:
             await changes.watch()
-        # Apart from following, which no gate is to hold up.
+        # Apart from following, so that no gate delays it.
         background.every(seconds, "watch", changes.watch)
     return Adapting(store, adapters, changes, replicas)
 

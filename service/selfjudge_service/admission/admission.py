@@ -188,7 +188,7 @@ async def enter_unless_hung_up(
     tasks = [entering]
     try:
         await asyncio.sleep(0)
-        if not entering.done():  # what needs no waiting needs no watching
+        if not entering.done():  # a request that is admitted at once is not watched
             tasks.append(asyncio.create_task(_hung_up(receive)))
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         if not entering.done():

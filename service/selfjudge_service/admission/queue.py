@@ -57,7 +57,7 @@ def limits_for(settings: Settings, engine: "VllmConfig") -> Limits:
 
 
 def room_for_candidates(engine: "VllmConfig") -> int:
-    """Candidates that an engine has in hand at once, none of them in a queue of its own or driven out of its KV cache.
+    """Candidates that an engine can hold at once, none of them queued there or evicted from its KV cache.
 
     The cache is taken to be filled by candidates of 4,096 tokens, or of the model's context if that is shorter.
     """
@@ -86,14 +86,14 @@ class Ticket:
 
 
 class Load(NamedTuple):
-    """How much there is of something."""
+    """Requests and their weight."""
 
     requests: int
     candidates: int
 
 
 class _Line:
-    """Tickets in order, and what they come to."""
+    """Tickets in order, with their sums."""
 
     def __init__(self) -> None:
         self.tickets: dict[Ticket, None] = {}
@@ -122,7 +122,7 @@ class _Line:
 
 
 class Queue:
-    """Keeps the limits.
+    """Applies the limits.
 
     Args:
         limits: what may run and wait.
@@ -151,7 +151,7 @@ class Queue:
         return self._running.tournaments
 
     def load_of(self, caller: str) -> Load:
-        """What of a caller's runs or waits."""
+        """One caller's load, running and waiting."""
         return Load(self._requests_of[caller], self._candidates_of[caller])
 
     def runs(self, ticket: Ticket) -> bool:

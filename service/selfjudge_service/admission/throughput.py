@@ -14,7 +14,7 @@ import math
 _MEMORY_ROUNDS = 4
 # Less time than that says nothing about a rate.
 _SHORTEST_SECONDS = 1e-6
-# Longer waits are not believed: OpenAI's clients give up on anything above two minutes, load balancers forget.
+# OpenAI's clients give up on anything above two minutes.
 LONGEST_SECONDS = 60
 
 
@@ -40,7 +40,7 @@ class _Rate:
 
 
 class Throughput:
-    """Measures, and tells times. All times are of one monotonic clock, in seconds.
+    """Measures the rate, and computes Retry-After. All times are of one monotonic clock, in seconds.
 
     Args:
         now: the time it begins.

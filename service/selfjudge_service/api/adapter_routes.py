@@ -88,7 +88,7 @@ async def set_canary(policy: Policy, body: Canary, request: Request) -> Response
 
 @router.delete("/{policy}/{version}")
 async def delete(policy: Policy, version: str, request: Request) -> Response:
-    """Deletes a version that nobody uses."""
+    """Deletes a version that is not in use."""
     await _adapting(request).changes.delete(policy, version)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 

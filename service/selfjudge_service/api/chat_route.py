@@ -121,7 +121,7 @@ async def _events(planned: Plan, state: SelfJudgeState, counting: Counting, usag
         while (update := await updates.get()) is not None:
             if "progress" in planned.options.include:
                 yield _event(progress_chunk(planned.head, {**update, "best_of_n": planned.best_of_n}))
-        # All of it first: what can't be sent is told before anything of the answer is.
+        # All chunks are encoded before the first is sent, so that an error of encoding comes in place of the answer.
         for event in [_event(chunk) for chunk in stream_chunks(await selecting, usage)]:
             yield event
     except ApiError as error:
@@ -132,7 +132,7 @@ async def _events(planned: Plan, state: SelfJudgeState, counting: Counting, usag
         counting.outcome = outcome_of(told.error.code)
         yield _event(told.model_dump())
     except Exception:  # noqa: BLE001  logged and told
-        # The status went out long ago: without a word the caller would take what came for the whole answer.
+        # The status has been sent: without an error event the caller would take the chunks for the whole answer.
         _LOG.exception("a tournament failed")
         failure = InternalError(request_id() or "none")
         counting.outcome = outcome_of(failure.status)

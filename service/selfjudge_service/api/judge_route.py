@@ -78,7 +78,7 @@ async def _one(
     except ConversationError as error:
         raise ApiError(f"messages can't be judged: {error}", "messages") from error
     except ReadingError:
-        # Of this comparison alone: the others of a batch are none the worse.
+        # Only this comparison of a batch fails.
         return NotFiniteError(_READ)
     if not rationale:
         return judged, []

@@ -1,7 +1,7 @@
 """Probes: /live and /ready. /health stays vLLM's.
 
-/live says that this process answers and nothing else, so that nobody restarts a server that is replacing its engine.
-/ready names failing work beside requests too, but is not decided by it: see background.py.
+/live says only that this process answers, so that no probe restarts a server that is replacing its engine. /ready also
+names background work that fails, which does not change its status (background.py).
 """
 
 from typing import TYPE_CHECKING

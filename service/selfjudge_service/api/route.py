@@ -1,7 +1,7 @@
 """What our routes have in common: their class, and how a request enters.
 
-The class says what is wrong with a body in the caller's words, and counts each request once: by how its answer ends,
-our own or vLLM's, whole or streamed. A request enters once its weight is known, before any work in the engine:
+The class says what is wrong with a body in the caller's words, and counts each request once, by how its answer ends. A
+request enters once its weight is known, before any work in the engine:
 
     if not await admitted(request, weight):
         return Response(status_code=499)  # the client has hung up while it waited

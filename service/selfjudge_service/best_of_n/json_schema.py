@@ -1,8 +1,8 @@
 """Whether a value fits a JSON schema that a caller sent, in bounded time and without reading anything from elsewhere.
 
-What can't be told counts as fitting: time runs out, a reference leads elsewhere, or the schema itself is wrong. Schemas
-that use one of `_UNCHECKED` aren't checked, since the library matches their patterns without a limit of time. `format`
-isn't checked either, as JSON Schema has it by default.
+A value counts as fitting where time runs out, a reference leads elsewhere, or the schema itself is wrong. Schemas that
+use one of `_UNCHECKED` aren't checked, since the library matches their patterns without a limit of time. `format` isn't
+checked either, as JSON Schema has it by default.
 """
 
 import json

@@ -1,9 +1,9 @@
 """Plans a best-of-N request: how many candidates, what to judge by, the deadline; everything that costs no tokens.
 
-The server's own `best_of_n` is for requests that say nothing and would gain by it. All others are vLLM's to answer as
-if there were no default: what can't be judged, what would be sampled N times to the same end, and one half of an answer
-whose other half another server gives. A request that asks for selection, by `best_of_n` or by `self_rejection`, is told
-what is in its way instead.
+The server's default `best_of_n` is for requests that name none and would gain by it. vLLM answers the others as if
+there were no default: those that can't be judged, those whose samples would all be equal, and those of which another
+server computes one half. A request that asks for selection, by `best_of_n` or by `self_rejection`, gets an error that
+says what prevents it.
 """
 
 import math
@@ -35,11 +35,11 @@ _LEAVES_ONE: Final = {
     "top_p": (0, 1e-6),  # the most probable of a million tokens has a larger share than this
     "min_p": (1, 1),
 }
-"""From where to where, ends included, a parameter of sampling leaves only the most probable token."""
+"""Ranges, ends included, in which a parameter of sampling leaves only the most probable token."""
 
 
 class Shared(Protocol):
-    """As much of what all requests share (`SelfJudgeState`) as planning and selecting need."""
+    """The part of `SelfJudgeState` that planning and selecting need."""
 
     @property
     def settings(self) -> Settings:
@@ -68,7 +68,7 @@ class Shared(Protocol):
 
 
 class Plan(NamedTuple):
-    """A request that has been found fit to run."""
+    """A request whose checks have passed."""
 
     request: ChatRequest
     options: SelfRejection

@@ -63,7 +63,7 @@ class Usage(NamedTuple):
 
 
 def stream_chunks(selection: Selection, usage: Usage) -> Iterator[Json]:
-    """The same answer as chunks: role, content piece by piece, finish; `self_rejection` rides on the last finish."""
+    """The same answer as chunks: role, content piece by piece, finish; the last finish carries `self_rejection`."""
     whole = chat_completion(selection)
     head = {**_chunk(selection.head), "system_fingerprint": whole["system_fingerprint"]}
     if usage.always:
@@ -98,7 +98,7 @@ def _deltas(choice: Json) -> Iterator[tuple[Json, Json]]:
     if message.get("reasoning"):
         yield {"reasoning": message["reasoning"]}, {}
     content = message.get("content") or ""
-    # Log-probabilities and ids are of tokens, which are not words: they go with the whole text.
+    # Log-probabilities and ids belong to tokens, not to words: with them the text is one piece.
     of_tokens = {key: choice[key] for key in ("logprobs", "token_ids") if choice.get(key)}
     if of_tokens:
         yield {"content": content}, of_tokens

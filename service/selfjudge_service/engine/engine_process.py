@@ -55,7 +55,7 @@ def end_with_parent() -> None:
 def collect_garbage_again() -> None:
     """Ends the time without garbage collection that server/early.py begins; does nothing in other processes.
 
-    What is there already is not looked at.
+    Objects that are there already are not looked at again.
     """
     if "selfjudge_service.server.early" in sys.modules:
         gc.freeze()

@@ -6,7 +6,7 @@ import time
 from selfjudge_service.observability import metrics
 from selfjudge_service.protocol.errors import UnavailableError
 
-# Longer waits are not believed: OpenAI's clients give up on anything above two minutes.
+# OpenAI's clients give up on anything above two minutes.
 _LONGEST_RETRY = 60
 # A load balancer sends the retry to another replica.
 _RETRY_WHILE_DRAINING = 1

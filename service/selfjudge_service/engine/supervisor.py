@@ -1,9 +1,9 @@
 """Finds out that an engine has died or hangs, and replaces it, with back-off, until it has failed too often in a row.
 
 An engine that lives answers a small question between two of its steps. Seconds without an answer are counted only while
-this process itself runs: when the machine was suspended, or this process starved, the engine is not to blame. An engine
-that has served for a minute has made up for the failures before it. Requests are refused from the moment a failure is
-found until the next engine is warm and has the adapters of the one before.
+this process itself runs, and not while the machine is suspended or this process starves. An engine that has served for
+a minute resets the count of failures. Requests are refused from the moment a failure is found until the next engine is
+warm and has the adapters of the one before.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ class EngineLostError(SelfJudgeError):
 
 
 class Watched(Protocol):
-    """As much of vLLM's engine client as watching needs."""
+    """The part of vLLM's engine client that watching needs."""
 
     @property
     def errored(self) -> bool:
@@ -42,7 +42,7 @@ class Watched(Protocol):
 
 
 class Engine(Watched, Protocol):
-    """What supervision needs of an engine client; see `ReplaceableEngine`."""
+    """The part of `ReplaceableEngine` that supervision needs."""
 
     @property
     def how_it_ended(self) -> Literal["killed", "crashed"]:

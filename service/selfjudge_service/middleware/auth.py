@@ -25,7 +25,7 @@ def key_of(headers: Headers) -> str:
 
 
 def caller_of(headers: Headers) -> str:
-    """A name for the API key that a request bears, by which the key can't be told.
+    """A digest of the API key that a request bears.
 
     On a server without keys callers may send what they like as one; those that send none are one caller.
     """
@@ -40,7 +40,6 @@ class Keys:
         self._digests = [_digest(key) for key in keys]
 
     def __bool__(self) -> bool:
-        """Whether there is a key at all."""
         return bool(self._digests)
 
     def open(self, headers: Headers) -> bool:

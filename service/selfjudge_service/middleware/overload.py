@@ -1,7 +1,7 @@
 """429 where the server is full, before it reads the body.
 
-Under overload most requests end here, and each takes time from admitted ones: it must cost next to nothing. Requests
-that need no engine (models, tokens, probes, metrics, adapters) pass.
+Under overload most requests end here, and each takes time from admitted ones, so this has to be cheap. Requests that
+need no engine (models, tokens, probes, metrics, adapters) pass.
 """
 
 from collections.abc import Collection

@@ -69,8 +69,8 @@ class RequestLogMiddleware:
                 finally:
                     _tell(scope, request, span, status, time.monotonic() - started)
         except Exception:
-            # uvicorn closes the connection: so a client learns that its answer was cut. Where it has the whole of one,
-            # it would keep the connection, and lose its next request on it.
+            # uvicorn closes the connection, by which a client learns that its answer was cut. A client that has its
+            # whole answer would keep the connection, and lose its next request on it.
             if not whole:
                 raise
             _LOG.exception("a request failed")

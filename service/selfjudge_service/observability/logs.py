@@ -30,7 +30,7 @@ _OURS = {"selfjudge_service": "selfjudge"}
 
 
 def for_us(log_format: str | None) -> None:
-    """Before vLLM is imported, which then sets up its own logging by the same file.
+    """Sets up our logging; to be called before vLLM is imported, which sets up its own by the same file.
 
     Args:
         log_format: `text` or `json`; None leaves it to SELFJUDGE_LOG_FORMAT.
@@ -42,7 +42,7 @@ def for_us(log_format: str | None) -> None:
 
 
 def for_vllm(args: Namespace) -> None:
-    """Once the options are known: has vLLM's processes and uvicorn follow them."""
+    """Has vLLM's processes and uvicorn follow the options."""
     from vllm.logger import configure_logging_from_args  # noqa: PLC0415  vLLM is imported after `for_us`
 
     config = configure_logging_from_args(args)
@@ -53,12 +53,12 @@ def for_vllm(args: Namespace) -> None:
 
 
 def keep_warnings() -> None:
-    """Once vLLM's routes are there: those for SageMaker import a package that raises the root logger to ERROR."""
+    """Lowers the root logger again, which a package that vLLM's routes for SageMaker import has raised to ERROR."""
     logging.getLogger().setLevel(logging.WARNING)
 
 
 def for_plugin() -> None:
-    """In a stock vLLM server: sets up our loggers, unless they have handlers."""
+    """Sets up our loggers in a stock vLLM server, unless they have handlers."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter())
     for logger in map(logging.getLogger, ("selfjudge_service", "selfjudge")):

@@ -166,7 +166,7 @@ for _counter, _values in (
 
 
 def observe_judgment(judgment: PrincipleVerdict, comparison: Comparison) -> None:
-    """Counts one judgment over both orders into what tells of the judge's health."""
+    """Counts one judgment over both orders in the metrics of the judge's health."""
     JUDGMENTS.inc()
     LABEL_MASS.observe(judgment.label_mass)
     CONFIDENCE.observe(0.5 + abs(judgment.margin))
@@ -215,7 +215,7 @@ def working(work: str) -> Iterator[None]:
 
 
 def show_active(policy: str, former: str | None, active: str | None) -> None:
-    """Has the adapter in use say `active`, and nothing of the version before."""
+    """Shows `active` in place of the version before."""
     if former is not None:
         ADAPTER_INFO.remove(policy, former)
     if active is not None:
@@ -223,7 +223,7 @@ def show_active(policy: str, former: str | None, active: str | None) -> None:
 
 
 def expect_requests(route: str) -> None:
-    """Has a route's series there from the start."""
+    """Creates a route's series."""
     for outcome in ("ok", "client_error", "server_error", "cancelled"):
         REQUESTS.labels(route, outcome)
 

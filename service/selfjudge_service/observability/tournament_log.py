@@ -1,7 +1,7 @@
 """The log of tournaments, which training reads: no request ever waits for the disk, or fails by it.
 
-A thread writes what requests offer. Between the two is a queue of limited length. What doesn't get through is counted,
-and the first of each kind of loss is told in the server's log.
+A thread writes what requests offer, through a queue of limited length. Lost lines are counted, and the first of each
+kind of loss is logged.
 
 Lines go to files of limited size in a folder of limited size. Nothing that was written is ever deleted or renamed. A
 part is opened for one line and closed again, and a part that has been taken away is not continued: so parts may be

@@ -105,7 +105,7 @@ def span(
     kind: SpanKind = SpanKind.INTERNAL,
 ) -> Iterator[Span]:
     """A span inside of the current one, or of that of a context; its attributes get the prefix `selfjudge.`."""
-    # Not by OpenTelemetry's own hand: messages of exceptions quote requests.
+    # OpenTelemetry would record messages of exceptions, which quote requests.
     with _tracer.start_as_current_span(
         name, inside, kind, _prefixed(attributes), record_exception=False, set_status_on_exception=False
     ) as started:

@@ -32,9 +32,9 @@ from selfjudge_service.protocol.validation import first_problem, problem_with
 
 _LOG = logging.getLogger(__name__)
 _Handler: TypeAlias = Callable[[Request, Any], Awaitable[Response]]
-# How Python's encoder of JSON begins what it says of NaN and infinity, which JSON has not.
+# Begins the message of Python's JSON encoder about NaN and infinity.
 _REFUSED: Final = "Out of range float values"
-# FastAPI's reading of a body, and that of /invocations, which tries one kind of request after the other.
+# Where a body is read: by FastAPI, and for /invocations, which tries one kind of request after the other.
 _READING_A_BODY: Final = frozenset({solve_dependencies.__code__, TypeAdapter.validate_python.__code__})
 
 
@@ -74,7 +74,7 @@ def error_response(error: Exception, body: object = None) -> ErrorResponse:
 
 
 def unreadable(error: HTTPException) -> ApiError:
-    """FastAPI's word for JSON that Python can't hold: nested too deep, an integer too long."""
+    """The error for JSON that Python can't hold: nested too deep, an integer too long."""
     return ApiError(f"the body can't be parsed: {error.__cause__ or error.detail}", "body")
 
 
@@ -123,7 +123,7 @@ async def _handle_invalid_part(request: Request, error: ValidationError) -> Resp
 
 
 async def _handle_value_error(request: Request, error: ValueError) -> Response:
-    """Keeps NaN the server's fault; vLLM's handler takes every `ValueError` for the caller's."""
+    """Answers NaN with a 500; vLLM's handler answers every `ValueError` with a 400."""
     told = not_finite(error)
     return api_error_response(told) if told else await _vllms(request, error)
 

@@ -1,22 +1,5 @@
 """Every error that a client of ours can meet, and what it is as an HTTP answer.
 
-    ApiError                      any refusal, with status, message and the field it is about
-    +-- InvalidFieldError    400  a field of the request is wrong; names it and says what would be accepted
-    +-- UnauthorizedError    401  no API key, or a wrong one
-    +-- ForbiddenError       403  the route is closed on this server
-    +-- NotFoundError        404  the server has no such route, the store no such version
-        +-- UnknownModelError     no such model is served
-    +-- WrongMethodError     405  the path takes other methods
-    +-- DeadlineError        408  deadline_ms passed before a single candidate was finished
-    +-- ConflictError        409  what is served, or the state of the store, doesn't allow it
-    +-- BodyTooLargeError    413  the request body is larger than the server reads
-    +-- RefusedVersionError  422  a version of a policy can't be served
-    +-- OverloadedError      429  the server, or the caller's share of it, is full; says when to come back
-    +-- InternalError        500  a bug of the server; names the request whose log lines tell more
-    +-- NotFiniteError       500  the model's weights or activations hold NaN
-    +-- UnavailableError     503  the engine is being restarted, or the server ends; says when to come back
-    +-- SampleError               one candidate could not be sampled (sampler.py)
-
 vLLM's own errors (unknown model, prompt longer than the context, dead engine) keep vLLM's handlers, which answer in the
 same shape: ``{"error": {"message", "type", "param", "code"}}``, `code` being the HTTP status.
 """

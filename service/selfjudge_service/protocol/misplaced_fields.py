@@ -1,4 +1,4 @@
-"""Fields of ours where they would be ignored without a word: on routes that select nothing, misspelt, or one level off.
+"""Refuses fields of ours that vLLM would silently ignore: on routes that select nothing, misspelt, or one level off.
 
 vLLM ignores every field that it doesn't know, so a misspelt `best_of_n` would measure a single sample.
 """

@@ -5,8 +5,8 @@ adapter those of its last slot whenever a token beside them asks for one: a judg
 would read with that of the samples beside it. Here rows that share an adapter are multiplied at once, and rows without
 one are left alone.
 
-Logits of a prompt (`prompt_logprobs`, or `echo` in a chat) end vLLM's engine: it takes their rows for those that tokens
-are sampled from, which are others in number. Here each row has the adapter of its own token.
+Logits of a prompt (`prompt_logprobs`, or `echo` in a chat) end vLLM's engine, which takes their rows for those that
+tokens are sampled from and finds another number. Here each row has the adapter of its own token.
 
 GPUs have kernels of their own and need none of this.
 """
