@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from schemathesis import Case
     from schemathesis.schemas import APIOperation
 
-REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "150"))
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "100"))
 ROUTES = ("/v1/chat/completions", "/judge", "/v1/judge", "/v1/rank", "/v1/adapters")
 FUZZED = settings(
     max_examples=REQUESTS,

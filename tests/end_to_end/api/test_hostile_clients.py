@@ -85,7 +85,7 @@ def nothing_is_left(server: Server) -> Iterator[None]:
     yield
     # The engine tells what it holds when it has worked.
     with server.http() as client:
-        client.post(CHAT, json=ASKED).raise_for_status()
+        client.post(CHAT, json={**ASKED, "best_of_n": 1, "max_tokens": 1}).raise_for_status()
     deadline = time.monotonic() + SETTLED
     while any(now > was for now, was in zip(usage(server), before, strict=True)):
         assert time.monotonic() < deadline, (before, usage(server))
@@ -256,12 +256,10 @@ def test_hanging_up_while_it_streams(server: Server, stage: str) -> None:
 @pytest.mark.parametrize(
     ("path", "body"), [(CHAT, ASKED), (CHAT, STREAM), ("/v1/rank", RANK), (CHAT, {**ASKED, "best_of_n": 1})]
 )
-@pytest.mark.parametrize("polite", [True, False])
-def test_hanging_up_at_any_time(server: Server, path: str, body: dict[str, Any], polite: bool) -> None:
+def test_hanging_up_at_any_time(server: Server, path: str, body: dict[str, Any]) -> None:
     for delay in (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4):
         with ExitStack() as stack:
             clients = [stack.enter_context(connect(server, request(server, path, body))) for _ in range(4)]
             time.sleep(delay)
-            for sock in clients:
-                if not polite:
-                    reset(sock)
+            for rude in clients[::2]:
+                reset(rude)

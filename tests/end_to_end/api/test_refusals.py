@@ -18,20 +18,12 @@ CHAT = "/v1/chat/completions"
 @pytest.mark.parametrize(
     ("change", "param"),
     [
-        ({"best_of_n": 0}, "best_of_n"),
-        ({"best_of_n": -1}, "best_of_n"),
         ({"best_of_n": 65}, "best_of_n"),
-        ({"best_of_n": "4"}, "best_of_n"),
         ({"best_of_n": 1.5}, "best_of_n"),
-        ({"best_of_n": True}, "best_of_n"),
         ({"best_of_n": 2, "n": 3}, "n"),
-        ({"best_of_n": 2, "messages": []}, "messages"),
         ({"messages": []}, "messages"),
         ({"best_of_n": 2, "self_rejection": {"principles": ["beauty"]}}, "self_rejection.principles"),
-        ({"best_of_n": 2, "self_rejection": {"template": "none"}}, "self_rejection.template"),
         ({"best_of_n": 2, "self_rejection": {"tempalte": "x"}}, "self_rejection.tempalte"),
-        ({"best_of_n": 2, "self_rejection": {"include": ["everything"]}}, "self_rejection.include.0"),
-        ({"best_of_n": 2, "self_rejection": {"deadline_ms": 0}}, "self_rejection.deadline_ms"),
         ({"best_of_n": 2, "use_beam_search": True}, "use_beam_search"),
     ],
 )
@@ -104,53 +96,6 @@ def test_an_unknown_model_is_not_found(server: Server) -> None:
     assert "selfjudge-tiny" in answer.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("path", [CHAT, "/judge", "/v1/rank"])
-@pytest.mark.parametrize(
-    ("content", "content_type"),
-    [
-        (b"{", "application/json"),
-        (b"[]", "application/json"),
-        (b"", "application/json"),
-        (b"\xff\xfe", "application/json"),
-        (b'{"messages": "x"}', "text/plain"),
-    ],
-)
-def test_bodies_that_are_no_json_object_are_refused(
-    server: Server, path: str, content: bytes, content_type: str
-) -> None:
-    with server.http() as client:
-        answer = client.post(path, content=content, headers={"content-type": content_type})
-    assert answer.status_code == httpx.codes.BAD_REQUEST
-    assert answer.json()["error"]["message"]
-
-
-@pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_of_ten_megabytes_is_refused(server: Server, *, chunked: bool) -> None:
-    body = b'{"prompt": "' + b"x" * 10_000_000 + b'"}'
-    content = iter([body[:5_000_000], body[5_000_000:]]) if chunked else body
-    with server.http() as client:
-        answer = client.post("/judge", content=content, headers={"content-type": "application/json"})
-    assert answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE
-    assert answer.json()["error"]["param"] == "body"
-
-
-def test_too_many_candidates_and_comparisons_are_refused(server: Server) -> None:
-    comparison = {"prompt": "p", "response_a": "a", "response_b": "b"}
-    with server.http() as client:
-        rank = client.post("/v1/rank", json={"prompt": "p", "candidates": [str(i) for i in range(65)]})
-        judge = client.post("/judge", json={"comparisons": [comparison] * 257})
-    assert (rank.status_code, rank.json()["error"]["param"]) == (httpx.codes.BAD_REQUEST, "candidates")
-    assert (judge.status_code, judge.json()["error"]["param"]) == (httpx.codes.BAD_REQUEST, "comparisons")
-
-
-def test_content_that_is_not_text_cannot_be_judged(server: Server) -> None:
-    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
-    body = {"messages": [{"role": "user", "content": [image]}], "best_of_n": 2}
-    with server.http() as client:
-        answer = client.post(CHAT, json=body)
-    assert answer.status_code == httpx.codes.BAD_REQUEST
-
-
 @pytest.mark.parametrize(
     ("path", "body", "param"),
     [
@@ -207,10 +152,3 @@ def test_a_key_opens_as_anthropics_clients_send_it(server: Server) -> None:
     body = {"model": server.model, "messages": MESSAGES, "max_tokens": 4}
     with httpx.Client(base_url=server.url) as client:
         assert client.post("/v1/messages", json=body, headers={"x-api-key": server.key}).status_code == httpx.codes.OK
-
-
-def test_a_wrong_key_is_refused(server: Server) -> None:
-    url = f"{server.url}/v1"
-    guess = openai.OpenAI(base_url=url, api_key="guess", max_retries=0)
-    with guess as client, pytest.raises(openai.AuthenticationError):
-        client.models.list()

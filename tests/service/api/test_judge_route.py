@@ -134,6 +134,11 @@ async def test_the_weights_that_judge_can_be_chosen(judge: str, adapter: object)
         ({"prompt": None, "messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, 400, "messages"),
         ({"prompt": None, "messages": [{"role": "assistant", "tool_calls": [{"id": "1"}]}]}, 400, "messages"),
         ({"prompt": None, "messages": [{"role": "assistant", "contnet": "x"}]}, 400, "messages.0"),
+        ({"prompt": None, "messages": [{"role": "assistant", "content": [7]}]}, 400, "messages.0.content.0"),
+        ({"prompt": None, "messages": [{"role": "assistant", "tool_calls": [7]}]}, 400, "messages.0.tool_calls.0"),
+        ({"prompt": None, "messages": [{"role": "user", "content": None}]}, 400, "messages.0"),
+        ({"prompt": None, "messages": [{"role": "tool", "tool_call_id": "1"}]}, 400, "messages.0"),
+        ({"prompt": None, "messages": []}, 400, "messages"),
         ({"prompt": None, "messages": [{"role": "robot", "content": "x"}]}, 400, "messages.0.role"),
     ],
 )

@@ -90,9 +90,9 @@ async def test_a_whole_answer_is_counted_once_by_its_status(
     assert counted("selfjudge_requests_total") == 1
 
 
-@pytest.mark.parametrize("body", ["{", "[]", '{"prompt": 1}', "[" * 100_000, "9" * 5000, ""])
+@pytest.mark.parametrize("body", ["{", "[]", "null", "7", b"\xff\xfe", '{"prompt": 1}', "[" * 100_000, "9" * 5000, ""])
 async def test_what_can_not_be_read_is_refused_in_openais_shape_and_counted(
-    client: httpx.AsyncClient, counted: Counter, body: str
+    client: httpx.AsyncClient, counted: Counter, body: str | bytes
 ) -> None:
     answer = await client.post("/whole/ok", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400

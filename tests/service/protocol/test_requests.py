@@ -7,21 +7,11 @@ from pydantic import ValidationError
 from selfjudge_service.protocol.errors import InvalidFieldError
 from selfjudge_service.protocol.requests import (
     ChatRequest,
-    Comparison,
-    JudgeRequest,
-    JudgingOptions,
-    RankRequest,
     SelfRejection,
 )
 
 PAIR = {"prompt": "p", "response_a": "a", "response_b": "b"}
 TURNS = [{"role": "user", "content": "hi"}]
-
-
-@pytest.mark.parametrize("value", ["4", 1.5, True, [], {}])
-def test_best_of_n_is_an_integer_and_nothing_like_one(value: object) -> None:
-    with pytest.raises(ValidationError, match="best_of_n"):
-        ChatRequest.model_validate({"messages": TURNS, "best_of_n": value})
 
 
 def test_a_chat_request_is_vllms_with_two_fields_more() -> None:
@@ -100,70 +90,3 @@ def test_what_becomes_the_prompt_may_be_any_text() -> None:
 def test_options_of_a_tournament_are_checked_and_typos_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(options))):
         SelfRejection.model_validate(options)
-
-
-def test_unset_options_are_left_to_the_server() -> None:
-    options = SelfRejection()
-    assert (options.template, options.principles, options.seed, options.deadline_ms) == (None, None, None, None)
-    assert (options.judge, options.include) == ("policy", [])
-
-
-@pytest.mark.parametrize("change", [{"prompt": None}, {"messages": TURNS}, {"messages": []}])
-def test_a_comparison_has_a_prompt_or_messages(change: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match="messages"):
-        Comparison.model_validate({**PAIR, **change})
-
-
-def test_one_comparison_or_a_batch() -> None:
-    assert JudgeRequest.model_validate(PAIR).single() == Comparison.model_validate(PAIR)
-    batch = JudgeRequest.model_validate({"comparisons": [PAIR, PAIR]})
-    assert batch.comparisons == [Comparison.model_validate(PAIR)] * 2
-
-
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        ({"prompt": "p", "response_a": "a"}, "response_b"),
-        ({}, "comparisons"),
-        ({**PAIR, "comparisons": [PAIR]}, "not both"),
-        ({"comparisons": []}, "comparisons"),
-        ({**PAIR, "rationale": 1}, "rationale"),
-        ({**PAIR, "response_a": 1}, "response_a"),
-        ({**PAIR, "winner": "A"}, "winner"),
-        ({"messages": [{"role": "robot", "content": "x"}], "response_a": "a", "response_b": "b"}, "role"),
-        *(
-            ({"messages": [turn], "response_a": "a", "response_b": "b"}, said)
-            for turn, said in (
-                ({"role": "user", "content": None}, "content"),
-                ({"role": "tool", "tool_call_id": "1"}, "content"),
-                ({"role": "assistant", "contnet": "x"}, "content"),
-                ({"role": "assistant", "content": [7]}, "content"),
-                ({"role": "assistant", "tool_calls": [7]}, "tool_calls"),
-            )
-        ),
-    ],
-)
-def test_what_is_wrong_with_a_judgment_is_said(body: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
-        JudgeRequest.model_validate(body)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"candidates": ["a"]}, "candidates"),
-        ({"candidates": ["a", 1]}, "candidates"),
-        ({"top_n": 0}, "top_n"),
-        ({"top_n": True}, "top_n"),
-        ({"seed": -1}, "seed"),
-        ({"prompt": None}, "prompt"),
-        ({"include": []}, "include"),
-    ],
-)
-def test_what_is_wrong_with_a_ranking_is_said(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
-        RankRequest.model_validate({"prompt": "p", "candidates": ["a", "b"], **change})
-
-
-def test_judging_needs_no_options() -> None:
-    assert JudgingOptions.model_validate({}).judge == "policy"
