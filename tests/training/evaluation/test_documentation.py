@@ -5,9 +5,13 @@ import shlex
 from pathlib import Path
 
 import pytest
+from selfjudge_training.data.records import PreferencePair
 from selfjudge_training.evaluation.evaluation_config import JudgeConfig, PolicyConfig
-from selfjudge_training.evaluation.judge.judge_report import COLUMNS
+from selfjudge_training.evaluation.judge.judge_figures import evaluate_judge
+from selfjudge_training.evaluation.judge.judge_report import judge_report
 from selfjudge_training.run.config import load_config, recipe_path
+
+from tests.training.evaluation.fakes import Preferring
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "evaluation.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(block.replace("\\\n", " ")) for block in re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)]
@@ -28,4 +32,7 @@ def test_both_are_shown() -> None:
 
 def test_every_figure_of_a_judge_is_explained() -> None:
     explained = {cell.lower() for cell in re.findall(r"^\| ([^|]+) \|", DOCUMENT, re.MULTILINE)}
-    assert {column.lower() for column in COLUMNS[2:]} - {"ties"} <= explained
+    pair = PreferencePair([{"role": "user", "content": "x"}], "aa", "b")
+    tables = judge_report("length", {"set": evaluate_judge(Preferring(len), [pair])}, {}).tables
+    shown = {column.lower() for table in tables for column in table.columns}
+    assert shown - {"set", "pairs", "ties"} <= explained

@@ -1,4 +1,4 @@
-"""Reports: whole without network, the same figures in JSON, plots as PNG and SVG."""
+"""Reports: whole without network, the same figures in JSON, plots as PNG."""
 
 import json
 from html.parser import HTMLParser
@@ -9,8 +9,7 @@ import pytest
 from selfjudge_training.data.records import PreferencePair
 from selfjudge_training.evaluation.judge.judge_figures import evaluate_judge
 from selfjudge_training.evaluation.judge.judge_report import judge_report
-from selfjudge_training.evaluation.policy.policy_report import sweep_curves
-from selfjudge_training.evaluation.policy.sweep import Point
+from selfjudge_training.evaluation.plots import over_n
 from selfjudge_training.evaluation.report import Plot, Report, Table, cell, plain, write_report
 from selfjudge_training.evaluation.statistics import Estimate
 from typing_extensions import override
@@ -112,11 +111,11 @@ def test_chance_is_called_chance(tmp_path: Path) -> None:
 
 def test_a_sweep_is_drawn_with_and_without_exact_match(tmp_path: Path) -> None:
     estimate = Estimate(0.5, 0.4, 0.6, 10)
-    checked = [Point(n, *[estimate] * 6) for n in (1, 2)]
-    bare = [point._replace(exact_match=None) for point in checked]
-    plots = [Plot(name, name, sweep_curves(points, name)) for name, points in (("four", checked), ("three", bare))]
+    bare = {n: dict.fromkeys(("win_rate", "label_mass", "length", "repetition"), estimate) for n in (1, 2)}
+    checked = {n: {**figures, "exact_match": estimate} for n, figures in bare.items()}
+    plots = [Plot(name, name, over_n(points, name)) for name, points in (("four", checked), ("three", bare))]
     assert [len(plot.figure.axes) for plot in plots] == [4, 3]
-    write_report(Report("Sweep", [], {}, [], plots, checked), tmp_path)
+    write_report(Report("Sweep", {}, plots=plots), tmp_path)
     assert (tmp_path / "four.png").is_file()
 
 
@@ -135,8 +134,8 @@ class Nested(NamedTuple):
 
 
 def test_plain_keeps_names() -> None:
-    nested = Nested(Table("t", "n", ("c",), [(1,)]), {"x": Estimate(1.0, 1.0, 1.0, 1)})
+    nested = Nested(Table("t", "n", [{"c": 1}]), {"x": Estimate(1.0, 1.0, 1.0, 1)})
     assert plain(nested) == {
-        "inner": {"title": "t", "note": "n", "columns": ["c"], "rows": [[1]]},
+        "inner": {"title": "t", "note": "n", "rows": [{"c": 1}]},
         "by": {"x": {"mean": 1.0, "low": 1.0, "high": 1.0, "observations": 1}},
     }

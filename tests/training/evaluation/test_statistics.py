@@ -1,9 +1,8 @@
 """Intervals: which one is taken when, and that dependence between rows of one prompt widens it."""
 
-from statistics import fmean
-
+import numpy as np
 import pytest
-from selfjudge_training.evaluation.statistics import bootstrap, bootstrap_statistic, rate, wilson
+from selfjudge_training.evaluation.statistics import bootstrap, bootstrap_means, rate, wilson
 
 
 def test_yes_and_no_on_prompts_of_one_row_get_wilsons_interval() -> None:
@@ -29,10 +28,12 @@ def test_half_points_are_resampled() -> None:
     assert estimate.low <= estimate.mean == 0.5 <= estimate.high
 
 
-def test_any_statistic_of_rows_is_resampled_by_prompt() -> None:
-    rows = [float(number) for number in range(50)]
-    assert bootstrap_statistic(rows, range(50), fmean) == pytest.approx(bootstrap(rows), abs=1e-9)
-    assert bootstrap_statistic(rows, ["one"] * 50, max) == (49, 49, 49, 50)
+def test_any_statistic_of_means_is_resampled_by_prompt() -> None:
+    rows = np.arange(50.0).reshape(-1, 1)
+    of_squares = bootstrap_means(rows, range(50), lambda means: float(means[0] ** 2))
+    plain = bootstrap(rows)
+    assert of_squares == pytest.approx((plain.mean**2, plain.low**2, plain.high**2, 50))
+    assert bootstrap_means(rows, ["one"] * 50, lambda means: float(means[0])) == (24.5, 24.5, 24.5, 50)
 
 
 def test_prompts_are_weighted_by_their_rows() -> None:

@@ -2,7 +2,8 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,16 +15,29 @@ from selfjudge_training.evaluation.statistics import Estimate
 
 DPI = 150
 
+LABELS = {
+    "place_a": "P(A)",
+    "chosen_shorter": "chosen is shorter",
+    "repetition": "4-gram repetition",
+    "baseline_length": "its length",
+    "n": "N",
+}
+"""What tables call figures, where it is not their name in the JSON file."""
+
 
 class Table(NamedTuple):
     """One table of a page."""
 
     title: str
     note: str
-    """A sentence on what is shown."""
-    columns: Sequence[str]
-    rows: Sequence[Sequence[object]]
-    """Estimates are shown with their interval, other values as they are."""
+    """What is shown."""
+    rows: list[dict[str, object]]
+    """All with the same keys. Estimates are shown with their interval, other values as they are."""
+
+    @property
+    def columns(self) -> list[str]:
+        """Their headings."""
+        return [LABELS.get(key, key.replace("_", " ")) for key in self.rows[0]]
 
 
 class Plot(NamedTuple):
@@ -34,17 +48,18 @@ class Plot(NamedTuple):
     figure: Figure
 
 
-class Report(NamedTuple):
+@dataclass
+class Report:
     """All that is written."""
 
     title: str
-    summary: Sequence[str]
-    """Sentences at the top of the page."""
     setting: Mapping[str, object]
     """What decided the figures: the resolved configuration."""
-    tables: Sequence[Table]
-    plots: Sequence[Plot]
-    results: object
+    summary: list[str] = field(default_factory=list)
+    """Sentences at the top of the page."""
+    tables: list[Table] = field(default_factory=list)
+    plots: list[Plot] = field(default_factory=list)
+    results: dict[str, object] = field(default_factory=dict)
     """For the JSON file; NamedTuples become objects."""
 
 

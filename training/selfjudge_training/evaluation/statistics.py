@@ -1,11 +1,10 @@
-"""Shares with their uncertainty: Wilson's intervals for independent trials, bootstrap over prompts for the rest."""
+"""Means with their uncertainty: Wilson's intervals for independent trials, bootstrap over prompts for the rest."""
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats  # type: ignore[import-untyped]  # it ships no py.typed
 
 RESAMPLES = 1000
@@ -22,62 +21,70 @@ class Estimate(NamedTuple):
     observations: int
 
 
+Figures = dict[str, Estimate]
+"""Estimates by their names."""
+
+
 def wilson(outcomes: Iterable[bool]) -> Estimate:
     """The share of successes among independent trials. Raises ValueError where there are none."""
-    trials = list(outcomes)
-    if not trials:
-        raise ValueError("an estimate needs at least one row")
+    trials = _required(list(outcomes))
     test = stats.binomtest(sum(trials), len(trials))
     interval = test.proportion_ci(method="wilson")
     return Estimate(float(test.statistic), float(interval.low), float(interval.high), len(trials))
 
 
-def bootstrap(values: Sequence[float]) -> Estimate:
-    """The mean of one value per prompt. Raises ValueError where there is none."""
-    return mean(values, range(len(values)))
-
-
-def mean(values: Sequence[float], prompts: Sequence[Hashable]) -> Estimate:
-    """As `bootstrap_statistic` with the mean, but faster."""
-    rows, groups = np.asarray(values, dtype=np.float64), _rows_of_prompts(prompts)
-    sums, counts = np.array([rows[group].sum() for group in groups]), np.array([len(group) for group in groups])
-    return _resampled(
-        float(rows.mean()), len(groups), lambda drawn: float(sums[drawn].sum() / counts[drawn].sum()), rows
-    )
-
-
-def bootstrap_statistic(
-    values: Sequence[float], prompts: Sequence[Hashable], statistic: Callable[[Floats], float]
-) -> Estimate:
-    """Any statistic of values, one a row, with a percentile interval over prompts drawn anew, each with all its rows.
-
-    ``prompts`` has the prompt that each row belongs to: rows of one are not independent.
-    """
-    rows, groups = np.asarray(values, dtype=np.float64), _rows_of_prompts(prompts)
-
-    def of_groups(drawn: NDArray[np.int64]) -> float:
-        return statistic(rows[np.concatenate([groups[group] for group in drawn])])
-
-    return _resampled(statistic(rows), len(groups), of_groups, rows)
-
-
-def rate(values: Sequence[float], prompts: Sequence[Hashable]) -> Estimate:
-    """The mean of values in [0, 1], one a row: Wilson's interval for yes and no on prompts of one row, else bootstrap.
+def rate(values: Sequence[float], prompts: Sequence[Hashable] | None = None) -> Estimate:
+    """The mean of values in [0, 1]: Wilson's interval for yes and no on prompts of one row, else as `bootstrap`.
 
     Wilson's is the better of the two on few rows, or where all say the same, but needs independent trials.
     """
-    if len(set(prompts)) == len(values) and set(values) <= {0.0, 1.0}:
+    independent = prompts is None or len(set(prompts)) == len(values)
+    if independent and set(values) <= {0.0, 1.0}:
         return wilson(value == 1.0 for value in values)
-    return mean(values, prompts)
+    return bootstrap(values, prompts)
 
 
-def _resampled(found: float, prompts: int, statistic: Callable[[NDArray[Any]], float], rows: Floats) -> Estimate:
-    """With the interval of a statistic of the indices of prompts drawn."""
-    if prompts == 1:
+def rates(
+    columns: Mapping[str, Sequence[float]], prompts: Sequence[Hashable], rows: Sequence[int] | None = None
+) -> Figures:
+    """The `rate` of each column, over all rows or some."""
+    chosen = range(len(prompts)) if rows is None else rows
+    of = [prompts[row] for row in chosen]
+    return {name: rate([values[row] for row in chosen], of) for name, values in columns.items()}
+
+
+def rates_by_category(
+    columns: Mapping[str, Sequence[float]], prompts: Sequence[Hashable], categories: Sequence[str]
+) -> dict[str, Figures]:
+    """The `rates` of each category of rows; empty where all are of one."""
+    rows: dict[str, list[int]] = {category: [] for category in sorted(set(categories))}
+    for row, category in enumerate(categories):
+        rows[category].append(row)
+    return {category: rates(columns, prompts, some) for category, some in rows.items()} if len(rows) > 1 else {}
+
+
+def bootstrap(values: ArrayLike, prompts: Sequence[Hashable] | None = None) -> Estimate:
+    """The mean of values, one a row, as `bootstrap_means`; without ``prompts``, each row is a prompt of its own."""
+    column = np.reshape(np.asarray(values, dtype=np.float64), (-1, 1))
+    return bootstrap_means(column, range(len(column)) if prompts is None else prompts, lambda means: float(means[0]))
+
+
+def bootstrap_means(rows: NDArray[Any], prompts: Sequence[Hashable], statistic: Callable[[Floats], float]) -> Estimate:
+    """A statistic of the means of columns, with a percentile interval over prompts drawn anew, each with all its rows.
+
+    ``prompts`` has the prompt that each row belongs to: rows of one are not independent. Raises ValueError where there
+    is no row.
+    """
+    numbers = {prompt: number for number, prompt in enumerate(dict.fromkeys(_required(prompts)))}
+    places = [numbers[prompt] for prompt in prompts]
+    sums, counts = np.zeros((len(numbers), rows.shape[1])), np.bincount(places)
+    np.add.at(sums, places, rows)
+    found = statistic(rows.mean(0))
+    if len(numbers) == 1:
         return Estimate(found, found, found, len(rows))
     drawn = stats.bootstrap(
-        (np.arange(prompts),),
-        statistic,
+        (np.arange(len(numbers)),),
+        lambda drawn: statistic(sums[drawn].sum(0) / counts[drawn].sum()),
         vectorized=False,
         n_resamples=RESAMPLES,
         method="percentile",
@@ -87,11 +94,7 @@ def _resampled(found: float, prompts: int, statistic: Callable[[NDArray[Any]], f
     return Estimate(found, float(low), float(high), len(rows))
 
 
-def _rows_of_prompts(prompts: Sequence[Hashable]) -> list[NDArray[np.int64]]:
-    """The rows of each prompt."""
-    if not len(prompts):
+def _required(rows: Sequence[Any]) -> Sequence[Any]:
+    if not len(rows):
         raise ValueError("an estimate needs at least one row")
-    groups: dict[Hashable, list[int]] = defaultdict(list)
-    for row, prompt in enumerate(prompts):
-        groups[prompt].append(row)
-    return [np.array(group) for group in groups.values()]
+    return rows

@@ -3,22 +3,21 @@
 import random
 
 import pytest
-from selfjudge_training.evaluation.judge.calibration import brier_score, calibrate, expected_calibration_error
+from selfjudge_training.evaluation.judge.calibration import calibrate
 
 
-def test_a_judge_as_good_as_its_word_is_calibrated() -> None:
-    # 75% sure, and right three times of four.
-    assert expected_calibration_error([0.75, 0.75, 0.75, 0.25]) == pytest.approx(0.0)
-
-
-def test_an_overconfident_judge_is_not() -> None:
-    # 90% sure, and right half of the time.
-    assert expected_calibration_error([0.9, 0.1]) == pytest.approx(0.4)
-
-
-def test_gaps_of_different_bins_do_not_cancel() -> None:
-    # 90% sure and never right; 60% sure and always right.
-    assert expected_calibration_error([0.1, 0.6]) == pytest.approx((0.9 + 0.4) / 2)
+@pytest.mark.parametrize(
+    ("probabilities", "error"),
+    [
+        pytest.param([0.75, 0.75, 0.75, 0.25], 0.0, id="75% sure, and right three times of four"),
+        pytest.param([0.9, 0.1], 0.4, id="90% sure, and right half of the time"),
+        pytest.param([0.1, 0.6], (0.9 + 0.4) / 2, id="gaps of different bins do not cancel"),
+    ],
+)
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy(probabilities: list[float], error: float) -> None:
+    found = calibrate(probabilities, range(len(probabilities))).expected_error
+    assert found.mean == pytest.approx(error)
+    assert found.low <= found.high
 
 
 def test_a_judge_that_never_decides() -> None:
@@ -29,7 +28,7 @@ def test_a_judge_that_never_decides() -> None:
 
 
 def test_the_brier_score_is_that_of_the_truth() -> None:
-    assert brier_score([1.0, 0.0, 0.5]) == pytest.approx((0 + 1 + 0.25) / 3)
+    assert calibrate([1.0, 0.0, 0.5], range(3)).brier.mean == pytest.approx((0 + 1 + 0.25) / 3)
 
 
 def test_bins_hold_every_comparison_once() -> None:

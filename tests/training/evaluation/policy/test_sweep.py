@@ -1,11 +1,14 @@
 """Tournaments of many prompts, and self-rejection over N with a judge whose taste is known."""
 
+from selfjudge_training.evaluation.evaluation_config import SweepSection
 from selfjudge_training.evaluation.judges.judgment import AnswerJudge
 from selfjudge_training.evaluation.policy.contests import winners
 from selfjudge_training.evaluation.policy.policies import Answer
 from selfjudge_training.evaluation.policy.policy_figures import answer_figures
+from selfjudge_training.evaluation.policy.policy_report import policy_report
 from selfjudge_training.evaluation.policy.questions import Outputs, Question
-from selfjudge_training.evaluation.policy.sweep import Plan, Sweeper
+from selfjudge_training.evaluation.policy.sweep import Sweep, Sweeper
+from selfjudge_training.evaluation.report import plain
 from selfjudge_training.rollouts.base import Sampling
 
 from selfjudge import Comparison, RoundRobin
@@ -13,6 +16,25 @@ from tests.training.evaluation.fakes import Counting, Preferring
 
 SAMPLING = Sampling(1.0, 1.0, 8)
 QUESTIONS = [Question(("a",)), Question(("b",))]
+
+
+def swept(
+    policy: Counting,
+    taste: Preferring,
+    sizes: list[int],
+    questions: list[Question],
+    baseline: list[str] | None,
+    groups: int = 1,
+) -> Sweep:
+    """Self-rejection where the judge of tournaments has the same taste as that of outputs."""
+    plan = SweepSection(sizes=sizes, groups=groups)
+    sweeper = Sweeper(policy, taste, taste, SAMPLING, seed=0)
+    return sweeper.run(plan, questions, Outputs("baseline", baseline) if baseline else None)
+
+
+def means(sweep: Sweep, name: str) -> list[float]:
+    """A figure by ascending N."""
+    return [figures[name].mean for figures in sweep.figures.values()]
 
 
 def last_number(text: str) -> float:
@@ -31,42 +53,36 @@ def test_a_consistent_judge_finds_the_best_of_each_group() -> None:
 
 def test_self_rejection_picks_more_to_the_judges_taste_as_n_grows() -> None:
     taste = Preferring(last_number)
-    plan = Plan([4, 1, 2], groups=1, sampling=SAMPLING, seed=0)
-    sweep = Sweeper(Counting(), taste, taste, plan).run(QUESTIONS, Outputs("two", ["- 2", "- 2"]))
+    sweep = swept(Counting(), taste, [4, 1, 2], QUESTIONS, ["- 2", "- 2"])
     assert sweep.picks == {1: ["a 0", "b 0"], 2: ["a 1", "b 1"], 4: ["a 3", "b 3"]}
-    assert [point.n for point in sweep.points] == [1, 2, 4]
-    assert [point.win_rate.mean for point in sweep.points] == [0.0, 0.0, 1.0]
-    assert [point.unfinished.mean for point in sweep.points] == [1.0, 0.0, 0.0]
-    assert [point.length.mean for point in sweep.points] == [3.0, 3.0, 3.0]
-    assert all(point.exact_match is None for point in sweep.points)
+    assert list(sweep.figures) == [1, 2, 4]
+    assert means(sweep, "win_rate") == [0.0, 0.0, 1.0]
+    assert means(sweep, "unfinished") == [1.0, 0.0, 0.0]
+    assert means(sweep, "length") == [3.0, 3.0, 3.0]
+    assert all("exact_match" not in figures for figures in sweep.figures.values())
 
 
 def test_what_has_no_room_is_answered_by_nothing() -> None:
     def taste(text: str) -> float:
         return last_number(text) if text else -1.0
 
-    plan = Plan([1, 2], groups=1, sampling=SAMPLING, seed=0)
-    questions, baseline = [Question(("a",)), Question(("b" * 20,))], Outputs("two", ["- 0.5", "- 2"])
-    sweep = Sweeper(Counting(context=20), Preferring(taste), Preferring(taste), plan).run(questions, baseline)
+    questions = [Question(("a",)), Question(("b" * 20,))]
+    sweep = swept(Counting(context=20), Preferring(taste), [1, 2], questions, ["- 0.5", "- 2"])
     assert sweep.picks == {1: ["a 0", ""], 2: ["a 1", ""]}
-    assert [point.win_rate.mean for point in sweep.points] == [0.0, 0.5]
-    assert [point.unfinished.mean for point in sweep.points] == [1.0, 0.5]
+    assert means(sweep, "win_rate") == [0.0, 0.5]
+    assert means(sweep, "unfinished") == [1.0, 0.5]
 
 
 def test_all_disjoint_groups_are_measured_where_asked() -> None:
-    taste = Preferring(last_number)
-    plan = Plan([1, 2, 4], groups=4, sampling=SAMPLING, seed=0)
-    points = Sweeper(Counting(), taste, taste, plan).run(QUESTIONS, Outputs("two", ["- 2", "- 2"])).points
+    sweep = swept(Counting(), Preferring(last_number), [1, 2, 4], QUESTIONS, ["- 2", "- 2"], groups=4)
     # Samples 0, 1, 2, 3 against 2: of single ones 3 wins and 2 ties; of pairs 1 and 3 are picked; of all, 3.
-    assert [point.win_rate.mean for point in points] == [1.5 / 4, 0.5, 1.0]
-    assert [point.win_rate.observations for point in points] == [8, 4, 2]
+    assert means(sweep, "win_rate") == [1.5 / 4, 0.5, 1.0]
+    assert [figures["win_rate"].observations for figures in sweep.figures.values()] == [8, 4, 2]
 
 
 def test_without_a_baseline_the_policys_own_next_sample_is_the_rival() -> None:
-    taste = Preferring(last_number)
-    plan = Plan([2], groups=1, sampling=SAMPLING, seed=0)
-    [point] = Sweeper(Counting(), taste, taste, plan).run(QUESTIONS, None).points
-    assert point.win_rate.mean == 0.0  # it is sample 2, and the pick is sample 1
+    sweep = swept(Counting(), Preferring(last_number), [2], QUESTIONS, None)
+    assert means(sweep, "win_rate") == [0.0]  # it is sample 2, and the pick is sample 1
 
 
 def test_answers_judge_by_being_right() -> None:
@@ -81,11 +97,10 @@ def test_answers_judge_by_being_right() -> None:
 def test_exact_match_where_every_answer_is_known() -> None:
     questions = [Question(("a",), "x", "a 1"), Question(("b",), "y", "no")]
     given = [Answer("a 1", finished=True), Answer("b 1", finished=True)]
-    found = answer_figures(questions, given).exact_match
-    assert found is not None
-    assert (found.overall.mean, {name: one.mean for name, one in found.by_category.items()}) == (0.5, {"x": 1, "y": 0})
-    taste = Preferring(last_number)
-    [point] = Sweeper(Counting(), taste, taste, Plan([2], 1, SAMPLING, 0)).run(questions, None).points
-    assert point.exact_match is not None
-    assert point.exact_match.mean == 0.5
-    assert answer_figures([*questions[:1], Question(("b",))], given).exact_match is None
+    results = policy_report("given", questions, given, {}).results["answers"]
+    assert isinstance(results, dict)
+    found = plain(results["exact_match"])
+    assert found["overall"]["mean"] == 0.5
+    assert {name: one["mean"] for name, one in found["by_category"].items()} == {"x": 1, "y": 0}
+    assert means(swept(Counting(), Preferring(last_number), [2], questions, None), "exact_match") == [0.5]
+    assert "exact_match" not in answer_figures([*questions[:1], Question(("b",))], given)

@@ -5,8 +5,10 @@ import json
 import httpx2
 import pytest
 from selfjudge_training.evaluation.policy.policies import Answer, ServerPolicy, answer_questions
-from selfjudge_training.evaluation.policy.policy_figures import answer_figures, compare_outputs
+from selfjudge_training.evaluation.policy.policy_figures import judge_outputs
+from selfjudge_training.evaluation.policy.policy_report import add_comparison, policy_report
 from selfjudge_training.evaluation.policy.questions import Outputs, Question
+from selfjudge_training.evaluation.report import plain
 from selfjudge_training.rollouts.base import PromptError, Sampling
 from selfjudge_training.run.endpoint import EndpointError
 
@@ -19,17 +21,18 @@ QUESTIONS = [Question((name,), name.upper()) for name in "abcd"]
 def test_the_win_rate_counts_ties_half() -> None:
     ours, theirs = Outputs("ours", ["long", "s", "same", "x"]), Outputs("theirs", ["s", "long", "same", "y"])
     judge = Preferring(len)
-    result = compare_outputs(judge, QUESTIONS, ours, theirs)
-    assert result.win_rate.mean == 0.5
-    assert (result.wins, result.ties, result.losses) == (1, 2, 1)
-    assert {name: estimate.mean for name, estimate in result.by_category.items()} == {
-        "A": 1,
-        "B": 0,
-        "C": 0.5,
-        "D": 0.5,
-    }
-    assert (result.length.mean, result.baseline_length.mean) == (2.5, 2.5)
-    assert result.label_mass.mean == pytest.approx((3 * 0.9 + 1) / 4)
+    judgments = judge_outputs(judge, QUESTIONS, ours.texts, theirs.texts)
+    report = policy_report("ours", QUESTIONS, [Answer(text, finished=True) for text in ours.texts], {})
+    add_comparison(report, QUESTIONS, ours, theirs, judgments)
+    result = plain(report.results["comparison"])
+    assert (result["generator"], result["baseline"]) == ("ours", "theirs")
+    assert result["win_rate"]["mean"] == 0.5
+    assert (result["wins"], result["ties"], result["losses"]) == (1, 2, 1)
+    assert {name: one["mean"] for name, one in result["by_category"].items()} == {"A": 1, "B": 0, "C": 0.5, "D": 0.5}
+    assert (result["length"]["mean"], result["baseline_length"]["mean"]) == (2.5, 2.5)
+    assert result["label_mass"]["mean"] == pytest.approx((3 * 0.9 + 1) / 4)
+    assert "It wins 50.0% (" in report.summary[-1]
+    assert [table.title for table in report.tables] == ["Answers", "Win rate", "Win rate by category"]
     assert len(judge.asked) == 3  # equal outputs need no judge
 
 
@@ -53,7 +56,10 @@ def test_a_dialogue_that_outgrows_the_context_ends_there_and_is_counted() -> Non
     assert hopeless == Answer("", finished=False, fits=False)
     assert whole.fits
     assert [conversation[-1]["content"] for conversation in policy.asked] == ["a", "e", "f"]
-    assert answer_figures(questions, [long, hopeless, whole]).too_long == 2
+    assert (
+        "2 of them have a turn that is too long"
+        in policy_report("p", questions, [long, hopeless, whole], {}).summary[1]
+    )
 
 
 def test_questions_of_which_none_has_room_are_an_error() -> None:

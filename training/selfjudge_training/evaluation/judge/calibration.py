@@ -7,9 +7,8 @@ from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from selfjudge_training.evaluation.statistics import Estimate, Floats, bootstrap_statistic, rate
+from selfjudge_training.evaluation.statistics import Estimate, bootstrap, bootstrap_means, rate
 
 BINS = 10
 """Of equal width, from confidence 1/2 to 1."""
@@ -29,51 +28,28 @@ class Calibration(NamedTuple):
     """Both scores are 0 at best; a judge that always says 1/2 has calibration error 0 and Brier score 1/4."""
 
     expected_error: Estimate
-    """Chance alone keeps it above 0, the more so the fewer the comparisons; the interval lies a little too high."""
+    """|confidence - accuracy| averaged over all comparisons, each standing for its bin.
+
+    Chance alone keeps it above 0, the more so the fewer the comparisons; the interval lies a little too high.
+    """
     brier: Estimate
+    """Mean squared distance of P(the chosen response is better) from the truth, which is 1."""
     bins: list[Bin]
     """Those that are not empty, by ascending confidence."""
 
 
 def calibrate(probabilities: Sequence[float], prompts: Sequence[Hashable]) -> Calibration:
     """Calibration from P(the chosen response is better), one for each comparison; ``prompts``: what it belongs to."""
-    return Calibration(
-        bootstrap_statistic(probabilities, prompts, expected_calibration_error),
-        bootstrap_statistic(probabilities, prompts, brier_score),
-        _bins(np.asarray(probabilities), prompts),
-    )
-
-
-def expected_calibration_error(probabilities: ArrayLike) -> float:
-    """|confidence - accuracy| averaged over all comparisons, each standing for its bin."""
     values = np.asarray(probabilities)
-    gaps = np.bincount(_bin(values), weights=_confidence(values) - _correct(values), minlength=BINS)
-    return float(np.abs(gaps).sum() / len(values))
-
-
-def brier_score(probabilities: ArrayLike) -> float:
-    """Mean squared distance from the truth, which is 1: the chosen response is the better one."""
-    return float(np.square(1 - np.asarray(probabilities)).mean())
-
-
-def _bins(probabilities: Floats, prompts: Sequence[Hashable]) -> list[Bin]:
+    confidence = np.maximum(values, 1 - values)
+    correct = np.heaviside(values - 0.5, 0.5)  # half where both responses have the same probability
+    numbers = np.minimum(BINS - 1, ((confidence - 0.5) * 2 * BINS).astype(np.int64))
+    gaps = (confidence - correct)[:, None] * (numbers[:, None] == np.arange(BINS))
     bins = []
-    for number in np.unique(_bin(probabilities)).tolist():
-        rows = np.flatnonzero(_bin(probabilities) == number)
-        accuracy = rate(_correct(probabilities[rows]).tolist(), [prompts[row] for row in rows])
+    for number in np.unique(numbers).tolist():
+        rows = np.flatnonzero(numbers == number)
+        accuracy = rate(correct[rows].tolist(), [prompts[row] for row in rows])
         low, high = 0.5 + number / (2 * BINS), 0.5 + (number + 1) / (2 * BINS)
-        bins.append(Bin(low, high, float(_confidence(probabilities[rows]).mean()), accuracy))
-    return bins
-
-
-def _confidence(probabilities: Floats) -> Floats:
-    return np.maximum(probabilities, 1 - probabilities)
-
-
-def _correct(probabilities: Floats) -> Floats:
-    """Whether the chosen response has the higher probability; half where both have the same."""
-    return np.heaviside(probabilities - 0.5, 0.5)
-
-
-def _bin(probabilities: Floats) -> NDArray[np.int64]:
-    return np.minimum(BINS - 1, ((_confidence(probabilities) - 0.5) * 2 * BINS).astype(np.int64))
+        bins.append(Bin(low, high, float(confidence[rows].mean()), accuracy))
+    error = bootstrap_means(gaps, prompts, lambda means: float(np.abs(means).sum()))
+    return Calibration(error, bootstrap(np.square(1 - values), prompts), bins)

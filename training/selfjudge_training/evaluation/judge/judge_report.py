@@ -3,17 +3,10 @@
 import re
 from collections.abc import Mapping
 
-from matplotlib.figure import Figure
-
-from selfjudge_training.evaluation.judge.calibration import Calibration
-from selfjudge_training.evaluation.judge.judge_figures import Agreement, JudgeEvaluation
-from selfjudge_training.evaluation.plots import GREEN, GREY, by_category, reach
+from selfjudge_training.evaluation import plots
+from selfjudge_training.evaluation.judge.judge_figures import JudgeEvaluation
 from selfjudge_training.evaluation.report import Plot, Report, Table
-
-COLUMNS = (
-    "set", "pairs", "accuracy", "position consistency", "flip rate", "P(A)", "ties", "label mass", "cut",
-    "picks shorter", "chosen is shorter",
-)  # fmt: skip
+from selfjudge_training.evaluation.statistics import Figures
 
 NOTE = (
     "Accuracy: share of pairs whose chosen response wins, a tie counting half. Position consistency: share with the "
@@ -26,84 +19,42 @@ CALIBRATION_NOTE = (
     "ECE: expected calibration error over ten bins of confidence, above 0 by chance alone on small sets. "
     "Brier score: 1/4 for a judge that always says 1/2."
 )
+CATEGORIES_NOTE = "The same figures for each category of the set."
 
 
 def judge_report(judge: str, sets: Mapping[str, JudgeEvaluation], setting: Mapping[str, object]) -> Report:
     """The report of one judge on several sets."""
-    return Report(
-        title=f"{judge} as a judge",
-        summary=[_sentence(name, result.overall) for name, result in sets.items()],
-        setting=setting,
-        tables=[
-            Table("Judgments", NOTE, COLUMNS, [(name, *result.overall) for name, result in sets.items()]),
-            Table(
-                "Calibration",
-                CALIBRATION_NOTE,
-                ("set", "ECE", "Brier score"),
-                [(name, one.calibration.expected_error, one.calibration.brier) for name, one in sets.items()],
-            ),
-            *(
-                Table(
-                    f"{name}, by category",
-                    "The same figures for each category of the set.",
-                    ("category", *COLUMNS[1:]),
-                    [(category, *figures) for category, figures in result.by_category.items()],
-                )
-                for name, result in sets.items()
-                if result.by_category
-            ),
-        ],
-        plots=[plot for name, result in sets.items() for plot in _plots(name, result)],
-        results=sets,
-    )
+    report = Report(f"{judge} as a judge", setting)
+    judgments, calibrations = Table("Judgments", NOTE, []), Table("Calibration", CALIBRATION_NOTE, [])
+    report.tables += [judgments, calibrations]
+    for name, (overall, by_category, calibration) in sets.items():
+        slug = re.sub(r"\W+", "-", name.lower()).strip("-")
+        rows = {category: _row(figures) for category, figures in by_category.items()}
+        report.results[name] = {"overall": _row(overall), "by_category": rows, "calibration": calibration}
+        report.summary.append(_sentence(name, overall))
+        judgments.rows.append({"set": name, **_row(overall)})
+        calibrations.rows.append({"set": name, "ECE": calibration.expected_error, "Brier score": calibration.brier})
+        caption = f"{name}: how often the judge is right, by how sure it is"
+        report.plots.append(Plot(f"reliability-{slug}", caption, plots.reliability(calibration, name)))
+        if rows:
+            listed = [{"category": category, **row} for category, row in rows.items()]
+            report.tables.append(Table(f"{name}, by category", CATEGORIES_NOTE, listed))
+            drawn = plots.by_category(by_category, ["accuracy", "position_consistency"], name)
+            report.plots.append(Plot(f"categories-{slug}", f"{name}, by category; dashed: chance", drawn))
+    return report
 
 
-def _sentence(name: str, figures: Agreement) -> str:
-    accuracy, shorter = figures.accuracy, figures.chosen_shorter.mean
+def _row(figures: Figures) -> dict[str, object]:
+    return {"pairs": figures["accuracy"].observations, **figures}
+
+
+def _sentence(name: str, figures: Figures) -> str:
+    accuracy, shorter = figures["accuracy"], figures["chosen_shorter"].mean
     chance = "better than chance" if accuracy.low > 0.5 else "no better than chance as far as this set can tell"
     if accuracy.high < 0.5:
         chance = "worse than chance"
     return (
-        f"{name}: {accuracy.mean:.1%} of {figures.pairs:,} pairs are judged right ({accuracy.low:.1%} to "
+        f"{name}: {accuracy.mean:.1%} of {accuracy.observations:,} pairs are judged right ({accuracy.low:.1%} to "
         f"{accuracy.high:.1%}), {chance}; always taking the {'shorter' if shorter >= 0.5 else 'longer'} response "
         f"would be right in {max(shorter, 1 - shorter):.1%}."
     )
-
-
-def _plots(name: str, result: JudgeEvaluation) -> list[Plot]:
-    slug = re.sub(r"\W+", "-", name.lower()).strip("-")
-    diagram = reliability_diagram(result.calibration, name)
-    plots = [Plot(f"reliability-{slug}", f"{name}: how often the judge is right, by how sure it is", diagram)]
-    if result.by_category:
-        curves = {
-            "accuracy": {key: one.accuracy for key, one in result.by_category.items()},
-            "position consistency": {key: one.position_consistency for key, one in result.by_category.items()},
-        }
-        plots.append(Plot(f"categories-{slug}", f"{name}, by category; dashed: chance", by_category(curves, name)))
-    return plots
-
-
-def reliability_diagram(calibration: Calibration, title: str) -> Figure:
-    """Accuracy against confidence, with how many comparisons have which confidence below."""
-    figure = Figure(figsize=(5, 5.5), layout="constrained")
-    above, below = figure.subplots(2, sharex=True, height_ratios=[4, 1])
-    above.plot([0.5, 1], [0.5, 1], "--", color=GREY, label="calibrated")
-    bins = calibration.bins
-    accuracy = [one.accuracy for one in bins]
-    above.errorbar(
-        [one.confidence for one in bins],
-        [one.mean for one in accuracy],
-        yerr=reach(accuracy),
-        fmt="o-",
-        color=GREEN,
-        capsize=3,
-        label="judge",
-    )
-    above.set(ylabel="accuracy", ylim=(0, 1.02), title=title)
-    above.legend(loc="lower right")
-    width = bins[0].high - bins[0].low
-    below.bar([one.low for one in bins], [one.accuracy.observations for one in bins], width, align="edge", color=GREEN)
-    below.set(xlabel="confidence in the own choice", ylabel="comparisons", xlim=(0.49, 1.01))
-    for axes in (above, below):
-        axes.grid(alpha=0.3)
-    return figure

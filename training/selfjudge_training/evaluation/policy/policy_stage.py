@@ -7,8 +7,8 @@ from selfjudge_training.evaluation.evaluation_config import PolicyConfig
 from selfjudge_training.evaluation.journal import JOURNAL, Journal
 from selfjudge_training.evaluation.judges.judgment import AnswerJudge, Judge
 from selfjudge_training.evaluation.policy.policies import Answer, answer_questions
-from selfjudge_training.evaluation.policy.policy_figures import answer_figures, compare_outputs
-from selfjudge_training.evaluation.policy.policy_report import PolicyEvaluation, policy_report
+from selfjudge_training.evaluation.policy.policy_figures import judge_outputs
+from selfjudge_training.evaluation.policy.policy_report import add_comparison, add_sweep, policy_report
 from selfjudge_training.evaluation.policy.questions import (
     Outputs,
     Question,
@@ -17,7 +17,7 @@ from selfjudge_training.evaluation.policy.questions import (
     load_questions,
     write_outputs,
 )
-from selfjudge_training.evaluation.policy.sweep import Plan, Sweep, Sweeper
+from selfjudge_training.evaluation.policy.sweep import Sweeper
 from selfjudge_training.evaluation.report import write_report
 from selfjudge_training.evaluation.sources import Sources
 from selfjudge_training.run.config import ConfigError
@@ -38,17 +38,22 @@ def run_policy_evaluation(config: PolicyConfig, output: Path) -> list[Path]:
     with Sources(journal) as sources:
         judge = _judge(config, sources, questions)
         name, answers = _answers(config, sources, questions)
-        outputs = Outputs(name, [answer.text for answer in answers])
-        comparison = compare_outputs(judge, questions, outputs, baseline) if baseline else None
-        sweep = _sweep(config, sources, judge, questions, baseline)
-    figures = answer_figures(questions, answers)
-    result = PolicyEvaluation(name, figures, comparison, sweep.points if sweep else None)
-    paths = [folder / "outputs.json"]
-    write_outputs(paths[0], questions, outputs)
-    for size, texts in sweep.picks.items() if sweep else ():
-        paths.append(folder / f"outputs-best-of-{size}.json")
-        write_outputs(paths[-1], questions, Outputs(f"{name}-best-of-{size}", texts))
-    paths += write_report(policy_report(result, config.model_dump(mode="json")), folder)
+        outputs = {"outputs.json": Outputs(name, [answer.text for answer in answers])}
+        report = policy_report(name, questions, answers, config.model_dump(mode="json"))
+        if baseline:
+            judgments = judge_outputs(judge, questions, outputs["outputs.json"].texts, baseline.texts)
+            add_comparison(report, questions, outputs["outputs.json"], baseline, judgments)
+        if config.sweep:
+            plan = config.sweep
+            own = sources.judge(plan.judge) if plan.judge else sources.own_judge(config.policy, plan.template)
+            sweeper = Sweeper(sources.policy(config.policy), own, judge, config.decoding.sampling, config.seed)
+            sweep = sweeper.run(plan, questions, baseline)
+            add_sweep(report, name, sweep.figures)
+            for size, texts in sweep.picks.items():
+                outputs[f"outputs-best-of-{size}.json"] = Outputs(f"{name}-best-of-{size}", texts)
+    for file, given in outputs.items():
+        write_outputs(folder / file, questions, given)
+    paths = [*(folder / file for file in outputs), *write_report(report, folder)]
     journal.remove()
     return paths
 
@@ -69,14 +74,3 @@ def _answers(config: PolicyConfig, sources: Sources, questions: Sequence[Questio
         return given.generator, [Answer(text, finished=True) for text in given.texts]
     policy = sources.policy(config.policy)
     return config.policy.name, answer_questions(policy, questions, config.decoding.sampling, config.seed)
-
-
-def _sweep(
-    config: PolicyConfig, sources: Sources, judge: Judge, questions: Sequence[Question], baseline: Outputs | None
-) -> Sweep | None:
-    if config.sweep is None:
-        return None
-    section = config.sweep
-    own = sources.judge(section.judge) if section.judge else sources.own_judge(config.policy, section.template)
-    plan = Plan(section.sizes, section.groups, config.decoding.sampling, config.seed)
-    return Sweeper(sources.policy(config.policy), own, judge, plan).run(questions, baseline)

@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, Field, TypeAdapter
 
+from selfjudge_training.data.records import Messages
 from selfjudge_training.data.rows import validated_rows
 from selfjudge_training.data.source import DataError
 
@@ -24,6 +25,11 @@ class Question(NamedTuple):
     category: str = ""
     answer: str | None = None
     """The one right answer, where it is known."""
+
+    @property
+    def first_turn(self) -> Messages:
+        """The conversation up to the first answer."""
+        return [{"role": "user", "content": self.turns[0]}]
 
 
 class _AlpacaRow(BaseModel):

@@ -9,97 +9,64 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from selfjudge_training.evaluation.evaluation_config import SweepSection
 from selfjudge_training.evaluation.judges.judgment import Judge
 from selfjudge_training.evaluation.policy.contests import winners
 from selfjudge_training.evaluation.policy.policies import Answer, Policy
-from selfjudge_training.evaluation.policy.policy_figures import first_turn, judge_outputs, repetition
+from selfjudge_training.evaluation.policy.policy_figures import answer_figures, judge_outputs
 from selfjudge_training.evaluation.policy.questions import Outputs, Question
-from selfjudge_training.evaluation.statistics import Estimate, mean, rate
+from selfjudge_training.evaluation.statistics import Figures, rates
 from selfjudge_training.rollouts.base import Sampling
 
 
-class Point(NamedTuple):
-    """The picks at one N, with 95% intervals over questions."""
-
-    n: int
-    win_rate: Estimate
-    """Against the baseline, a tie counting half."""
-    label_mass: Estimate
-    length: Estimate
-    """In characters."""
-    repetition: Estimate
-    exact_match: Estimate | None
-    """Where every answer is known."""
-    unfinished: Estimate
-    """Share of picks that the limit of new tokens cut off, and of questions that were too long to be asked."""
-
-
 class Sweep(NamedTuple):
-    """Points by ascending N, and what was picked at each: the first group's pick for each question."""
+    """By ascending N, the figures of what was picked, and the first group's pick for each question."""
 
-    points: list[Point]
+    figures: dict[int, Figures]
     picks: dict[int, list[str]]
-
-
-class Plan(NamedTuple):
-    """What is measured."""
-
-    sizes: Sequence[int]
-    groups: int
-    """Groups of N that are measured per question, where the samples give so many: narrower intervals for more cost."""
-    sampling: Sampling
-    seed: int
 
 
 class Sweeper:
     """Samples once, then measures: ``own_judge`` judges the tournaments, ``judge`` compares picks with the baseline."""
 
-    def __init__(self, policy: Policy, own_judge: Judge, judge: Judge, plan: Plan) -> None:
-        self._policy, self._own_judge, self._judge, self._plan = policy, own_judge, judge, plan
+    def __init__(self, policy: Policy, own_judge: Judge, judge: Judge, sampling: Sampling, seed: int) -> None:
+        self._policy, self._own_judge, self._judge = policy, own_judge, judge
+        self._sampling, self._seed = sampling, seed
 
-    def run(self, questions: Sequence[Question], baseline: Outputs | None) -> Sweep:
+    def run(self, plan: SweepSection, questions: Sequence[Question], baseline: Outputs | None) -> Sweep:
         """Measure every N; without a baseline, against one more sample of the policy: N = 1 is then half by design."""
-        most = max(self._plan.sizes)
-        conversations = [first_turn(question) for question in questions]
+        most = max(plan.sizes)
+        asked = [question.first_turn for question in questions]
         samples = most + (baseline is None)
-        drawn = self._policy.sample(conversations, samples=samples, sampling=self._plan.sampling, seed=self._plan.seed)
+        drawn = self._policy.sample(asked, samples=samples, sampling=self._sampling, seed=self._seed)
         against = [group[-1].text for group in drawn] if baseline is None else baseline.texts
-        points, picks = [], {}
-        for size in tqdm(sorted(self._plan.sizes), "self-rejection", unit="N"):
-            picked = [
-                self._pick(questions, [answers[start : start + size] for answers in drawn])
-                for start in range(0, most - size + 1, size)[: self._plan.groups]
-            ]
-            points.append(self._point(size, questions, picked, against))
-            picks[size] = [answer.text for answer in picked[0]]
-        return Sweep(points, picks)
+        sweep = Sweep({}, {})
+        for size in tqdm(sorted(plan.sizes), "self-rejection", unit="N"):
+            starts = range(0, most - size + 1, size)[: plan.groups]
+            picked = [self._pick(questions, [answers[start : start + size] for answers in drawn]) for start in starts]
+            sweep.figures[size] = self._figures(questions, picked, against)
+            sweep.picks[size] = [answer.text for answer in picked[0]]
+        return sweep
 
     def _pick(self, questions: Sequence[Question], groups: Sequence[Sequence[Answer]]) -> list[Answer]:
         """The winner of each question's group."""
         texts = [[answer.text for answer in group] for group in groups]
-        conversations = [first_turn(question) for question in questions]
-        best = winners(self._own_judge, conversations, texts, self._plan.seed)
+        best = winners(self._own_judge, [question.first_turn for question in questions], texts, self._seed)
         return [group[index] for group, index in zip(groups, best, strict=True)]
 
-    def _point(
-        self, size: int, questions: Sequence[Question], picked: Sequence[Sequence[Answer]], baseline: Sequence[str]
-    ) -> Point:
+    def _figures(
+        self, questions: Sequence[Question], picked: Sequence[Sequence[Answer]], against: Sequence[str]
+    ) -> Figures:
         """The figures of one N; ``picked``: for each group of N, its winner for each question."""
-        numbers = [number for _ in picked for number in range(len(questions))]
-        answers = [answer for group in picked for answer in group]
         judgments = [
             judgment
-            for group in picked
-            for judgment in judge_outputs(self._judge, questions, [answer.text for answer in group], baseline)
+            for answers in picked
+            for judgment in judge_outputs(self._judge, questions, [answer.text for answer in answers], against)
         ]
-        key = [questions[number].answer for number in numbers]
-        right = [float(answer.text == known) for answer, known in zip(answers, key, strict=True)]
-        return Point(
-            n=size,
-            win_rate=rate([judgment.points for judgment in judgments], numbers),
-            label_mass=rate([judgment.label_mass for judgment in judgments], numbers),
-            length=mean([float(len(answer.text)) for answer in answers], numbers),
-            repetition=mean([repetition(answer.text) for answer in answers], numbers),
-            exact_match=None if None in key else rate(right, numbers),
-            unfinished=rate([float(not answer.finished) for answer in answers], numbers),
-        )
+        columns = {
+            "win_rate": [judgment.points for judgment in judgments],
+            "label_mass": [judgment.label_mass for judgment in judgments],
+        }
+        asked = [*questions] * len(picked)
+        whole = answer_figures(asked, [answer for answers in picked for answer in answers])
+        return rates(columns, [question.turns[0] for question in asked]) | whole
