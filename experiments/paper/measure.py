@@ -112,7 +112,7 @@ def _load(model: Path) -> HuggingFaceRollOuts:
 
 
 def _judge(rollouts: HuggingFaceRollOuts, template: str) -> ModelJudge:
-    return ModelJudge(rollouts, load_templates()[template], rollouts.context - 1)
+    return ModelJudge(rollouts, load_templates()[template])
 
 
 def _answers(

@@ -123,7 +123,7 @@ def test_its_control_tokens_are_trained_and_what_comes_out_answers_and_judges(
     )
     assert sample.token_ids
     label_mass, untrained = (
-        ModelJudge(HuggingFaceRollOuts(each, tokenizer), load_templates()["ultrafeedback"], 2048)
+        ModelJudge(HuggingFaceRollOuts(each, tokenizer), load_templates()["ultrafeedback"])
         .verdicts([Comparison("Hi", "Ho", "Hm")])[0]
         .label_mass
         for each in (loaded, before.model)

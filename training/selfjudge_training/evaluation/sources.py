@@ -42,9 +42,7 @@ class Sources:
         if source.kind == "chat":
             endpoint = self._endpoint(source.at, source.key_variable)
             return ChatJudge(endpoint, str(source.model), template, source.max_tokens)
-        rollouts = self._model(source.at, adapter)
-        # The choice token needs a place in the context, too.
-        return ModelJudge(rollouts, template, rollouts.context - 1)
+        return ModelJudge(self._model(source.at, adapter), template)
 
     def policy(self, source: PolicySource) -> Policy:
         """Who answers. Raises EndpointError, FileNotFoundError, AdapterError."""

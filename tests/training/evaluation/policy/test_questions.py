@@ -8,7 +8,6 @@ from selfjudge_training.data.source import DataError
 from selfjudge_training.evaluation.policy.questions import (
     Outputs,
     Question,
-    dialogue_text,
     load_outputs,
     load_questions,
     write_outputs,
@@ -95,7 +94,3 @@ def test_a_baseline_is_one_model(tmp_path: Path) -> None:
     rows = [{"instruction": "Why?", "output": "x", "generator": name} for name in ("one", "two")]
     with pytest.raises(DataError, match=r"outputs of \['one', 'two'\]"):
         load_outputs(listed(tmp_path / "outputs.json", *rows), QUESTIONS[:1])
-
-
-def test_a_dialogue_is_one_text() -> None:
-    assert dialogue_text(["How?", "And then?"], ["So.", "Thus."]) == "So.\n\nUser: And then?\n\nAssistant: Thus."

@@ -65,9 +65,9 @@ def sampled_pairs(
     too long for the policy.
     """
     key = answer_key(questions)
-    if key is None:
+    if not key:
         raise DataError("sampled.questions: every row should have an 'answer'")
-    conversations = [[{"role": "user", "content": prompt}] for prompt in key]
+    conversations = [question.first_turn for question in questions]
     drawn = policy.sample(conversations, samples=samples, sampling=sampling, seed=seed)
     too_long = sum(not answers[0].fits for answers in drawn)
     if too_long:
@@ -76,10 +76,11 @@ def sampled_pairs(
             "context of the policy; lower sampled.decoding.max_new_tokens"
         )
     pairs = [
-        PreferencePair(conversation, answer, text, category=question.category)
-        for question, answer, conversation, answers in zip(questions, key.values(), conversations, drawn, strict=True)
+        PreferencePair(question.first_turn, right, text, category=question.category)
+        for question, answers in zip(questions, drawn, strict=True)
+        for right in [key[question.turns[0]]]
         for text in dict.fromkeys(one.text for one in answers)
-        if text != answer
+        if text != right
     ]
     if not pairs:
         raise ValueError(f"{samples} samples to each of {len(questions)} questions are all right: no pair to judge")

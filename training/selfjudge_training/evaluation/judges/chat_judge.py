@@ -6,18 +6,20 @@ pair that the endpoint finds too long for its context: only it can count its tok
 Probabilities are therefore 0, 1/2 or 1: calibration says little about such a judge.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-from selfjudge import Comparison, JudgmentTemplate, Orders, Winner
+from selfjudge import Choice, Comparison, JudgmentTemplate, PrincipleVerdict, Reading, Verdict
 from selfjudge.judgment.conversation import context_text
 from selfjudge.judgment.quoting import Quoter, delimiters
 from selfjudge.judgment.template import Wording
 from selfjudge.text.thinking import without_reasoning
 from selfjudge_training.evaluation.judges.judgment import Judgment
-from selfjudge_training.run.endpoint import Endpoint, EndpointError, TooLongError
+from selfjudge_training.evaluation.policy.policies import complete
+from selfjudge_training.run.endpoint import Endpoint
 
 REQUEST = "Reply with the single letter A or B: the letter of the better response."
 
@@ -27,6 +29,12 @@ _LEADING = re.compile(
     r"[\W_]*(?:(?i:response|assistant|answer|option|choice)[\W_]+)?"
     r"(?P<letter>[AB])(?=[\W_]*$|[^\w\s/&+'\u2019-]|[ \t]*\n|[ \t]+[^\w\s/&+'\u2019])"
 )
+
+_READINGS = {
+    "A": Reading(0.0, -math.inf),
+    "B": Reading(-math.inf, 0.0),
+    None: Reading(-math.inf, -math.inf),
+}
 
 
 class ChatJudge:
@@ -54,11 +62,9 @@ class ChatJudge:
         choices = self._endpoint.each(ask, bodies, "asking the judge")
         return [_judgment(at_a, at_b) for at_a, at_b in zip(choices[::2], choices[1::2], strict=True)]
 
-    def _ask(self, prefix: str, body: dict[str, Any]) -> Literal["A", "B"] | None:
-        try:
-            return read_choice(_content(self._endpoint.post("chat/completions", body)), prefix)
-        except TooLongError:
-            return None
+    def _ask(self, prefix: str, body: dict[str, Any]) -> Choice | None:
+        [answer] = complete(self._endpoint, body)
+        return read_choice(answer.text, prefix)
 
     def _body(self, wording: Wording, context: str, response_a: str, response_b: str) -> dict[str, Any]:
         pieces = wording.user
@@ -70,7 +76,7 @@ class ChatJudge:
         return {**self._options, "messages": messages}
 
 
-def read_choice(answer: str, prefix: str = "") -> Literal["A", "B"] | None:
+def read_choice(answer: str, prefix: str = "") -> Choice | None:
     """The letter with which an answer begins, once reasoning, and the words that a judgment begins with, are dropped.
 
     Only the beginning decides: what follows the letter explains it, and may name both responses. The letter may stand
@@ -83,18 +89,8 @@ def read_choice(answer: str, prefix: str = "") -> Literal["A", "B"] | None:
     return None if match is None else "A" if match["letter"] == "A" else "B"
 
 
-def _content(answer: dict[str, Any]) -> str:
-    try:
-        return answer["choices"][0]["message"]["content"] or ""
-    except (KeyError, IndexError, TypeError) as error:
-        raise EndpointError(f"the judge's answer is no chat completion: {str(answer)[:200]}") from error
-
-
-def _judgment(at_a: str | None, at_b: str | None) -> Judgment:
+def _judgment(at_a: Choice | None, at_b: Choice | None) -> Judgment:
     """From the choices with the first response at place A, and at place B."""
-    orders = Orders({"A": 1.0, None: 0.5, "B": 0.0}[at_a], {"B": 1.0, None: 0.5, "A": 0.0}[at_b])
-    probability = (orders.first_at_a + orders.first_at_b) / 2
-    winner: Winner = "A" if probability > 0.5 else "B" if probability < 0.5 else "tie"
-    readable = (at_a is not None) + (at_b is not None)
-    consistent = readable == 2 and orders.first_at_a == orders.first_at_b
-    return Judgment(winner, probability, orders, consistent, readable / 2)
+    verdict = Verdict.of([PrincipleVerdict(None, _READINGS[at_a], _READINGS[at_b])])
+    # Two answers that can't be read are no two equal choices.
+    return Judgment.of(verdict)._replace(consistent=verdict.consistent and verdict.label_mass > 0)

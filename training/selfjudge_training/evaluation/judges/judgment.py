@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from selfjudge import Comparison, Orders, Winner
+from selfjudge import Comparison, Conversation, Orders, Verdict, Winner
+
+POINTS: Mapping[Winner, float] = {"A": 1.0, "tie": 0.5, "B": 0.0}
 
 
 class Judgment(NamedTuple):
@@ -22,10 +24,20 @@ class Judgment(NamedTuple):
     cut: bool = False
     """Whether texts had to be cut to fit the judge's context."""
 
+    @classmethod
+    def of(cls, verdict: Verdict, *, cut: bool = False) -> "Judgment":
+        """What a verdict says."""
+        return cls(verdict.winner, verdict.probability_a, verdict.orders, verdict.consistent, verdict.label_mass, cut)
+
+    @classmethod
+    def certain(cls, winner: Winner) -> "Judgment":
+        """Without a doubt, whatever the order."""
+        return cls(winner, POINTS[winner], Orders(POINTS[winner], POINTS[winner]), consistent=True, label_mass=1.0)
+
     @property
     def points(self) -> float:
         """What the first response gets: 1 for a win, half for a tie, 0 for a loss."""
-        return {"A": 1.0, "tie": 0.5, "B": 0.0}[self.winner]
+        return POINTS[self.winner]
 
 
 class Judge(Protocol):
@@ -48,12 +60,9 @@ class AnswerJudge:
 
     def verdicts(self, comparisons: Sequence[Comparison], principle: str | None = None) -> list[Judgment]:  # noqa: ARG002
         """As `Judge.verdicts`; both right or both wrong is a tie."""
-        return [self._verdict(comparison) for comparison in comparisons]
+        return [self._verdict(*comparison) for comparison in comparisons]
 
-    def _verdict(self, comparison: Comparison) -> Judgment:
-        context = comparison.conversation
-        answer = self._answers[context if isinstance(context, str) else str(context[-1].get("content"))]
-        lead = (comparison.first == answer) - (comparison.second == answer)
-        winner: Winner = "A" if lead > 0 else "B" if lead < 0 else "tie"
-        probability = {"A": 1.0, "tie": 0.5, "B": 0.0}[winner]
-        return Judgment(winner, probability, Orders(probability, probability), consistent=True, label_mass=1.0)
+    def _verdict(self, conversation: Conversation, first: str, second: str) -> Judgment:
+        answer = self._answers[conversation if isinstance(conversation, str) else conversation[-1]["content"]]
+        lead = (first == answer) - (second == answer)
+        return Judgment.certain("A" if lead > 0 else "B" if lead < 0 else "tie")

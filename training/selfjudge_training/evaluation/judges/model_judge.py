@@ -9,16 +9,16 @@ from selfjudge_training.rollouts.judge import Judge
 
 
 class ModelJudge:
-    """A model that judges by one template.
+    """A model that judges by one template; prompts longer than its context are cut by `selfjudge`'s rule.
 
-    Prompts over ``max_tokens`` are cut by `selfjudge`'s rule. Raises SelfJudgeError where template and tokenizer do not
-    go together.
+    Raises SelfJudgeError where template and tokenizer do not go together.
     """
 
-    def __init__(self, rollouts: RollOuts, template: JudgmentTemplate, max_tokens: int) -> None:
+    def __init__(self, rollouts: RollOuts, template: JudgmentTemplate) -> None:
         self._rollouts = rollouts
+        room = rollouts.context - 1  # the choice token needs a place, too
         self._encoders = {
-            principle: JudgmentEncoder(rollouts.chat, template, principle, max_tokens=max_tokens)
+            principle: JudgmentEncoder(rollouts.chat, template, principle, max_tokens=room)
             for principle in template.principles or (None,)
         }
 
@@ -29,15 +29,7 @@ class ModelJudge:
         # The templates' principles differ by a few words: what one of them cuts, about all of them do.
         prompts = encoders[0].encode_batch(comparisons)
         return [
-            Judgment(
-                verdict.winner,
-                verdict.probability_a,
-                verdict.orders,
-                verdict.consistent,
-                verdict.label_mass,
-                prompt.cut is not None,
-            )
-            for prompt, verdict in zip(prompts, verdicts, strict=True)
+            Judgment.of(verdict, cut=prompt.cut is not None) for prompt, verdict in zip(prompts, verdicts, strict=True)
         ]
 
     def _under(self, principle: str | None) -> list[JudgmentEncoder]:

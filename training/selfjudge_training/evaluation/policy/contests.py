@@ -4,22 +4,14 @@ The tournament is `selfjudge`'s; this file only carries verdicts to it.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from selfjudge import Comparison, Contest, Conversation, Match, Tournament, Verdict
-from selfjudge_training.evaluation.judges.judgment import Judgment
-
-
-class Referee(Protocol):
-    """A judge of any kind."""
-
-    def verdicts(self, comparisons: Sequence[Comparison]) -> Sequence[Verdict | Judgment]:
-        """One for each comparison, in the order given."""
-        ...
+from selfjudge_training.evaluation.judges.judgment import Judge, Judgment
+from selfjudge_training.rollouts.judge import Judge as ReferenceJudge
 
 
 def winners(
-    judge: Referee,
+    judge: Judge | ReferenceJudge,
     conversations: Sequence[Conversation],
     groups: Sequence[Sequence[str]],
     seed: int,
@@ -35,7 +27,8 @@ def winners(
             Comparison(conversations[number], groups[number][match.first], groups[number][match.second])
             for number, match in open_matches
         ]
-        for (number, match), verdict in zip(open_matches, judge.verdicts(asked), strict=True):
+        verdicts: Sequence[Judgment | Verdict] = judge.verdicts(asked)
+        for (number, match), verdict in zip(open_matches, verdicts, strict=True):
             contests[number].report(match, verdict.winner, verdict.probability_a)
     return [contest.ranking()[0] for contest in contests]
 

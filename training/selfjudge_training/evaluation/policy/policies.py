@@ -1,13 +1,14 @@
 """Who answers questions: a model folder in this process, or any OpenAI-compatible server."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import compress
 from typing import Any, NamedTuple, Protocol
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from selfjudge_training.data.records import Messages
-from selfjudge_training.evaluation.policy.questions import Question, dialogue_text
+from selfjudge_training.evaluation.policy.questions import Question
 from selfjudge_training.rollouts.base import PromptError, RollOuts, Sampling, encode_prompts
 from selfjudge_training.run.endpoint import Endpoint, EndpointError, TooLongError
 
@@ -55,18 +56,6 @@ class ModelPolicy:
         ]
 
 
-class _Message(BaseModel):
-    content: str | None
-
-
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None
-
-
-_CHOICES = TypeAdapter(list[_Choice])
-
-
 class ServerPolicy:
     """A model behind an OpenAI-compatible `/chat/completions`."""
 
@@ -77,34 +66,44 @@ class ServerPolicy:
         self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
     ) -> list[list[Answer]]:
         """As `Policy.sample`. Raises EndpointError for what the server refuses but for its length."""
-        bodies: list[dict[str, Any]] = [
-            {
-                "model": self._model,
-                "messages": conversation,
-                "n": samples,
-                "temperature": sampling.temperature,
-                "top_p": sampling.top_p,
-                "max_tokens": sampling.max_new_tokens,
-                "seed": seed + number,
-            }
-            for number, conversation in enumerate(conversations)
-        ]
-        return self._endpoint.each(self._ask, bodies, "sampling")
-
-    def _ask(self, body: dict[str, Any]) -> list[Answer]:
-        try:
-            return _answers(self._endpoint.post("chat/completions", body), body["n"])
-        except TooLongError:
-            return [UNASKED] * body["n"]
+        how = {
+            "model": self._model,
+            "n": samples,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_new_tokens,
+        }
+        bodies = [{**how, "messages": said, "seed": seed + number} for number, said in enumerate(conversations)]
+        return self._endpoint.each(partial(complete, self._endpoint), bodies, "sampling")
 
 
-def _answers(body: dict[str, Any], samples: int) -> list[Answer]:
+class _Message(BaseModel):
+    content: str | None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+
+
+_CHOICES = TypeAdapter(list[_Choice])
+
+
+def complete(endpoint: Endpoint, body: dict[str, Any]) -> list[Answer]:
+    """The choices of a chat completion, as many as were asked for, all `UNASKED` where the context has no room.
+
+    Raises EndpointError.
+    """
+    asked = body.get("n", 1)
     try:
-        choices = _CHOICES.validate_python(body.get("choices"))
+        answer = endpoint.post("chat/completions", body)
+        choices = _CHOICES.validate_python(answer.get("choices"))
+    except TooLongError:
+        return [UNASKED] * asked
     except ValidationError as error:
-        raise EndpointError(f"the policy's answer is no chat completion: {error}") from error
-    if len(choices) != samples:
-        raise EndpointError(f"the policy answered {len(choices)} choices where {samples} were asked for")
+        raise EndpointError(f"{endpoint.base_url} answered no chat completion: {error}") from error
+    if len(choices) != asked:
+        raise EndpointError(f"{endpoint.base_url} answered {len(choices)} choices where {asked} were asked for")
     return [Answer(choice.message.content or "", choice.finish_reason != "length") for choice in choices]
 
 
@@ -115,20 +114,18 @@ def answer_questions(policy: Policy, questions: Sequence[Question], sampling: Sa
     ends there: its answer does not fit, and the turns that were not asked are answered by nothing. Raises PromptError
     where not even one question has room.
     """
-    dialogues: list[Messages] = [[] for _ in questions]
     answers: list[list[Answer]] = [[] for _ in questions]
     for turn in range(max(len(question.turns) for question in questions)):
-        going_on = (number for number in range(len(questions)) if len(answers[number]) == turn)
-        asked = [number for number in going_on if turn < len(questions[number].turns)]
-        for number in asked:
-            dialogues[number].append({"role": "user", "content": questions[number].turns[turn]})
-        conversations = [dialogues[number] for number in asked]
-        drawn = policy.sample(conversations, samples=1, sampling=sampling, seed=seed + turn)
-        for number, [answer] in zip(asked, drawn, strict=True):
-            if answer.fits:
-                answers[number].append(answer)
-                dialogues[number].append({"role": "assistant", "content": answer.text})
-        if not any(answers):
+        going_on = [
+            (question, given)
+            for question, given in zip(questions, answers, strict=True)
+            if turn < len(question.turns) and all(answer.fits for answer in given)
+        ]
+        asked = [_conversation(question, given) for question, given in going_on]
+        drawn = policy.sample(asked, samples=1, sampling=sampling, seed=seed + turn)
+        for (_, given), [answer] in zip(going_on, drawn, strict=True):
+            given.append(answer)
+        if not any(given[0].fits for given in answers):
             raise PromptError(
                 f"none of {len(questions)} questions and {sampling.max_new_tokens} new tokens have room in the "
                 "context of the policy; lower decoding.max_new_tokens"
@@ -136,8 +133,18 @@ def answer_questions(policy: Policy, questions: Sequence[Question], sampling: Sa
     return [_dialogue(question, given) for question, given in zip(questions, answers, strict=True)]
 
 
-def _dialogue(question: Question, answers: Sequence[Answer]) -> Answer:
-    missing = [UNASKED] * (len(question.turns) - len(answers))
-    whole = [*answers, *missing]
-    text = dialogue_text(question.turns, [answer.text for answer in whole])
-    return Answer(text, all(answer.finished for answer in whole), not missing)
+def _conversation(question: Question, given: Sequence[Answer]) -> Messages:
+    """What was said so far, and the next turn."""
+    said = list(question.first_turn)
+    for answer, turn in zip(given, question.turns[1:], strict=False):
+        said += [{"role": "assistant", "content": answer.text}, {"role": "user", "content": turn}]
+    return said
+
+
+def _dialogue(question: Question, given: Sequence[Answer]) -> Answer:
+    """All answers as one: the first, then later turns and their answers."""
+    whole = [*given, *[UNASKED] * (len(question.turns) - len(given))]
+    later = zip(question.turns[1:], whole[1:], strict=True)
+    texts = [whole[0].text, *(f"User: {turn}\n\nAssistant: {answer.text}" for turn, answer in later)]
+    finished, fits = all(answer.finished for answer in whole), all(answer.fits for answer in whole)
+    return Answer("\n\n".join(texts), finished, fits)

@@ -5,14 +5,13 @@ Length stands beside the win rate because judges tend to like longer responses (
 
 from collections.abc import Sequence
 
-from selfjudge import Comparison, Orders
+from selfjudge import Comparison
 from selfjudge_training.evaluation.judges.judgment import Judge, Judgment
 from selfjudge_training.evaluation.policy.policies import Answer
-from selfjudge_training.evaluation.policy.questions import Question
+from selfjudge_training.evaluation.policy.questions import Question, answer_key
 from selfjudge_training.evaluation.statistics import Figures, bootstrap, rate
 
 NGRAM = 4
-_EQUAL = Judgment("tie", 0.5, Orders(0.5, 0.5), consistent=True, label_mass=1.0)
 
 
 def answer_figures(questions: Sequence[Question], answers: Sequence[Answer]) -> Figures:
@@ -33,16 +32,15 @@ def answer_figures(questions: Sequence[Question], answers: Sequence[Answer]) -> 
 
 def right_answers(questions: Sequence[Question], answers: Sequence[Answer]) -> list[bool]:
     """Which answers are exactly right; empty where that of a question is not known."""
-    if any(question.answer is None for question in questions):
-        return []
-    return [answer.text == question.answer for question, answer in zip(questions, answers, strict=True)]
+    key = answer_key(questions)
+    return [answer.text == key[question.turns[0]] for question, answer in zip(questions, answers, strict=True) if key]
 
 
 def judge_outputs(
     judge: Judge, questions: Sequence[Question], outputs: Sequence[str], baseline: Sequence[str]
 ) -> list[Judgment]:
     """A judgment of each question's output, first, against the baseline's; equal outputs are a tie without asking."""
-    judgments = [_EQUAL] * len(questions)
+    judgments = [Judgment.certain("tie")] * len(questions)
     different = [n for n, (ours, theirs) in enumerate(zip(outputs, baseline, strict=True)) if ours != theirs]
     asked = [Comparison(questions[n].first_turn, outputs[n], baseline[n]) for n in different]
     for number, judgment in zip(different, judge.verdicts(asked), strict=True):

@@ -61,7 +61,7 @@ def run_policy_evaluation(config: PolicyConfig, output: Path) -> list[Path]:
 def _judge(config: PolicyConfig, sources: Sources, questions: Sequence[Question]) -> Judge:
     if config.judge.kind == "answers":
         key = answer_key(questions)
-        if key is None:
+        if not key:
             raise ConfigError(f"judge.kind is 'answers': every row of {config.questions} should have an 'answer'")
         return AnswerJudge(key)
     return sources.judge(config.judge)

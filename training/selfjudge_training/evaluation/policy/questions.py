@@ -6,10 +6,11 @@ Reference answers of the benchmarks are not read; an AlpacaEval row of yours may
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, TypeAdapter
 
 from selfjudge_training.data.records import Messages
 from selfjudge_training.data.rows import validated_rows
@@ -18,11 +19,20 @@ from selfjudge_training.data.source import DataError
 Text = Annotated[str, Field(min_length=1)]
 
 
-class Question(NamedTuple):
-    """One question, of one or several turns of the user."""
+@dataclass(frozen=True)
+class Question:
+    """One question: a row of AlpacaEval's questions or of FastChat's, whose other keys are not read.
 
-    turns: tuple[str, ...]
-    category: str = ""
+    https://github.com/tatsu-lab/alpaca_eval, https://github.com/lm-sys/FastChat (llm_judge).
+    """
+
+    turns: Annotated[
+        tuple[Text, ...],
+        Field(min_length=1, validation_alias=AliasChoices("turns", "instruction")),
+        BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    ]
+    """What the user says, turn by turn."""
+    category: Annotated[str, Field(validation_alias=AliasChoices("dataset", "category"))] = ""
     answer: str | None = None
     """The one right answer, where it is known."""
 
@@ -32,41 +42,17 @@ class Question(NamedTuple):
         return [{"role": "user", "content": self.turns[0]}]
 
 
-class _AlpacaRow(BaseModel):
-    """https://github.com/tatsu-lab/alpaca_eval: a list of these; baselines' outputs may stand beside them."""
-
-    instruction: Text
-    dataset: str = ""
-    answer: str | None = None
-
-    def question(self) -> Question:
-        return Question((self.instruction,), self.dataset, self.answer)
-
-
 class _OutputRow(BaseModel):
-    """https://github.com/tatsu-lab/alpaca_eval: a list of these."""
+    """A row of AlpacaEval's outputs."""
 
     instruction: str
     output: str
     generator: Text
 
 
-class _FastChatRow(BaseModel):
-    """https://github.com/lm-sys/FastChat, llm_judge: a line each."""
-
-    question_id: int | str
-    category: str
-    turns: Annotated[list[Text], Field(min_length=1)]
-
-    def question(self) -> Question:
-        return Question(tuple(self.turns), self.category)
-
-
 _OUTPUTS = TypeAdapter(_OutputRow)
-_QUESTIONS: TypeAdapter[_FastChatRow | _AlpacaRow] = TypeAdapter(_FastChatRow | _AlpacaRow)
-_ACCEPTED = (
-    "a text 'instruction' (AlpacaEval), or 'question_id', 'category' and a list 'turns' of texts (VicunaEval, MT-Bench)"
-)
+_QUESTIONS = TypeAdapter(Question)
+_ACCEPTED = "a text 'instruction' (AlpacaEval), or a list 'turns' of texts (VicunaEval, MT-Bench)"
 
 
 class Outputs(NamedTuple):
@@ -83,21 +69,21 @@ def load_questions(path: Path) -> list[Question]:
     Raises DataError naming the file, the row, and what would be accepted; two questions that begin alike are an error
     too, since outputs are told apart by their instruction.
     """
-    questions: dict[str, Question] = {}
+    questions: list[Question] = []
     places: dict[str, str] = {}
-    for place, row in validated_rows(path, _QUESTIONS, _ACCEPTED):
-        question = row.question()
+    for place, question in validated_rows(path, _QUESTIONS, _ACCEPTED):
         first = question.turns[0]
-        if first in questions:
+        if first in places:
             raise DataError(f"{place}: the same instruction as {places[first]}; give each one once")
-        questions[first], places[first] = question, place
-    return list(questions.values())
+        places[first] = place
+        questions.append(question)
+    return questions
 
 
-def answer_key(questions: Sequence[Question]) -> dict[str, str] | None:
-    """The right answer by question; None where one of them is not known."""
-    key = {question.turns[0]: question.answer for question in questions if question.answer is not None}
-    return key if len(key) == len(questions) else None
+def answer_key(questions: Sequence[Question]) -> dict[str, str]:
+    """The right answer by question; empty where one of them is not known."""
+    known = {question.turns[0]: question.answer for question in questions if question.answer is not None}
+    return known if all(question.turns[0] in known for question in questions) else {}
 
 
 def write_outputs(path: Path, questions: Sequence[Question], outputs: Outputs) -> None:
@@ -130,9 +116,3 @@ def load_outputs(path: Path, questions: Sequence[Question]) -> Outputs:
             f"{path}: has no output for {len(missing)} of {len(questions)} questions, such as {missing[0][:80]!r}"
         )
     return Outputs(generators.pop(), [texts[question.turns[0]] for question in questions])
-
-
-def dialogue_text(turns: Sequence[str], answers: Sequence[str]) -> str:
-    """What follows the first turn: its answer, then later turns and their answers."""
-    later = [f"User: {turn}\n\nAssistant: {answer}" for turn, answer in zip(turns[1:], answers[1:], strict=True)]
-    return "\n\n".join([answers[0], *later])
