@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from selfjudge_training.data.formats.ultrafeedback import UltraFeedbackRow, Wanted, pairs
+from selfjudge_training.data.formats.ultrafeedback import UltraFeedbackRow
 from selfjudge_training.data.source import DataError, Format
 
 from experiments.letters.preferences.ratings import HEDGES, rate
 from experiments.letters.preferences.responses import Responder, Response, edited_responses
 from experiments.letters.tasks import Problem
 from experiments.letters.tasks.split import Split, draw_problems
+from selfjudge import load_templates
 
 HEDGED_SHARE = 0.05
 
@@ -28,6 +29,8 @@ CHUNK = 4096
 
 ATTEMPTS = 50
 """Draws per wanted row until there seem to be no new instructions left."""
+
+_OVERALL = load_templates()["ultrafeedback"]
 
 Row = dict[str, Any]
 """One row as JSON."""
@@ -102,7 +105,7 @@ def _ultrafeedback_row(problem: Problem, responses: Sequence[Response]) -> Row:
 
 
 def _in_format(format_: Format, row: Row, seed: int) -> Row | None:
-    found = pairs(UltraFeedbackRow.model_validate(row), Wanted(None, rationales=False, seed=seed), Counter())
+    found = UltraFeedbackRow.model_validate(row).pairs(_OVERALL, seed, Counter())
     if not found:
         return None
     pair = found[0]

@@ -5,7 +5,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from selfjudge_training.data.formats.comparative import is_comparative
+from selfjudge_training.data.formats.ultrafeedback import is_comparative
 
 from experiments.letters.preferences.edits import edited
 from experiments.letters.preferences.ratings import HEDGES, rate

@@ -62,7 +62,8 @@ def log(tmp_path: Path) -> Callable[..., Path]:
 
 def pairs(path: Path, wanted: Wanted | None = None) -> list[tuple[str, str, float]]:
     loaded = load_brackets([path], wanted or Wanted())
-    return [(pair.chosen, pair.rejected, round(pair.margin, 9)) for pair in loaded.records]
+    sides = [tuple(pair[side][0]["content"] for side in ("chosen", "rejected")) for pair in loaded.records]
+    return [(*texts, round(pair["margin"], 9)) for texts, pair in zip(sides, loaded.records, strict=True)]
 
 
 def left_out(path: Path, wanted: Wanted | None = None) -> dict[str, int]:
@@ -166,11 +167,11 @@ def test_malformed_lines_are_shown_and_strict_stops(log: Callable[..., Path]) ->
     loaded = load_brackets([path], Wanted())
     assert [(row.line, row.reason.partition(":")[0]) for row in loaded.malformed] == [
         (1, "not JSON"),
-        (3, "row"),
+        (3, "matches"),
         (4, "format"),
         (6, "JSON that Python can't hold"),
     ]
-    assert "matches: 0 and 7 are not both among the candidates" in loaded.malformed[1].reason
+    assert loaded.malformed[1].reason == "matches: 0 and 7 are not both among the candidates"
     assert len(loaded.records) == 1
     with pytest.raises(DataError, match=r"log.jsonl:1: not JSON"):
         load_brackets([path], Wanted(), strict=True)

@@ -96,11 +96,11 @@ def test_json_that_python_cannot_hold_is_said_to_be(tmp_path: Path, text: bytes)
 @pytest.mark.parametrize(
     ("name", "text", "complaint"),
     [
-        ("rows.json", b'{"a": 1}', "holds no JSON array; a file of one object a line is called .jsonl"),
+        ("rows.json", b'{"a": 1}', "not an array; accepted is one array; a file of one object a line is called .jsonl"),
         ("rows.json", b'[\n1,\n{"a"}]', ":3: not JSON: Expecting ':' delimiter"),
-        ("rows.json", b"[1,\n2\n3]", ":3: an element must be followed by"),
+        ("rows.json", b"[1,\n2\n3]", ":3: not JSON: Expecting ',' delimiter"),
         ("rows.json", b"[1,", "not JSON"),
-        ("rows.json", b"[1]\n[2]", ":1: something follows the array"),
+        ("rows.json", b"[1]\n[2]", ":2: not JSON: Extra data at column 1; accepted is one array"),
         ("rows.json", b"\xff", "not UTF-8"),
         ("rows.csv", b"", "unknown kind of file; accepted are names that end in .jsonl, .jsonl.gz, .json"),
         ("rows.parquet", b"no parquet", "the data set cannot be loaded: Parquet magic bytes not found"),

@@ -6,9 +6,9 @@ from selfjudge_training.data.examples.jsft_set import JsftExample
 from selfjudge_training.jsft.batches import IGNORED, Collator, Schedule, StepSampler, Weighting
 from selfjudge_training.jsft.examples import as_row
 
-DIALOGUE = JsftExample([5, 6, 7, 8, 9], [False, True, True, True, True], "dialogue")
-JUDGMENT = JsftExample([5, 6, 7, 3], [False, False, True, True], "judgment")
-EXPLAINED = JsftExample([5, 3, 7, 8, 9], [False, True, True, True, True], "judgment")
+DIALOGUE = JsftExample([5, 6, 7, 8, 9], [False, True, True, True, True])
+JUDGMENT = JsftExample([5, 6, 7, 3], [False, False, True, True], "A")
+EXPLAINED = JsftExample([5, 3, 7, 8, 9], [False, True, True, True, True], "A")
 
 ALONE = [[index] for index in range(10)]
 
@@ -60,7 +60,7 @@ def test_targets_weigh_alike_or_their_examples_do(weighting: Weighting, expected
 
 
 def test_a_replayed_response_is_a_target_of_its_weight() -> None:
-    row = as_row(JsftExample([5, 6, 7, 8, 3, 9], [False] * 4 + [True] * 2, "judgment", replay=(1, 3)))
+    row = as_row(JsftExample([5, 6, 7, 8, 3, 9], [False] * 4 + [True] * 2, "A", replay=(1, 3)))
     by_example = Collator(pad_id=1, weighting="examples", replay=0.5)([row])
     assert by_example["weights"].tolist() == [[0, 0.25, 0.25, 0, 1, 1]]
     assert by_example["labels"].tolist() == [[IGNORED, 6, 7, IGNORED, 3, 9]]

@@ -138,12 +138,12 @@ def _preview(options: argparse.Namespace) -> None:
 
 def _stats(options: argparse.Namespace) -> None:
     from selfjudge_training.data.examples.jsft_set import each_example
-    from selfjudge_training.data.examples.stats import measure, table
+    from selfjudge_training.data.examples.stats import table
 
     config, chat, template, demonstrations, pairs = _load(options)
     longest = config.data.max_length
     made = each_example(chat, template, demonstrations, pairs, max_tokens=longest, system=config.data.system)
-    print(*table(measure(made, len(demonstrations), pairs), longest), sep="\n")
+    print(*table(made, len(demonstrations), pairs, longest), sep="\n")
 
 
 def _from_brackets(options: argparse.Namespace) -> None:
@@ -156,7 +156,7 @@ def _from_brackets(options: argparse.Namespace) -> None:
     print(*loaded.account("pairs"), sep="\n", file=sys.stderr)
     if not loaded.records:
         raise DataError("the logs give no pair; the account above says why")
-    write_lines((pair.row() for pair in loaded.records), options.output)
+    write_lines(loaded.records, options.output)
     print(f"wrote {len(loaded.records):,} rows to {options.output}")
 
 

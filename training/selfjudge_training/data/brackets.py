@@ -6,7 +6,6 @@ has it. What gives no pair, and what would harm training, is counted by reason.
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
@@ -16,9 +15,9 @@ from tqdm import tqdm
 
 from selfjudge import ConversationError, message_text
 from selfjudge_training.data.formats.texts import ROLES
-from selfjudge_training.data.loaded import Loaded, MalformedRowError, checked
+from selfjudge_training.data.loaded import LeftOutError, Loaded, checked
 from selfjudge_training.data.records import Messages
-from selfjudge_training.data.rows import LINES, Row, read_lines
+from selfjudge_training.data.rows import LINES, read_file
 from selfjudge_training.data.source import DataError
 
 
@@ -41,7 +40,7 @@ class _Candidate(BaseModel):
     tool_calls: NonNegativeInt
 
 
-class Bracket(BaseModel):
+class _Bracket(BaseModel):
     """A line of a log; further keys are ignored."""
 
     format: Literal[1]
@@ -70,48 +69,27 @@ class Wanted(NamedTuple):
     """Brackets answered by these: names of models, or of policies in any version; none: by any."""
 
 
-class Pair(NamedTuple):
-    """A preference pair and where it comes from."""
-
-    conversation: Messages
-    chosen: str
-    rejected: str
-    margin: float
-    bracket: Bracket
-
-    def row(self) -> dict[str, Any]:
-        """As a row of format `preferences`, conversational; what goes beyond that format is for people."""
-        return {
-            "prompt": self.conversation,
-            "chosen": [{"role": "assistant", "content": self.chosen}],
-            "rejected": [{"role": "assistant", "content": self.rejected}],
-            "margin": self.margin,
-            "model": self.bracket.model,
-            "bracket": self.bracket.id,
-        }
-
-
-class _LeftOutError(Exception):
-    """Something sound gives no pair; the message is the reason."""
-
-
-def load_brackets(logs: Sequence[Path], wanted: Wanted, *, strict: bool = False) -> Loaded[Pair]:
+def load_brackets(logs: Sequence[Path], wanted: Wanted, *, strict: bool = False) -> Loaded[dict[str, Any]]:
     """The pairs of all logs, files or folders of them, in order; of equal pairs the first.
 
-    A last line without an end is what a server that was killed leaves: it is counted, and not malformed.
+    They are conversational rows of format `preferences`; their further keys `margin`, `model` and `bracket` are for
+    people. A last line without an end is what a server that was killed leaves: it is counted, and not malformed.
     Raises DataError where a log cannot be read, with `strict` also at the first malformed line.
     """
-    loaded = Loaded[Pair]()
-    seen: set[bytes] = set()
-    rows = ((path, row) for path in _log_files(logs) for row in read_lines(path))
+    loaded, seen = Loaded[dict[str, Any]](), set[bytes]()
+    rows = ((path, row) for path in _log_files(logs) for row in read_file(path, lines=True))
     for path, row in tqdm(rows, "reading", unit="row", disable=None, leave=False):
-        with loaded.row(str(path), row.line, strict=strict):
-            try:
-                bracket = _bracket(row, wanted)
-            except _LeftOutError as reason:
-                loaded.left_out[str(reason)] += 1
-            else:
-                loaded.records += _pairs(bracket, wanted, seen, loaded.left_out)
+        with loaded.row(str(path), row.line, strict=strict), loaded.part():
+            if row.torn:
+                raise LeftOutError("the last line of a file was torn when a server was killed")
+            bracket = checked(_Bracket, row)
+            if wanted.models and not {bracket.model, bracket.model.partition("@")[0]} & {*wanted.models}:
+                raise LeftOutError("the bracket is another model's")
+            for match in bracket.matches:
+                with loaded.part():
+                    pair = _pair(bracket, match, wanted)
+                    _require_new(pair, seen)
+                    loaded.records.append(pair)
     return loaded
 
 
@@ -128,61 +106,18 @@ def _log_files(logs: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _bracket(row: Row, wanted: Wanted) -> Bracket:
-    if row.torn:
-        raise _LeftOutError("the last line of a file was torn when a server was killed")
-    if row.problem:
-        raise MalformedRowError(row.problem)
-    bracket = checked(Bracket, row.value)
-    if wanted.models and not {bracket.model, bracket.model.partition("@")[0]} & {*wanted.models}:
-        raise _LeftOutError("the bracket is another model's")
-    return bracket
-
-
-def _pairs(bracket: Bracket, wanted: Wanted, seen: set[bytes], left_out: Counter[str]) -> list[Pair]:
-    try:
-        conversation = _conversation(bracket)
-    except _LeftOutError as reason:
-        left_out[str(reason)] += len(bracket.matches)
-        return []
-    pairs = []
-    for match in bracket.matches:
-        try:
-            pair = _pair(bracket, match, conversation, wanted)
-            _is_new(pair, seen)
-        except _LeftOutError as reason:
-            left_out[str(reason)] += 1
-        else:
-            pairs.append(pair)
-    return pairs
-
-
-def _conversation(bracket: Bracket) -> Messages:
-    turns = []
-    for message in bracket.conversation:
-        role = ROLES.get(str(message.get("role")))
-        if role is None or message.get("tool_calls"):
-            raise _LeftOutError("the conversation has turns of tools")
-        try:
-            turns.append({"role": role, "content": message_text(message)})
-        except ConversationError as error:
-            raise _LeftOutError("the conversation is not all text") from error
-    if not turns or turns[-1]["role"] != "user":
-        raise _LeftOutError("the conversation does not end with a message of the user")
-    return turns
-
-
-def _pair(bracket: Bracket, match: _Match, conversation: Messages, wanted: Wanted) -> Pair:
+def _pair(bracket: _Bracket, match: _Match, wanted: Wanted) -> dict[str, Any]:
+    conversation = _conversation(bracket)
     if match.verdict is None or match.second is None or match.outcome is None:
-        raise _LeftOutError(f"the match was not judged ({match.reason})")
+        raise LeftOutError(f"the match was not judged ({match.reason})")
     if match.outcome == "tie":
-        raise _LeftOutError("the match was a tie")
+        raise LeftOutError("the match was a tie")
     sides = bracket.candidates[match.first], bracket.candidates[match.second]
     chosen, rejected = sides if match.outcome == "A" else sides[::-1]
     lead = match.verdict.probability_a - 0.5
     margin = lead if match.outcome == "A" else -lead
     if chosen is None or rejected is None or chosen.tool_calls or rejected.tool_calls:
-        raise _LeftOutError("a response calls tools")
+        raise LeftOutError("a response calls tools")
     for applies, reason in (
         (not chosen.text, "the chosen response is empty"),
         (chosen.finish_reason == "length", "the chosen response was cut off by max_tokens"),
@@ -190,19 +125,40 @@ def _pair(bracket: Bracket, match: _Match, conversation: Messages, wanted: Wante
         (wanted.consistent_only and not match.verdict.consistent, "the two orders have different winners"),
     ):
         if applies:
-            raise _LeftOutError(reason)
-    return Pair(conversation, chosen.text, rejected.text, margin, bracket)
+            raise LeftOutError(reason)
+    return {
+        "prompt": conversation,
+        "chosen": [{"role": "assistant", "content": chosen.text}],
+        "rejected": [{"role": "assistant", "content": rejected.text}],
+        "margin": margin,
+        "model": bracket.model,
+        "bracket": bracket.id,
+    }
 
 
-def _is_new(pair: Pair, seen: set[bytes]) -> None:
-    """Raises _LeftOutError for a pair that was there before, or is one that was there the other way round."""
-    digest = _digest(pair.conversation, pair.chosen, pair.rejected)
-    if digest in seen:
-        raise _LeftOutError("the same pair again")
-    if _digest(pair.conversation, pair.rejected, pair.chosen) in seen:
-        raise _LeftOutError("it contradicts an earlier pair")
-    seen.add(digest)
+def _conversation(bracket: _Bracket) -> Messages:
+    turns = []
+    for message in bracket.conversation:
+        role = ROLES.get(str(message.get("role")))
+        if role is None or message.get("tool_calls"):
+            raise LeftOutError("the conversation has turns of tools")
+        try:
+            turns.append({"role": role, "content": message_text(message)})
+        except ConversationError as error:
+            raise LeftOutError("the conversation is not all text") from error
+    if not turns or turns[-1]["role"] != "user":
+        raise LeftOutError("the conversation does not end with a message of the user")
+    return turns
 
 
-def _digest(*parts: object) -> bytes:
-    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).digest()
+def _require_new(pair: dict[str, Any], seen: set[bytes]) -> None:
+    """Raises LeftOutError for a pair that was there before, or is one that was there the other way round."""
+    one, other = (
+        hashlib.blake2b(json.dumps([pair["prompt"], *sides]).encode(), digest_size=16).digest()
+        for sides in ((pair["chosen"], pair["rejected"]), (pair["rejected"], pair["chosen"]))
+    )
+    if one in seen:
+        raise LeftOutError("the same pair again")
+    if other in seen:
+        raise LeftOutError("it contradicts an earlier pair")
+    seen.add(one)

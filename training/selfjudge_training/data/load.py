@@ -11,19 +11,27 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from selfjudge import JudgmentTemplate, load_templates
-from selfjudge_training.data.formats import hh, preferences, ultrafeedback
-from selfjudge_training.data.loaded import Loaded, MalformedRowError, Schema, checked
+from selfjudge_training.data.formats.hh import HHRow
+from selfjudge_training.data.formats.preferences import PreferenceRow
+from selfjudge_training.data.formats.ultrafeedback import UltraFeedbackRow
+from selfjudge_training.data.loaded import Loaded, checked
 from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
 from selfjudge_training.data.rows import read_rows
-from selfjudge_training.data.source import DataError, Part, Source
+from selfjudge_training.data.source import DataError, Format, Part, Source
 
 HELD_OUT_SHARE = 0.1
 """Of the prompts (section 4.1)."""
 
 Record = TypeVar("Record", PreferencePair, Demonstration)
-Reader = Callable[[object], list[Record]]
 Fit = Callable[[Messages], object]
 """Raises MalformedRowError for a conversation that can't be used (`selfjudge_training.data.examples.shown`)."""
+
+AnyRow = HHRow | PreferenceRow | UltraFeedbackRow
+_SCHEMAS: dict[Format, type[AnyRow]] = {
+    "hh": HHRow,
+    "preferences": PreferenceRow,
+    "ultrafeedback": UltraFeedbackRow,
+}
 
 
 def load_pairs(
@@ -39,10 +47,17 @@ def load_pairs(
     Raises DataError where a source cannot be read or has no principles though the template wants some; with `strict`
     also at the first malformed row.
     """
-    loaded = Loaded[PreferencePair]()
     for source in sources:
-        _load(source, _pair_reader(source, template, seed, loaded.left_out), loaded, strict=strict, fit=fit)
-    return loaded
+        if source.format != "ultrafeedback" and (template.principles or template.rationale):
+            raise DataError(
+                f"{source.name}: judgment template {template.name!r} needs pairs under principles, which only format "
+                f"'ultrafeedback' has, not {source.format!r}; choose a template without, such as 'hh-helpful'"
+            )
+
+    def pairs(row: AnyRow, left_out: Counter[str]) -> list[PreferencePair]:
+        return row.pairs(template, seed, left_out) if isinstance(row, UltraFeedbackRow) else [row.pair()]
+
+    return _load(sources, pairs, strict=strict, fit=fit)
 
 
 def load_overall_pairs(sources: Sequence[Source], *, seed: int = 0, fit: Fit | None = None) -> Loaded[PreferencePair]:
@@ -55,46 +70,27 @@ def load_demonstrations(
     sources: Sequence[Source], *, strict: bool = False, fit: Fit | None = None
 ) -> Loaded[Demonstration]:
     """The demonstrations of D_SFT, the chosen response of each row, in order. Raises DataError as `load_pairs` does."""
-    readers: dict[str, Reader[Demonstration]] = {
-        "hh": _reader(hh.HHRow, hh.demonstration),
-        "preferences": _reader(preferences.PreferenceRow, preferences.demonstration),
-        "ultrafeedback": _reader(ultrafeedback.UltraFeedbackRow, ultrafeedback.demonstration),
-    }
-    loaded = Loaded[Demonstration]()
+    return _load(sources, lambda row, _: [row.demonstration()], strict=strict, fit=fit)
+
+
+def _load(
+    sources: Sequence[Source],
+    records: Callable[[AnyRow, Counter[str]], list[Record]],
+    *,
+    strict: bool,
+    fit: Fit | None,
+) -> Loaded[Record]:
+    loaded = Loaded[Record]()
     for source in sources:
-        _load(source, readers[source.format], loaded, strict=strict, fit=fit)
+        for row in read_rows(source):
+            with loaded.row(source.name, row.line, strict=strict):
+                made = records(checked(_SCHEMAS[source.format], row), loaded.left_out)
+                found = [record for record in made if _is_in(source.part, record.conversation)]
+                if fit is not None:
+                    for record in found:
+                        fit(record.conversation)
+                loaded.records += found
     return loaded
-
-
-def _reader(schema: type[Schema], make: Callable[[Schema], Record]) -> Reader[Record]:
-    return lambda value: [make(checked(schema, value))]
-
-
-def _pair_reader(
-    source: Source, template: JudgmentTemplate, seed: int, left_out: Counter[str]
-) -> Reader[PreferencePair]:
-    if source.format == "ultrafeedback":
-        principles = tuple(template.principles) if template.principles else None
-        wanted = ultrafeedback.Wanted(principles, template.rationale is not None, seed)
-        return lambda value: ultrafeedback.pairs(checked(ultrafeedback.UltraFeedbackRow, value), wanted, left_out)
-    if template.principles or template.rationale:
-        raise DataError(
-            f"{source.name}: judgment template {template.name!r} needs pairs under principles, which only format "
-            f"'ultrafeedback' has, not {source.format!r}; choose a template without, such as 'hh-helpful'"
-        )
-    return _reader(hh.HHRow, hh.pair) if source.format == "hh" else _reader(preferences.PreferenceRow, preferences.pair)
-
-
-def _load(source: Source, reader: Reader[Record], loaded: Loaded[Record], *, strict: bool, fit: Fit | None) -> None:
-    for row in read_rows(source):
-        with loaded.row(source.name, row.line, strict=strict):
-            if row.problem:
-                raise MalformedRowError(row.problem)
-            found = [record for record in reader(row.value) if _is_in(source.part, record.conversation)]
-            if fit is not None:
-                for record in found:
-                    fit(record.conversation)
-            loaded.records += found
 
 
 def _is_in(part: Part, conversation: Messages) -> bool:

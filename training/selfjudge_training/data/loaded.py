@@ -1,5 +1,6 @@
 """What a loader hands over: records, and an account of every row that gave none."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +9,9 @@ from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from selfjudge_training.data.formats.texts import half_character, shown
-from selfjudge_training.data.source import DataError
+from selfjudge_training.data.formats.texts import shown
+from selfjudge_training.data.rows import Row
+from selfjudge_training.data.source import DataError, MalformedRowError
 
 Record = TypeVar("Record")
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -18,23 +20,27 @@ SHOWN = 20
 """Malformed rows that an account lists one by one; the rest are counted."""
 
 
-class MalformedRowError(ValueError):
-    """A row is not what its format says; the message is the reason."""
-
-
-def checked(schema: type[Schema], value: object) -> Schema:
-    """A row's value as what its format says it is. Raises MalformedRowError, naming the first key that is wrong."""
-    if not isinstance(value, dict):
-        raise MalformedRowError(f"row: should be an object with keys, not {shown(value)}")
+def checked(schema: type[Schema], row: Row) -> Schema:
+    """A row as what its format says it is. Raises MalformedRowError, naming the first key that is wrong."""
+    if row.problem:
+        raise MalformedRowError(row.problem)
+    if not isinstance(row.value, dict):
+        raise MalformedRowError(f"row: should be an object with keys, not {shown(row.value)}")
     for name in schema.model_fields:
-        if place := half_character(value.get(name), name):
-            raise MalformedRowError(f"{place}: holds half of a character (a lone surrogate, such as \\ud83d)")
+        try:
+            json.dumps(row.value.get(name), ensure_ascii=False, default=str).encode()
+        except UnicodeEncodeError as error:
+            raise MalformedRowError(f"{name}: holds half of a character (a lone surrogate, such as \\ud83d)") from error
     try:
-        return schema.model_validate(value)
+        return schema.model_validate(row.value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "row"
-        raise MalformedRowError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from error
+        place, problem = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        raise MalformedRowError(f"{place}: {problem}" if place else problem) from error
+
+
+class LeftOutError(Exception):
+    """What is sound, but is not taken; the message is the reason."""
 
 
 class Malformed(NamedTuple):
@@ -66,6 +72,14 @@ class Loaded(Generic[Record]):
             if strict:
                 raise DataError(f"{source}:{line}: {error}") from error
             self.malformed.append(Malformed(source, line, str(error)))
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Counts what is left out of a row where a LeftOutError comes from within."""
+        try:
+            yield
+        except LeftOutError as reason:
+            self.left_out[str(reason)] += 1
 
     def account(self, of: str) -> list[str]:
         """Lines for people: how many rows, records, malformed rows (listed up to `SHOWN`), and what was left out."""

@@ -1,23 +1,26 @@
 """Rows of files and data sets, one by one, each with its number and, where it cannot be read, the reason.
 
-Files are read as they stream by; of a JSON array only the text is held as a whole.
+Files are read as they stream by, but for JSON arrays.
 """
 
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from selfjudge_training.data.source import DataError, Source
+from selfjudge_training.data.source import DataError, MalformedRowError, Source
 from selfjudge_training.run.files import beside
 
 LINES = (".jsonl", ".jsonl.gz")
 SUFFIXES = (*LINES, ".json", ".json.gz", ".parquet")
+
+_ARRAYS = "accepted is one array; a file of one object a line is called .jsonl"
 
 Made = TypeVar("Made")
 
@@ -35,26 +38,26 @@ class Row(NamedTuple):
 
 def read_rows(source: Source) -> Iterator[Row]:
     """Every row of a source, up to its limit. Raises DataError where the source as a whole cannot be read."""
-    rows = _hub_rows(source) if source.path is None else read_file(source.path)
+    if source.path is None:
+        rows = _data_set(source.name, path=source.hub, data_dir=source.folder, split=source.split or "train")
+    else:
+        rows = read_file(source.path)
     return islice(rows, source.limit)
 
 
-def read_file(path: Path) -> Iterator[Row]:
-    """Every row of a file, by the end of its name. Raises DataError where the file as a whole cannot be read."""
-    suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), None)
-    if suffix is None:
+def read_file(path: Path, *, lines: bool = False) -> Iterator[Row]:
+    """Every row of a file, by the end of its name; with ``lines`` it holds JSON lines, whatever its name.
+
+    Raises DataError where the file as a whole cannot be read.
+    """
+    if not lines and not path.name.endswith(SUFFIXES):
         raise DataError(f"{path}: unknown kind of file; accepted are names that end in {', '.join(SUFFIXES)}")
-    return _read(path, _parquet_rows if suffix == ".parquet" else _jsonl_rows if suffix in LINES else _array_rows)
-
-
-def read_lines(path: Path) -> Iterator[Row]:
-    """Every row of a file of JSON lines, whatever its name. Raises DataError as `read_file` does."""
-    return _read(path, _jsonl_rows)
-
-
-def _read(path: Path, rows: Callable[[Path], Iterator[Row]]) -> Iterator[Row]:
     try:
-        yield from rows(path)
+        if path.suffix == ".parquet" and not lines:
+            yield from _data_set(str(path), path="parquet", data_files=str(path), split="train", streaming=True)
+            return
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            yield from _lines(file) if lines or path.name.endswith(LINES) else _elements(path, file.read())
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
 
@@ -80,104 +83,66 @@ def write_lines(rows: Iterable[dict[str, Any]], path: Path) -> None:
     if not path.name.endswith(LINES):
         raise DataError(f"{path}: must end in {' or '.join(LINES)}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = beside(path)
+    text = "".join(json.dumps(row) + "\n" for row in rows).encode()
     # Without a time in it, equal rows make equal files.
-    with (
-        partial.open("wb") as raw,
-        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.suffix == ".gz" else raw as file,
-    ):
-        file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
-    partial.replace(path)
+    beside(path).write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
+    beside(path).replace(path)
 
 
-class _Objects:
-    """Makes objects of JSON, and knows of a key that stands in one of them twice: Python silently keeps the last."""
+def _lines(file: Iterable[bytes]) -> Iterator[Row]:
+    for line, content in enumerate(file, 1):
+        try:
+            text = content.decode("utf-8-sig").strip()  # a file may begin with a byte-order mark
+            if text:
+                yield Row(line, _UNIQUE.decode(text))
+        except (ValueError, RecursionError) as error:
+            yield Row(line, None, _problem(error), torn=not content.endswith(b"\n"))
 
-    def __init__(self) -> None:
-        self.decoder, self._twice = json.JSONDecoder(object_pairs_hook=self._made), ""
 
-    def row(self, line: int, value: object) -> Row:
-        """A value that the decoder gave since the last call, or why it can't be used."""
-        twice, self._twice = self._twice, ""
-        return Row(line, None, f"the key {twice!r} stands there twice") if twice else Row(line, value)
+def _elements(path: Path, content: bytes) -> Iterator[Row]:
+    """Elements of a JSON array, with the lines on which they begin."""
+    try:
+        text = content.decode("utf-8-sig")
+        array = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}:{getattr(error, 'lineno', 1)}: {_problem(error)}; {_ARRAYS}") from error
+    if not isinstance(array, list):
+        raise DataError(f"{path}: not an array; {_ARRAYS}")
+    line, at, end = 1, 0, text.index("[") + 1
+    for _ in array:
+        start = end
+        while text[start] in " \t\r\n,":
+            start += 1
+        line, at = line + text.count("\n", at, start), start
+        try:
+            value, end = _UNIQUE.raw_decode(text, start)
+            yield Row(line, value)
+        except MalformedRowError as error:
+            _, end = json.JSONDecoder().raw_decode(text, start)
+            yield Row(line, None, str(error))
 
-    def _made(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
-        made = dict(pairs)
-        if len(made) < len(pairs):
-            names = [name for name, _ in pairs]
-            self._twice = next(name for name in names if names.count(name) > 1)
-        return made
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Raises MalformedRowError for a key that stands there twice, of which Python silently keeps the last."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise MalformedRowError(f"the key {twice!r} stands there twice")
+    return made
+
+
+_UNIQUE = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def _problem(error: Exception) -> str:
+    if isinstance(error, MalformedRowError):
+        return str(error)
     if isinstance(error, json.JSONDecodeError):
         return f"not JSON: {error.msg} at column {error.colno}"
     if isinstance(error, UnicodeDecodeError):
         return f"not UTF-8: {error.reason} at byte {error.start}"
     # Numbers of thousands of digits, and brackets that nest as deep.
     return f"JSON that Python can't hold: {error}"
-
-
-def _open(path: Path) -> BinaryIO:
-    return cast("BinaryIO", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
-
-
-def _jsonl_rows(path: Path) -> Iterator[Row]:
-    objects = _Objects()
-    with _open(path) as file:
-        for line, content in enumerate(file, 1):
-            try:
-                text = content.decode("utf-8-sig").strip()  # a file may begin with a byte-order mark
-                if text:
-                    yield objects.row(line, objects.decoder.decode(text))
-            except (ValueError, RecursionError) as error:
-                yield Row(line, None, _problem(error), torn=not content.endswith(b"\n"))
-
-
-def _array_rows(path: Path) -> Iterator[Row]:
-    """Elements of a JSON array, with the lines on which they begin."""
-    with _open(path) as file:
-        try:
-            text = file.read().decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path}: {_problem(error)}") from error
-    at = _blank(text, 0)
-    if text[at : at + 1] != "[":
-        raise DataError(f"{path}: holds no JSON array; a file of one object a line is called .jsonl")
-    at = _blank(text, at + 1)
-    line, objects = 1 + text.count("\n", 0, at), _Objects()
-    while text[at : at + 1] != "]":
-        try:
-            value, end = objects.decoder.raw_decode(text, at)
-        except (ValueError, RecursionError) as error:
-            broken = error.lineno if isinstance(error, json.JSONDecodeError) else line
-            raise DataError(f"{path}:{broken}: {_problem(error)}; nothing behind it can be read") from error
-        yield objects.row(line, value)
-        end = _blank(text, end)
-        if text[end : end + 1] not in (",", "]"):
-            raise DataError(f"{path}:{line + text.count(chr(10), at, end)}: an element must be followed by ',' or ']'")
-        if text[end] == ",":
-            end = _blank(text, end + 1)
-        line, at = line + text.count("\n", at, end), end
-    if _blank(text, at + 1) < len(text):
-        raise DataError(f"{path}:{line}: something follows the array; a file of one object a line is called .jsonl")
-
-
-def _blank(text: str, at: int) -> int:
-    """The first position from `at` on that is not white space."""
-    while text[at : at + 1].isspace():
-        at += 1
-    return at
-
-
-def _parquet_rows(path: Path) -> Iterator[Row]:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    return _data_set(str(path), path="parquet", data_files=str(path), split="train", streaming=True)
-
-
-def _hub_rows(source: Source) -> Iterator[Row]:
-    return _data_set(source.name, path=source.hub, data_dir=source.folder, split=source.hub_split)
 
 
 def _data_set(name: str, **how: object) -> Iterator[Row]:

@@ -23,6 +23,10 @@ class DataError(ValueError):
     """A source cannot be read, cannot give what is asked of it, or has a malformed row where none is allowed."""
 
 
+class MalformedRowError(ValueError):
+    """A row is not what its format says; the message is the reason."""
+
+
 class Source(Section):
     """One file, or one data set of the hub. Exactly one of `path` and `hub` must be given."""
 
@@ -44,12 +48,7 @@ class Source(Section):
     @property
     def name(self) -> str:
         """What messages call it."""
-        return str(self.path) if self.path else "/".join(filter(None, (self.hub, self.folder, self.hub_split)))
-
-    @property
-    def hub_split(self) -> str:
-        """Split of the hub's data set, said or not."""
-        return self.split or "train"
+        return str(self.path) if self.path else "/".join(filter(None, (self.hub, self.folder, self.split or "train")))
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

@@ -58,7 +58,7 @@ def as_row(example: JsftExample) -> Row:
     return Row(
         input_ids=example.input_ids,
         loss_mask=example.loss_mask,
-        judgment=example.kind == "judgment",
+        judgment=example.choice is not None,
         replay=list(example.replay),
         cut=example.cut,
     )

@@ -35,9 +35,8 @@ def render(chat: Chat, name: str, pair: PreferencePair, max_tokens: int = 1000) 
 
 def test_dialogues_and_both_orders_of_each_pair(chat: Chat) -> None:
     dialogue, at_a, at_b = render(chat, "ultrafeedback", PAIR)
-    assert (dialogue.kind, at_a.kind, at_b.kind) == ("dialogue", "judgment", "judgment")
     assert targets(chat, dialogue) == "ABCD<|eos|>"
-    assert (at_a.choice, at_b.choice) == ("A", "B")
+    assert (dialogue.choice, at_a.choice, at_b.choice) == (None, "A", "B")
     assert (targets(chat, at_a), targets(chat, at_b)) == ("A<|eos|>", "B<|eos|>")
     shown_a, shown_b = text(chat, at_a.input_ids), text(chat, at_b.input_ids)
     assert "Response A:\n-----\nABCD\n" in shown_a
@@ -89,7 +88,7 @@ def test_principles_and_rationales_behind_the_choice(chat: Chat) -> None:
 
 def test_without_demonstrations_only_judgments_are_left(chat: Chat) -> None:
     made = each_example(chat, TEMPLATES["ultrafeedback"], [], [PAIR], max_tokens=999)
-    assert [example.kind for example in made] == ["judgment", "judgment"]
+    assert [example.choice for example in made] == ["A", "B"]
 
 
 def test_long_judgments_are_cut_before_the_choice(chat: Chat) -> None:

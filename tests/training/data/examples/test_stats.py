@@ -1,43 +1,37 @@
 """Figures about a JSFT set."""
 
 from selfjudge_training.data.examples.jsft_set import JsftExample
-from selfjudge_training.data.examples.stats import Lengths, measure, table
+from selfjudge_training.data.examples.stats import table
 from selfjudge_training.data.records import PreferencePair
 
 
 def dialogue(length: int, *, cut: bool = False) -> JsftExample:
-    return JsftExample([0] * length, [index == 0 for index in range(length)], "dialogue", cut=cut)
+    return JsftExample([0] * length, [index == 0 for index in range(length)], cut=cut)
 
 
 EXAMPLES = [
     *(dialogue(length) for length in range(1, 20)),
-    dialogue(30, cut=True),
-    JsftExample([0, 0], [False, True], "judgment", "A", "honesty"),
-    JsftExample([0, 0, 0], [False, True, True], "judgment", "B", "honesty"),
-    JsftExample([0, 0, 0], [False, True, True], "judgment", "A"),
+    dialogue(1030, cut=True),
+    JsftExample([0, 0], [False, True], "A", "honesty"),
+    JsftExample([0, 0, 0], [False, True, True], "B", "honesty"),
+    JsftExample([0, 0, 0], [False, True, True], "A"),
 ]
 PAIRS = [PreferencePair([], *texts, category="flan") for texts in (("long", "s"), ("s", "long"), ("same", "size"))]
 
 
-def test_lengths_by_kind_and_principle() -> None:
-    lengths = measure(EXAMPLES, 22, PAIRS).lengths
-    assert lengths == {
-        "dialogue": Lengths(20, least=1, median=10, p95=19, most=30, total=220, targets=20, cut=1),
-        "judgment, honesty": Lengths(2, least=2, median=2, p95=3, most=3, total=5, targets=3, cut=0),
-        "judgment": Lengths(1, least=3, median=3, p95=3, most=3, total=3, targets=2, cut=0),
-    }
-
-
-def test_positions_lengths_and_categories() -> None:
-    stats = measure(EXAMPLES, 22, PAIRS)
-    assert stats.places == {"A": 2, "B": 1}
-    assert stats.chosen_is_longer == 0.5
-    lines = table(stats, 30)
-    assert "2 dialogues have no target in it" in lines[4]
-    assert "at A in 66.7% of 3 judgments" in lines[5]
-    assert "longer response in 50.0% of 3 pairs" in lines[6]
-    assert lines[7] == "categories of pairs: flan 3"
+def test_figures_of_a_set() -> None:
+    kinds, dialogues, principled, judgments, *lines = table(EXAMPLES, 22, PAIRS, 1030)
+    assert kinds.split() == ["kind", "examples", "least", "median", "95%", "most", "tokens", "targets", "cut"]
+    assert dialogues.split() == ["dialogue", "20", "1", "10", "19", "1,030", "1,220", "20", "1"]
+    assert principled.split() == ["judgment,", "honesty", "2", "2", "2", "3", "3", "5", "3", "0"]
+    assert judgments.split() == ["judgment", "1", "3", "3", "3", "3", "3", "2", "0"]
+    assert lines == [
+        "longest sequence: 1,030 tokens; 2 dialogues have no target in it: left out",
+        "position balance: the better response is at A in 66.7% of 3 judgments",
+        "length: chosen is the longer response in 50.0% of 3 pairs",
+        "categories of pairs: flan 3",
+    ]
 
 
 def test_a_set_of_dialogues_alone_has_no_figures_of_pairs() -> None:
-    assert len(table(measure([dialogue(3)], 1, []), 30)) == 3
+    assert len(table([dialogue(3)], 1, [], 30)) == 3

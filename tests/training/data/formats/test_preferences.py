@@ -1,11 +1,18 @@
 """Plain preference rows, in every form that TRL takes."""
 
 import pytest
-from selfjudge_training.data.formats.preferences import PreferenceRow, pair
-from selfjudge_training.data.loaded import MalformedRowError, checked
+from selfjudge_training.data.formats.preferences import PreferenceRow
+from selfjudge_training.data.loaded import checked
+from selfjudge_training.data.records import PreferencePair
+from selfjudge_training.data.rows import Row
+from selfjudge_training.data.source import MalformedRowError
 
 ASKED = [{"role": "user", "content": "Sky?"}]
 BLUE, GREEN = [{"role": "assistant", "content": "blue"}], [{"role": "assistant", "content": "green"}]
+
+
+def pair(row: object) -> PreferencePair:
+    return checked(PreferenceRow, Row(1, row)).pair()
 
 
 @pytest.mark.parametrize(
@@ -19,13 +26,13 @@ BLUE, GREEN = [{"role": "assistant", "content": "blue"}], [{"role": "assistant",
     ],
 )
 def test_every_form_gives_the_same_pair(row: dict[str, object]) -> None:
-    assert pair(PreferenceRow.model_validate(row)) == (ASKED, "blue", "green", None, None, "")
+    assert pair(row) == (ASKED, "blue", "green", None, None, "")
 
 
 def test_conversations_of_several_turns_and_categories_are_kept() -> None:
     asked = [{"role": "system", "content": "Be brief."}, *ASKED, *BLUE, *ASKED]
     row = {"prompt": asked, "chosen": BLUE, "rejected": [{"role": "assistant", "content": ""}], "category": "sky"}
-    assert pair(PreferenceRow.model_validate(row)) == (asked, "blue", "", None, None, "sky")
+    assert pair(row) == (asked, "blue", "", None, None, "sky")
 
 
 @pytest.mark.parametrize(
@@ -48,7 +55,7 @@ def test_conversations_of_several_turns_and_categories_are_kept() -> None:
 )
 def test_malformed_rows_say_why(row: dict[str, object], complaint: str) -> None:
     with pytest.raises(MalformedRowError, match=complaint):
-        pair(PreferenceRow.model_validate(row))
+        pair(row)
 
 
 @pytest.mark.parametrize(
@@ -63,21 +70,21 @@ def test_malformed_rows_say_why(row: dict[str, object], complaint: str) -> None:
 def test_a_prompt_at_the_head_of_both_texts_is_no_part_of_the_response(
     prompt: object, chosen: str, rejected: str
 ) -> None:
-    found = pair(PreferenceRow.model_validate({"prompt": prompt, "chosen": chosen, "rejected": rejected}))
+    found = pair({"prompt": prompt, "chosen": chosen, "rejected": rejected})
     assert (found.chosen, found.rejected) == ("blue", "green")
 
 
 def test_a_response_that_quotes_the_prompt_stays_as_it_is() -> None:
-    found = pair(PreferenceRow.model_validate({"prompt": "Sky?", "chosen": "Sky?\nblue", "rejected": "green"}))
+    found = pair({"prompt": "Sky?", "chosen": "Sky?\nblue", "rejected": "green"})
     assert (found.chosen, found.rejected) == ("Sky?\nblue", "green")
 
 
 def test_messages_of_openai_are_taken_as_they_are() -> None:
     parts = [{"type": "text", "text": "Sk"}, {"type": "text", "text": "y?"}]
     asked = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": parts, "name": "Ann"}]
-    found = pair(PreferenceRow.model_validate({"prompt": asked, "chosen": BLUE, "rejected": GREEN, "category": None}))
+    found = pair({"prompt": asked, "chosen": BLUE, "rejected": GREEN, "category": None})
     assert found == ([{"role": "system", "content": "Be brief."}, *ASKED], "blue", "green", None, None, "")
-    assert PreferenceRow.model_validate({"chosen": BLUE, "rejected": GREEN, "category": 3}).category == "3"
+    assert pair({"prompt": "Sky?", "chosen": BLUE, "rejected": GREEN, "category": 3}).category == "3"
 
 
 @pytest.mark.parametrize(
@@ -87,14 +94,17 @@ def test_messages_of_openai_are_taken_as_they_are() -> None:
         ([{"role": 1, "content": "x"}], "the role of message 1 should be one of system, .*, not 1"),
         ([*ASKED, {"from": "gpt", "value": "x"}], "prompt: message 2 should be an object with 'role' and 'content'"),
         ([{"role": "user", "content": None}], "content of message 1 should be text or a list of text parts, not null"),
-        ([{"role": "user", "content": [{"type": "image_url"}]}], "the content of message 1 has a part without text"),
+        (
+            [{"role": "user", "content": [{"type": "image_url"}]}],
+            "content of message 1 should be text or a list of text parts",
+        ),
         ([{"role": "assistant", "content": "", "tool_calls": [{}]}], "message 1 calls tools"),
         (7, "prompt: should be text or a list of messages, not 7"),
         ({"role": "user", "content": "x"}, "prompt: should be text or a list of messages, not {"),
         ("Sky \ud83d", r"prompt: holds half of a character \(a lone surrogate"),
-        ([{"role": "user", "content": "\udc00"}], r"prompt\.0\.content: holds half of a character"),
+        ([{"role": "user", "content": "\udc00"}], "prompt: holds half of a character"),
     ],
 )
 def test_what_is_no_text_says_where_and_what_would_be(prompt: object, complaint: str) -> None:
     with pytest.raises(MalformedRowError, match=complaint):
-        checked(PreferenceRow, {"prompt": prompt, "chosen": "a", "rejected": "b"})
+        pair({"prompt": prompt, "chosen": "a", "rejected": "b"})

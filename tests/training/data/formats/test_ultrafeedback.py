@@ -3,17 +3,16 @@
 from collections import Counter
 
 import pytest
-from selfjudge_training.data.formats.comparative import is_comparative
-from selfjudge_training.data.formats.ultrafeedback import UltraFeedbackRow, Wanted, demonstration, pairs
-from selfjudge_training.data.loaded import MalformedRowError
+from selfjudge_training.data.formats.ultrafeedback import UltraFeedbackRow, is_comparative
 from selfjudge_training.data.records import Rationale
+from selfjudge_training.data.source import MalformedRowError
 
 from selfjudge import load_templates
 
-PRINCIPLES = tuple(load_templates()["ultrafeedback-principle"].principles or ())
+TEMPLATES = load_templates()
+OVERALL, JM_P = TEMPLATES["ultrafeedback"], TEMPLATES["ultrafeedback-principle"]
+JM_PR = TEMPLATES["ultrafeedback-principle-rationale"]
 KEYS = ("helpfulness", "honesty", "instruction_following", "truthfulness")
-OVERALL = Wanted(None, rationales=False, seed=0)
-JM_P, JM_PR = Wanted(PRINCIPLES, rationales=False, seed=0), Wanted(PRINCIPLES, rationales=True, seed=0)
 
 
 def completion(response: str, *ratings: object, system: str = "", why: str = "Because.") -> dict[str, object]:
@@ -29,7 +28,7 @@ def row(*completions: dict[str, object]) -> UltraFeedbackRow:
 
 def test_the_best_mean_is_the_demonstration_under_its_own_system_message() -> None:
     asked = row(completion("low", "1", "1", "1", "1"), completion("high", "5", "4", "5", "N/A", system="Be good."))
-    assert demonstration(asked) == (
+    assert asked.demonstration() == (
         [{"role": "system", "content": "Be good."}, {"role": "user", "content": "Do it."}],
         "high",
     )
@@ -37,22 +36,22 @@ def test_the_best_mean_is_the_demonstration_under_its_own_system_message() -> No
 
 def test_ties_go_to_the_longer_response_and_unrated_principles_do_not_count() -> None:
     asked = row(completion("short", 4, 4, 4, 4), completion("longer one", 4, 4, "N/A", "N/A"))
-    found = pairs(asked, OVERALL, Counter())
+    found = asked.pairs(OVERALL, 0, Counter())
     assert [(pair.chosen, pair.rejected, pair.category) for pair in found] == [("longer one", "short", "flan")]
     assert found[0].conversation == [{"role": "user", "content": "Do it."}]
 
 
 def test_the_rejected_response_is_drawn_among_all_inferior_ones() -> None:
     asked = row(*(completion(name, rating, rating, rating, rating) for name, rating in (("a", 1), ("b", 5), ("c", 3))))
-    drawn = {pairs(asked, OVERALL._replace(seed=seed), Counter())[0].rejected for seed in range(30)}
+    drawn = {asked.pairs(OVERALL, seed, Counter())[0].rejected for seed in range(30)}
     assert drawn == {"a", "c"}
-    assert pairs(asked, OVERALL, Counter()) == pairs(asked, OVERALL, Counter())
+    assert asked.pairs(OVERALL, 0, Counter()) == asked.pairs(OVERALL, 0, Counter())
 
 
 def test_each_principle_has_a_pair_of_its_own_where_it_tells_responses_apart() -> None:
     asked = row(completion("kind", 5, 2, 3, "N/A"), completion("honest", 2, 5, 3, 4), completion("both", 3, 3, 3, 4))
     left_out: Counter[str] = Counter()
-    found = {pair.principle: pair for pair in pairs(asked, JM_P, left_out)}
+    found = {pair.principle: pair for pair in asked.pairs(JM_P, 0, left_out)}
     assert set(found) == {"helpfulness", "honesty"}
     assert found["helpfulness"].chosen == "kind"
     assert found["honesty"].chosen == "honest"
@@ -70,8 +69,8 @@ def test_rationales_follow_their_responses_and_comparisons_are_out() -> None:
         completion("bad", 1, 1, 1, 1, why="Bad."),
     )
     left_out: Counter[str] = Counter()
-    found = pairs(asked, JM_PR, left_out)
-    assert [pair.principle for pair in found] == list(PRINCIPLES)
+    found = asked.pairs(JM_PR, 0, left_out)
+    assert [pair.principle for pair in found] == list(JM_P.principles or ())
     assert {(pair.chosen, pair.rejected) for pair in found} == {("good", "bad")}
     assert found[2].rationale == Rationale("Good. instruction_following", "Bad. instruction_following")
     assert left_out["rationale is missing or compares responses"] == 4
@@ -82,7 +81,7 @@ def test_a_rationale_that_says_nothing_is_none(nothing: str | None) -> None:
     empty = {"honesty": {"Rating": "5", "Rationale": nothing}}
     asked = row({"response": "a", "annotations": empty}, completion("b", 1, 1, 1, 1))
     left_out: Counter[str] = Counter()
-    assert pairs(asked, JM_PR, left_out) == []
+    assert asked.pairs(JM_PR, 0, left_out) == []
     assert left_out["rationale is missing or compares responses"] == 1
 
 
@@ -93,20 +92,20 @@ def test_the_rationale_for_the_rating_comes_before_that_for_the_type() -> None:
         {"response": "a", "annotations": {"truthfulness": note, "honesty": None}},
         {"response": "b", "annotations": {"truthfulness": other}},
     )
-    assert [pair.rationale for pair in pairs(asked, JM_PR, Counter())] == [("Right.", "Partly right.")]
+    assert [pair.rationale for pair in asked.pairs(JM_PR, 0, Counter())] == [("Right.", "Partly right.")]
 
 
 def test_equal_responses_and_lone_ones_give_no_pair_but_are_counted() -> None:
     left_out: Counter[str] = Counter()
-    assert pairs(row(completion("a", 1, 1, 1, 1)), OVERALL, left_out) == []
-    assert pairs(row(completion("a", 1, 1, 1, 1), completion("b", 1, 1, 1, 1)), OVERALL, left_out) == []
-    assert pairs(row(completion("a", 1, 1, 1, 1), completion("a", 2, 1, 1, 1)), OVERALL, left_out) == []
+    assert row(completion("a", 1, 1, 1, 1)).pairs(OVERALL, 0, left_out) == []
+    assert row(completion("a", 1, 1, 1, 1), completion("b", 1, 1, 1, 1)).pairs(OVERALL, 0, left_out) == []
+    assert row(completion("a", 1, 1, 1, 1), completion("a", 2, 1, 1, 1)).pairs(OVERALL, 0, left_out) == []
     assert left_out == {"no response is inferior overall": 3}
 
 
 def test_without_ratings_there_is_nothing_to_learn() -> None:
     with pytest.raises(MalformedRowError, match="no completion has a rating"):
-        demonstration(row(completion("a", "N/A", "N/A", "N/A", "N/A")))
+        row(completion("a", "N/A", "N/A", "N/A", "N/A")).demonstration()
 
 
 @pytest.mark.parametrize(

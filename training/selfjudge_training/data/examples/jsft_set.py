@@ -6,28 +6,17 @@ dialogue, and a rationale behind its choice, lose their ends.
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
-from selfjudge import (
-    Chat,
-    Choice,
-    Example,
-    JudgmentEncoder,
-    JudgmentTemplate,
-    RationalePair,
-    dialogue_example,
-    judgment_example,
-)
+from selfjudge import Chat, Choice, JudgmentEncoder, JudgmentTemplate, dialogue_example
 from selfjudge_training.data.examples.shown import as_shown
 from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
 from selfjudge_training.data.source import DataError
 
 RATIONALE_SHARE = 0.25
 """Of the longest sequence, kept free behind an over-long judgment prompt where a rationale is to follow."""
-
-Kind = Literal["dialogue", "judgment"]
 
 
 class JsftExample(NamedTuple):
@@ -36,9 +25,8 @@ class JsftExample(NamedTuple):
     input_ids: list[int]
     loss_mask: list[bool]
     """True where the token is a target: what the assistant says, and all that follows the judgment template."""
-    kind: Kind
     choice: Choice | None = None
-    """Place of the chosen response, where this is a judgment."""
+    """Place of the chosen response; None: this is a dialogue."""
     principle: str | None = None
     cut: bool = False
     """Whether something was cut away to keep within the longest sequence."""
@@ -74,8 +62,7 @@ def each_example(
     for pair in tqdm(pairs, "judgments", disable=hidden, leave=False):
         if pair.principle not in encoders:
             encoders[pair.principle] = _encoder(chat, template, pair.principle, max_tokens)
-        made = _judgments(encoders[pair.principle], pair, max_tokens)
-        yield from _replayed(encoders[pair.principle], pair, made) if replay else made
+        yield from _judgments(encoders[pair.principle], pair, max_tokens, replay=replay)
 
 
 def units(judged: Sequence[bool]) -> list[list[int]]:
@@ -90,7 +77,7 @@ def units(judged: Sequence[bool]) -> list[list[int]]:
 
 def _dialogue(chat: Chat, conversation: Messages, response: str, max_tokens: int) -> JsftExample:
     ids, mask = dialogue_example(chat, [*conversation, {"role": "assistant", "content": response}])
-    return JsftExample(ids[:max_tokens], mask[:max_tokens], "dialogue", cut=len(ids) > max_tokens)
+    return JsftExample(ids[:max_tokens], mask[:max_tokens], cut=len(ids) > max_tokens)
 
 
 def _encoder(chat: Chat, template: JudgmentTemplate, principle: str | None, max_tokens: int) -> JudgmentEncoder:
@@ -99,51 +86,41 @@ def _encoder(chat: Chat, template: JudgmentTemplate, principle: str | None, max_
     return JudgmentEncoder(chat, template, principle, max_tokens=max_tokens - room)
 
 
-def _judgments(encoder: JudgmentEncoder, pair: PreferencePair, max_tokens: int) -> list[JsftExample]:
-    at_a = at_b = None
-    if encoder.template.rationale:
-        if pair.rationale is None:
-            raise DataError(
-                f"judgment template {encoder.template.name!r} wants rationales, but a pair has none; it ends in "
-                f"{pair.conversation[-1]['content'][-40:]!r}"
-            )
-        of_chosen, of_rejected = pair.rationale
-        at_a, at_b = RationalePair(of_chosen, of_rejected), RationalePair(of_rejected, of_chosen)
-    asked, chosen, rejected = pair.conversation, pair.chosen, pair.rejected
-    orders: dict[Choice, Example] = {
-        "A": judgment_example(encoder, asked, chosen, rejected, "A", at_a),
-        "B": judgment_example(encoder, asked, rejected, chosen, "B", at_b),
-    }
-    # A prompt that was cut fills its room but for a few tokens: a short one need not be encoded again to know.
-    full = max(len(example.prompt_ids) for example in orders.values()) > encoder.max_tokens / 2
-    shortened = full and encoder.encode(asked, chosen, rejected).cut is not None
-    return [
-        JsftExample(
-            example.input_ids[:max_tokens],
-            example.loss_mask[:max_tokens],
-            "judgment",
-            choice,
-            pair.principle,
-            cut=shortened or len(example.input_ids) > max_tokens,
+def _judgments(
+    encoder: JudgmentEncoder, pair: PreferencePair, max_tokens: int, *, replay: bool
+) -> Iterator[JsftExample]:
+    prompts = encoder.encode(pair.conversation, pair.chosen, pair.rejected)
+    # The chosen response is found beside prompts with an empty one in its place.
+    without = encoder.encode(pair.conversation, "", pair.rejected) if replay else prompts
+    turn_end = encoder.chat.tokens.trusted(encoder.chat.turn_end())
+    orders: tuple[tuple[Choice, list[int], list[int]], ...] = (
+        ("A", prompts.first_at_a, without.first_at_a),
+        ("B", prompts.first_at_b, without.first_at_b),
+    )
+    for choice, prompt, empty in orders:
+        ids = encoder.continued(prompt, choice, _explanation(encoder.template, pair, choice) + turn_end)
+        mask = [index >= len(prompt) for index in range(len(ids))]
+        cut = prompts.cut is not None or len(ids) > max_tokens
+        place = _place(prompt, empty) if replay and not cut else ()
+        yield JsftExample(ids[:max_tokens], mask[:max_tokens], choice, pair.principle, cut, place)
+
+
+def _explanation(template: JudgmentTemplate, pair: PreferencePair, choice: Choice) -> str:
+    """What is said behind the choice but for the end of the turn."""
+    if template.rationale is None:
+        return ""
+    if pair.rationale is None:
+        raise DataError(
+            f"judgment template {template.name!r} wants rationales, but a pair has none; it ends in "
+            f"{pair.conversation[-1]['content'][-40:]!r}"
         )
-        for choice, example in orders.items()
-    ]
+    of_a, of_b = pair.rationale if choice == "A" else pair.rationale[::-1]
+    return template.rationale.format.format(rationale_a=of_a, rationale_b=of_b)
 
 
-def _replayed(encoder: JudgmentEncoder, pair: PreferencePair, judgments: Sequence[JsftExample]) -> list[JsftExample]:
-    """Both orders of a pair with the place of the chosen response, found beside the prompts with an empty one there."""
-    without = encoder.encode(pair.conversation, "", pair.rejected)
-    return [
-        judgment if judgment.cut else _with_place(judgment, empty)
-        for judgment, empty in zip(judgments, (without.first_at_a, without.first_at_b), strict=True)
-    ]
-
-
-def _with_place(example: JsftExample, empty: Sequence[int]) -> JsftExample:
-    whole = example.input_ids[: example.loss_mask.index(True)]
-    start = _common(whole, empty)
-    end = len(whole) - min(_common(whole[::-1], empty[::-1]), len(empty) - start)
-    return example._replace(replay=(start, end + 1))
+def _place(prompt: Sequence[int], empty: Sequence[int]) -> tuple[int, int]:
+    start = _common(prompt, empty)
+    return start, len(prompt) - min(_common(prompt[::-1], empty[::-1]), len(empty) - start) + 1
 
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:

@@ -5,7 +5,6 @@ codes are enough for that.
 """
 
 import os
-from collections.abc import Iterator
 from itertools import groupby
 from typing import TextIO
 
@@ -29,35 +28,26 @@ def wants_colours(stream: TextIO) -> bool:
 
 def rendered(chat: Chat, example: JsftExample, *, colours: bool) -> str:
     """The whole example as text, below a line that says what it is."""
-    title = _title(example)
-    body = "".join(
-        _marked(text, target=target, control=control, colours=colours) for text, target, control in _runs(chat, example)
-    )
-    return f"{TITLE}{title}{RESET}\n{body}" if colours else f"{title}\n{body}"
-
-
-def _title(example: JsftExample) -> str:
-    parts: list[str] = [example.kind]
-    if example.choice:
-        parts += [f"better response at {example.choice}"]
-    if example.principle:
-        parts += [f"principle {example.principle!r}"]
-    parts += [f"{len(example.input_ids)} tokens, {sum(example.loss_mask)} of them targets"]
-    return ", ".join([*parts, "cut"] if example.cut else parts)
-
-
-def _runs(chat: Chat, example: JsftExample) -> Iterator[tuple[str, bool, bool]]:
-    """Text of neighbouring tokens of one kind, whether they are targets, and whether they are control tokens."""
+    shown = f"{TITLE}{_title(example)}{RESET}\n" if colours else f"{_title(example)}\n"
     controls = chat.tokens.control_ids
     kinds = zip(example.input_ids, example.loss_mask, strict=True)
     for (target, control), run in groupby(kinds, lambda pair: (pair[1], pair[0] in controls)):
         # Bytes of one character may be on both sides of a border only where a template ends in half of one.
-        text = chat.tokens.source.decode([token for token, _ in run], clean_up_tokenization_spaces=False)
-        yield str(text).translate(_PICTURES), target, control
+        text = str(chat.tokens.source.decode([token for token, _ in run], clean_up_tokenization_spaces=False))
+        before, after = _marks(target=target, control=control, colours=colours)
+        shown += before + text.translate(_PICTURES) + after
+    return shown
 
 
-def _marked(text: str, *, target: bool, control: bool, colours: bool) -> str:
-    if not colours:
-        return f"{OPENING}{text}{CLOSING}" if target else text
-    style = TARGET if target else CONTROL if control else ""
-    return f"{style}{text}{RESET}" if style else text
+def _title(example: JsftExample) -> str:
+    parts = [f"judgment, better response at {example.choice}" if example.choice else "dialogue"]
+    if example.principle:
+        parts.append(f"principle {example.principle!r}")
+    parts.append(f"{len(example.input_ids)} tokens, {sum(example.loss_mask)} of them targets")
+    return ", ".join([*parts, "cut"] if example.cut else parts)
+
+
+def _marks(*, target: bool, control: bool, colours: bool) -> tuple[str, str]:
+    if colours:
+        return (TARGET, RESET) if target else (CONTROL, RESET) if control else ("", "")
+    return (OPENING, CLOSING) if target else ("", "")

@@ -4,15 +4,13 @@ A system message for which a template has no place (Gemma's, early Mistral's) go
 as in judgments.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
 
 from transformers import AutoTokenizer
 
 from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, Chat, ChatTemplateError, SafeTokenizer, dialogue_example
-from selfjudge_training.data.loaded import MalformedRowError
 from selfjudge_training.data.records import Messages
-from selfjudge_training.data.source import DataError
+from selfjudge_training.data.source import DataError, MalformedRowError
 
 
 def load_chat(name: str) -> Chat:
@@ -41,19 +39,18 @@ def require_dialogue(chat: Chat, conversation: Messages, system: str | None) -> 
     """Raises MalformedRowError where no response to a conversation can be learned by this chat template."""
     if [message["role"] for message in conversation if message["role"] != "system"][:1] == ["assistant"]:
         raise MalformedRowError("the conversation begins with the assistant: there is nothing that this turn answers")
-    _require(_refusal_to_show, chat, conversation, system)
+    _require(chat, conversation, system, answered=True)
 
 
 def require_prompt(chat: Chat, conversation: Messages, system: str | None) -> None:
     """Raises MalformedRowError where the chat template can't ask for an answer to a conversation."""
-    _require(_refusal_to_ask, chat, conversation, system)
+    _require(chat, conversation, system, answered=False)
 
 
-def _require(
-    refusal: Callable[[Chat, tuple[str, ...]], str], chat: Chat, conversation: Messages, system: str | None
-) -> None:
-    if said := refusal(chat, tuple(message["role"] for message in as_shown(chat, conversation, system))):
-        raise MalformedRowError(said)
+def _require(chat: Chat, conversation: Messages, system: str | None, *, answered: bool) -> None:
+    roles = tuple(message["role"] for message in as_shown(chat, conversation, system))
+    if refusal := _refusal(chat, roles, answered=answered):
+        raise MalformedRowError(refusal)
 
 
 @lru_cache(8)
@@ -62,18 +59,13 @@ def _takes_system(chat: Chat) -> bool:
 
 
 @lru_cache(1024)
-def _refusal_to_show(chat: Chat, roles: tuple[str, ...]) -> str:
+def _refusal(chat: Chat, roles: tuple[str, ...], *, answered: bool) -> str:
+    """Why a chat template can't show a conversation with an answer, or ask for one; empty where it can."""
     try:
-        dialogue_example(chat, [{"role": role, "content": ""} for role in (*roles, "assistant")])
-    except ChatTemplateError as error:
-        return str(error)
-    return ""
-
-
-@lru_cache(1024)
-def _refusal_to_ask(chat: Chat, roles: tuple[str, ...]) -> str:
-    try:
-        chat.scaffold(roles, answering=True)
+        if answered:
+            dialogue_example(chat, [{"role": role, "content": ""} for role in (*roles, "assistant")])
+        else:
+            chat.scaffold(roles, answering=True)
     except ChatTemplateError as error:
         return str(error)
     return ""

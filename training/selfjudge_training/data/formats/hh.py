@@ -6,57 +6,42 @@ as demonstrations only (`online` in the paper) is said by the configuration.
 """
 
 import re
+from itertools import groupby
 
-from pydantic import BaseModel
+from typing_extensions import override
 
-from selfjudge_training.data.formats.preferences import compared
-from selfjudge_training.data.formats.texts import Category
-from selfjudge_training.data.loaded import MalformedRowError
-from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
+from selfjudge_training.data.formats.preferences import ComparedRow, Side
+from selfjudge_training.data.records import Demonstration, Messages
+from selfjudge_training.data.source import MalformedRowError
 
 _HEADER = re.compile(r"\n\n(Human|Assistant):")
-_REPEATED = re.compile(r"(?:\s*(?:Human|Assistant):)+")
+_REPEATED = re.compile(r"\A(?:\s*(?:Human|Assistant):)+")
 _ROLES = {"Human": "user", "Assistant": "assistant"}
 
 
-class HHRow(BaseModel):
-    """A row of the data set; further keys are ignored."""
+class HHRow(ComparedRow):
+    """A row of the data set."""
 
     chosen: str
     rejected: str
-    category: Category = ""
+
+    @override
+    def side(self, name: Side) -> Demonstration:
+        turns = _turns(self.chosen if name == "chosen" else self.rejected)
+        if not turns or turns[0]["role"] != "user" or turns[-1]["role"] != "assistant":
+            raise MalformedRowError(
+                f"{name}: a transcript must begin with 'Human:' and end with a turn of 'Assistant:'"
+            )
+        return Demonstration(turns[:-1], turns[-1]["content"])
 
 
-def pair(row: HHRow) -> PreferencePair:
-    """The row as a preference pair. Raises MalformedRowError."""
-    return compared(demonstration(row), _split("rejected", row.rejected), row.category)
-
-
-def demonstration(row: HHRow) -> Demonstration:
-    """The chosen transcript of a row. Raises MalformedRowError."""
-    chosen = _split("chosen", row.chosen)
-    if not chosen.response:
-        raise MalformedRowError("the chosen response is empty")
-    return chosen
-
-
-def _split(name: str, transcript: str) -> Demonstration:
-    turns = _turns(name, transcript)
-    if turns[0]["role"] != "user" or turns[-1]["role"] != "assistant":
-        raise MalformedRowError(f"{name}: a transcript must begin with 'Human:' and end with a turn of 'Assistant:'")
-    return Demonstration(turns[:-1], turns[-1]["content"])
-
-
-def _turns(name: str, transcript: str) -> Messages:
+def _turns(transcript: str) -> Messages:
+    """The turns of a transcript; none where it does not begin with a header."""
     before, *pieces = _HEADER.split("\n\n" + transcript.lstrip())
-    if before or not pieces:
-        raise MalformedRowError(f"{name}: a transcript must begin with 'Human:'")
-    turns: Messages = []
-    for header, text in zip(pieces[::2], pieces[1::2], strict=True):
-        repeated = _REPEATED.match(text)
-        content = text[repeated.end() if repeated else 0 :].strip()
-        if turns and turns[-1]["role"] == _ROLES[header]:
-            turns[-1]["content"] = f"{turns[-1]['content']}\n\n{content}".strip()
-        else:
-            turns.append({"role": _ROLES[header], "content": content})
-    return turns
+    if before:
+        return []
+    turns = zip(pieces[::2], (_REPEATED.sub("", text).strip() for text in pieces[1::2]), strict=True)
+    return [
+        {"role": _ROLES[header], "content": "\n\n".join(text for _, text in group if text)}
+        for header, group in groupby(turns, lambda turn: turn[0])
+    ]

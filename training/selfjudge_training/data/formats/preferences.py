@@ -5,85 +5,95 @@ The prompt may be left out where chosen and rejected are whole conversations, or
 """
 
 import re
+from abc import abstractmethod
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, PlainValidator, model_validator
+from typing_extensions import override
 
-from selfjudge_training.data.formats.texts import Category, TextOrMessages
-from selfjudge_training.data.loaded import MalformedRowError
+from selfjudge_training.data.formats.texts import Category, TextOrMessages, text_or_messages
 from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
+from selfjudge_training.data.source import MalformedRowError
 
 _LINE_END = re.compile(r"[^\S\n]*\n")
 
+Side = Literal["chosen", "rejected"]
 
-class PreferenceRow(BaseModel):
-    """A row of a preference set; further keys are ignored."""
 
-    prompt: TextOrMessages | None = None
-    chosen: TextOrMessages
-    rejected: TextOrMessages
+class ComparedRow(BaseModel):
+    """A row of two responses; further keys are ignored."""
+
     category: Category = ""
 
+    @abstractmethod
+    def side(self, name: Side) -> Demonstration:
+        """One response and the conversation that it answers. Raises MalformedRowError."""
 
-def pair(row: PreferenceRow) -> PreferencePair:
-    """The row as a preference pair. Raises MalformedRowError."""
-    return compared(demonstration(row), _answer(row.prompt, "rejected", _responses(row)[1]), row.category)
+    def demonstration(self) -> Demonstration:
+        """The chosen response, which has words. Raises MalformedRowError."""
+        chosen = self.side("chosen")
+        if not chosen.response.strip():
+            raise MalformedRowError("the chosen response is empty")
+        return chosen
 
-
-def compared(chosen: Demonstration, rejected: Demonstration, category: str) -> PreferencePair:
-    """Two different responses to the same conversation. Raises MalformedRowError for any others."""
-    if chosen.conversation != rejected.conversation:
-        raise MalformedRowError("chosen and rejected answer different conversations")
-    if chosen.response == rejected.response:
-        raise MalformedRowError("chosen and rejected are the same response")
-    return PreferencePair(chosen.conversation, chosen.response, rejected.response, category=category)
-
-
-def demonstration(row: PreferenceRow) -> Demonstration:
-    """The chosen response of a row. Raises MalformedRowError."""
-    chosen = _answer(row.prompt, "chosen", _responses(row)[0])
-    if not chosen.response.strip():
-        raise MalformedRowError("the chosen response is empty")
-    return chosen
+    def pair(self) -> PreferencePair:
+        """Two different responses to the same conversation. Raises MalformedRowError for any others."""
+        chosen, rejected = self.demonstration(), self.side("rejected")
+        if chosen.conversation != rejected.conversation:
+            raise MalformedRowError("chosen and rejected answer different conversations")
+        if chosen.response == rejected.response:
+            raise MalformedRowError("chosen and rejected are the same response")
+        return PreferencePair(chosen.conversation, chosen.response, rejected.response, category=self.category)
 
 
-def _responses(row: PreferenceRow) -> tuple[str | Messages, str | Messages]:
-    """Chosen and rejected, without a prompt that is at the head of both texts, where a line ends between them.
-
-    Where none does, as in "Hi" and "Hi there", nobody can tell: that raises MalformedRowError.
-    """
-    chosen, rejected = row.chosen, row.rejected
-    head = row.prompt if isinstance(row.prompt, str) else row.prompt[-1]["content"] if row.prompt else ""
-    if not head or not isinstance(chosen, str) or not isinstance(rejected, str):
-        return chosen, rejected
-    if not chosen.startswith(head) or not rejected.startswith(head):
-        return chosen, rejected
-    rests = [text.removeprefix(head) for text in (chosen, rejected)]
-    if not head.endswith("\n") and not all(map(_LINE_END.match, rests)):
-        raise MalformedRowError(
-            "chosen and rejected both begin with the prompt, and no line ends behind it: give the responses alone"
-        )
-    return rests[0].lstrip(), rests[1].lstrip()
+def _prompt(value: object) -> Messages:
+    prompt = text_or_messages("" if value is None else value)
+    if isinstance(prompt, str):
+        return [{"role": "user", "content": prompt}] if prompt else []
+    return prompt
 
 
-def _answer(prompt: str | Messages | None, name: str, answer: str | Messages) -> Demonstration:
-    asked = _messages(prompt) if prompt else []
-    if isinstance(answer, str):
-        before, response = asked, answer
-        if not asked:
-            raise MalformedRowError(f"prompt: is missing or empty, and {name} is text, without a conversation")
-    elif answer and answer[-1]["role"] == "assistant":
-        before, response = answer[:-1], answer[-1]["content"]
-    else:
-        raise MalformedRowError(f"{name}: messages must end with one of the assistant")
-    if asked and before and asked != before:
-        raise MalformedRowError(f"{name}: begins with another conversation than the prompt")
-    conversation = before or asked
-    if not conversation or conversation[-1]["role"] != "user":
-        raise MalformedRowError("the conversation before the response must end with a message of the user")
-    if not conversation[-1]["content"].strip():
-        raise MalformedRowError("the user's message before the response is empty")
-    return Demonstration(conversation, response)
+class PreferenceRow(ComparedRow):
+    """A row of a preference set."""
 
+    prompt: Annotated[Messages, PlainValidator(_prompt)] = []
+    """Text is one of the user; null, and empty text, are as good as none."""
+    chosen: TextOrMessages
+    rejected: TextOrMessages
 
-def _messages(prompt: str | Messages) -> Messages:
-    return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    @model_validator(mode="after")
+    def _without_prompt(self) -> Self:
+        """Cuts off a prompt that is at the head of both texts, where a line ends between it and the responses.
+
+        Where none does, as in "Hi" and "Hi there", nobody can tell.
+        """
+        head = self.prompt[-1]["content"] if self.prompt else ""
+        texts = [side for side in (self.chosen, self.rejected) if isinstance(side, str) and side.startswith(head)]
+        if not head or len(texts) < 2:
+            return self
+        rests = [text.removeprefix(head) for text in texts]
+        if not head.endswith("\n") and not all(map(_LINE_END.match, rests)):
+            raise MalformedRowError(
+                "chosen and rejected both begin with the prompt, and no line ends behind it: give the responses alone"
+            )
+        self.chosen, self.rejected = rests[0].lstrip(), rests[1].lstrip()
+        return self
+
+    @override
+    def side(self, name: Side) -> Demonstration:
+        answer = self.chosen if name == "chosen" else self.rejected
+        if isinstance(answer, str):
+            if not self.prompt:
+                raise MalformedRowError(f"prompt: is missing or empty, and {name} is text, without a conversation")
+            answer = [{"role": "assistant", "content": answer}]
+        if not answer or answer[-1]["role"] != "assistant":
+            raise MalformedRowError(f"{name}: messages must end with one of the assistant")
+        *before, last = answer
+        if self.prompt and before and self.prompt != before:
+            raise MalformedRowError(f"{name}: begins with another conversation than the prompt")
+        conversation = before or self.prompt
+        if not conversation or conversation[-1]["role"] != "user":
+            raise MalformedRowError("the conversation before the response must end with a message of the user")
+        if not conversation[-1]["content"].strip():
+            raise MalformedRowError("the user's message before the response is empty")
+        return Demonstration(conversation, last["content"])

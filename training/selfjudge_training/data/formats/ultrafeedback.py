@@ -7,39 +7,52 @@ judgments are under the default one (A.5), so pairs carry none. A rating "N/A" i
 """
 
 import random
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from operator import attrgetter
 from statistics import fmean
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, Field, FiniteFloat
 
-from selfjudge_training.data.formats.comparative import is_comparative
+from selfjudge import JudgmentTemplate
 from selfjudge_training.data.formats.texts import Category
-from selfjudge_training.data.loaded import MalformedRowError
 from selfjudge_training.data.records import Demonstration, PreferencePair, Rationale
+from selfjudge_training.data.source import MalformedRowError
 
 NOTHING_SAID = ("N/A", "None", "")
 """What stands in the data set where there is no rating or no rationale."""
 
+# GPT-4 rated four texts of UltraFeedback at once and called them "Text 1" to "Text 4". The paper does not say how it
+# found comparisons; this is by expressions, and rather takes a harmless sentence for a comparison than the reverse.
+_TEXTS = r"(?:text|response|completion|output|answer)s?"
+_COMPARISONS = re.compile(
+    rf"""
+      \b(?:text|response|completion|output)s?\s*\#?\s*[1-4]\b       # named by their numbers
+    | \b(?:other|others'|another|previous|remaining|rest\ of\ the|first|second|third|fourth)\s+{_TEXTS}\b
+    | \b(?:all|both|each|none|any|two|three|four)\s+(?:of\s+)?(?:the\s+|these\s+)?(?:text|response|completion|output)s\b
+    | \bthan\s+(?:the\s+|any\s+|all\s+)?(?:others?|rest|{_TEXTS})\b
+    | \b(?:compared|comparison)\s+(?:to|with)\b | \bin\s+comparison\b | \bthe\s+others\b
+    | \bamong\s+(?:the|all|these)\b | \b(?:most|least|best|worst)\b[^.]*\b(?:of\s+all|of\s+the\s+(?:two|three|four))\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
 
-def _none_if_unrated(value: object) -> object:
-    return None if value in NOTHING_SAID else value
+
+def is_comparative(rationale: str) -> bool:
+    """Whether it speaks of other responses than its own, which a judge that sees two cannot follow (A.1)."""
+    return _COMPARISONS.search(rationale) is not None
 
 
 class Annotation(BaseModel):
     """What was said of a completion under one principle."""
 
-    rating: Annotated[FiniteFloat | None, BeforeValidator(_none_if_unrated)] = Field(alias="Rating")
+    rating: Annotated[FiniteFloat | None, BeforeValidator(lambda value: None if value in NOTHING_SAID else value)] = (
+        Field(alias="Rating")
+    )
     rationale: str | None = Field(None, alias="Rationale")
     rationale_for_rating: str | None = Field(None, alias="Rationale For Rating")
     """Where `Type` sorts errors, `Rationale` explains the type, and this the rating."""
-
-    @property
-    def explanation(self) -> str:
-        """Why it has this rating; empty where nobody says."""
-        said = (self.rationale_for_rating or self.rationale or "").strip()
-        return "" if said in NOTHING_SAID else said
 
 
 class Completion(BaseModel):
@@ -49,15 +62,29 @@ class Completion(BaseModel):
     annotations: Annotated[dict[str, Annotation | None], BeforeValidator(lambda value: value or {})]
     custom_system_prompt: str | None = None
 
-    def rating(self, principle: str) -> float | None:
-        """None where it has none under this principle."""
-        annotation = self.annotations.get(principle)
-        return annotation.rating if annotation else None
+    def rating(self, principle: str | None) -> float | None:
+        """Under a principle, or the mean of all; None where there is none."""
+        notes = self.annotations.values() if principle is None else [self._note(principle)]
+        ratings = [note.rating for note in notes if note and note.rating is not None]
+        return fmean(ratings) if ratings else None
 
     def explanation(self, principle: str) -> str:
         """Why it is rated so under a principle; empty where nobody says."""
-        annotation = self.annotations.get(principle)
-        return annotation.explanation if annotation else ""
+        note = self._note(principle)
+        said = (note.rationale_for_rating or note.rationale or "").strip() if note else ""
+        return "" if said in NOTHING_SAID else said
+
+    def _note(self, principle: str) -> Annotation | None:
+        return self.annotations.get(principle.replace(" ", "_"))
+
+
+class _Rated(NamedTuple):
+    rank: tuple[float, int]
+    """Rating and length."""
+    completion: Completion
+
+
+_RANK = attrgetter("rank")
 
 
 class UltraFeedbackRow(BaseModel):
@@ -68,116 +95,60 @@ class UltraFeedbackRow(BaseModel):
     source: Category = ""
     """Which collection the instruction comes from; serves as the category."""
 
+    def demonstration(self) -> Demonstration:
+        """The best completion, under the system message it was made with. Raises MalformedRowError."""
+        best = max(self._rated(None), key=_RANK, default=None)
+        if best is None:
+            raise MalformedRowError("no completion has a rating")
+        chosen = _with_words(best.completion)
+        system = [{"role": "system", "content": chosen.custom_system_prompt}] if chosen.custom_system_prompt else []
+        return Demonstration([*system, {"role": "user", "content": self.instruction}], chosen.response)
 
-class Wanted(NamedTuple):
-    """Which comparisons are asked for."""
+    def pairs(self, template: JudgmentTemplate, seed: int, left_out: Counter[str]) -> list[PreferencePair]:
+        """The pairs that a template needs: at most one, or one under each principle; counts what it does not give.
 
-    principles: tuple[str, ...] | None
-    """Pairs under each of these, in the words of the judgment template; None: one pair, on the whole."""
-    rationales: bool
-    seed: int
+        Raises MalformedRowError where a completion that is to be chosen is empty.
+        """
+        # By the instruction, so that a pair is the same wherever the row stands.
+        rng = random.Random(f"{seed}:{self.instruction}")
+        drawn = [self._pair(principle, template, rng, left_out) for principle in template.principles or (None,)]
+        return [pair for pair in drawn if pair]
 
+    def _rated(self, principle: str | None) -> list[_Rated]:
+        ratings = [(one.rating(principle), one) for one in self.completions]
+        return [_Rated((rating, len(one.response)), one) for rating, one in ratings if rating is not None]
 
-class _Scored(NamedTuple):
-    score: float
-    completion: Completion
-
-
-def demonstration(row: UltraFeedbackRow) -> Demonstration:
-    """The best completion of a row, under the system message it was made with. Raises MalformedRowError."""
-    ranked = _ranked(row.completions)
-    if not ranked:
-        raise MalformedRowError("no completion has a rating")
-    best = ranked[0].completion
-    _require_words(best)
-    system = [{"role": "system", "content": best.custom_system_prompt}] if best.custom_system_prompt else []
-    return Demonstration([*system, {"role": "user", "content": row.instruction}], best.response)
-
-
-def pairs(row: UltraFeedbackRow, wanted: Wanted, left_out: Counter[str]) -> list[PreferencePair]:
-    """The pairs that a row gives: at most one, or one for each principle; counts what it does not give.
-
-    Raises MalformedRowError where a completion that is to be chosen is empty.
-    """
-    # By the instruction, so that a pair is the same wherever the row stands.
-    rng = random.Random(f"{wanted.seed}:{row.instruction}")
-    if wanted.principles is None:
-        return _overall_pair(row, rng, left_out)
-    found = []
-    for principle in wanted.principles:
-        found += _principle_pair(row, principle, rng, wanted, left_out)
-    return found
-
-
-def _overall_pair(row: UltraFeedbackRow, rng: random.Random, left_out: Counter[str]) -> list[PreferencePair]:
-    drawn = _drawn(_ranked(row.completions), _rank, rng)
-    if drawn is None:
-        left_out["no response is inferior overall"] += 1
-        return []
-    chosen, rejected = drawn
-    return [PreferencePair(_asked(row), chosen.response, rejected.response, category=row.source)]
+    def _pair(
+        self, principle: str | None, template: JudgmentTemplate, rng: random.Random, left_out: Counter[str]
+    ) -> PreferencePair | None:
+        rated = self._rated(principle)
+        if principle is None:
+            rated.sort(key=_RANK, reverse=True)
+        elif template.rationale:
+            explained = [
+                one for one in rated if (why := one.completion.explanation(principle)) and not is_comparative(why)
+            ]
+            left_out["rationale is missing or compares responses"] += len(rated) - len(explained)
+            rated = explained
+        best = max(rated, key=_RANK, default=None)
+        inferior = [one.completion for one in rated if best and _is_below(one, best, by_length=principle is None)]
+        if best is None or not inferior:
+            left_out[f"no response is inferior {f'under {principle!r}' if principle else 'overall'}"] += 1
+            return None
+        chosen, rejected, rationale = _with_words(best.completion), rng.choice(inferior), None
+        if principle and template.rationale:
+            rationale = Rationale(chosen.explanation(principle), rejected.explanation(principle))
+        asked = [{"role": "user", "content": self.instruction}]
+        return PreferencePair(asked, chosen.response, rejected.response, principle, rationale, self.source)
 
 
-def _principle_pair(
-    row: UltraFeedbackRow, principle: str, rng: random.Random, wanted: Wanted, left_out: Counter[str]
-) -> list[PreferencePair]:
-    key = principle.replace(" ", "_")
-    scored = [
-        _Scored(rating, completion) for completion in row.completions if (rating := completion.rating(key)) is not None
-    ]
-    if wanted.rationales:
-        explained = [entry for entry in scored if _is_usable(entry.completion.explanation(key))]
-        left_out["rationale is missing or compares responses"] += len(scored) - len(explained)
-        scored = explained
-    drawn = _drawn(scored, lambda entry: entry.score, rng)
-    if drawn is None:
-        left_out[f"no response is inferior under {principle!r}"] += 1
-        return []
-    chosen, rejected = drawn
-    rationale = Rationale(chosen.explanation(key), rejected.explanation(key)) if wanted.rationales else None
-    return [PreferencePair(_asked(row), chosen.response, rejected.response, principle, rationale, row.source)]
+def _is_below(one: _Rated, best: _Rated, *, by_length: bool) -> bool:
+    """Whether another response is inferior: in rating, or by length where that tells equals apart."""
+    lower = one.rank < best.rank if by_length else one.rank[0] < best.rank[0]
+    return lower and one.completion.response != best.completion.response
 
 
-def _drawn(
-    scored: Sequence[_Scored], order: Callable[[_Scored], Any], rng: random.Random
-) -> tuple[Completion, Completion] | None:
-    """The best, and one of those that are below it in this order; None where there are none."""
-    best = max(scored, key=_rank, default=None)
-    if best is None:
-        return None
-    inferior = [
-        entry.completion
-        for entry in scored
-        if order(entry) < order(best) and entry.completion.response != best.completion.response
-    ]
-    if not inferior:
-        return None
-    _require_words(best.completion)
-    return best.completion, rng.choice(inferior)
-
-
-def _ranked(completions: Sequence[Completion]) -> list[_Scored]:
-    """Completions that have a rating, the best first."""
-    rated = []
-    for completion in completions:
-        ratings = [note.rating for note in completion.annotations.values() if note and note.rating is not None]
-        if ratings:
-            rated.append(_Scored(fmean(ratings), completion))
-    return sorted(rated, key=_rank, reverse=True)
-
-
-def _rank(entry: _Scored) -> tuple[float, int]:
-    return entry.score, len(entry.completion.response)
-
-
-def _require_words(best: Completion) -> None:
+def _with_words(best: Completion) -> Completion:
     if not best.response.strip():
         raise MalformedRowError("the best completion is empty")
-
-
-def _is_usable(explanation: str) -> bool:
-    return bool(explanation) and not is_comparative(explanation)
-
-
-def _asked(row: UltraFeedbackRow) -> list[dict[str, str]]:
-    return [{"role": "user", "content": row.instruction}]
+    return best
