@@ -12,7 +12,7 @@ import math
 import time
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
@@ -96,10 +96,9 @@ class Contender:
     def __init__(self, config: SelfTrainingConfig, folder: Path, steps: int) -> None:
         accelerator = make_accelerator()
         self._sampling = Sampling.make(config, accelerator, folder, config.model)
-        policy, how = self._sampling.policy, config.optimisation
-        size = config.machine.micro_batch
-        self._learner = Learner(policy, accelerator, config.objective, how, micro_batch=size, steps=steps, seed=0)
-        self._exchange = AdapterExchange(policy, folder, accelerator, self._sampling.takers(config))
+        policy = self._sampling.policy
+        self._learner = Learner(config, policy, accelerator, steps)
+        self._exchange = AdapterExchange(policy, folder, accelerator, self._sampling.takers)
         self.close = self._sampling.close
 
     def step(self, number: int) -> dict[str, float]:
@@ -107,13 +106,12 @@ class Contender:
         used, marks = time.process_time(), [time.perf_counter()]
         self._exchange.hand_over(number)
         marks.append(time.perf_counter())
-        judged = self._sampling.source.judged(range(number * BATCH, (number + 1) * BATCH), number)
+        pairs = self._sampling.source.judged(range(number * BATCH, (number + 1) * BATCH), number)
         marks.append(time.perf_counter())
-        pairs, skipped = ([one.preference for one in judged if one.skipped is skips] for skips in (False, True))
-        self._learner.learn(pairs, skipped, number)
+        self._learner.learn(pairs, number)
         marks.append(time.perf_counter())
         exchange, rollouts, learning = (later - earlier for earlier, later in pairwise(marks))
-        tokens = sum(one.tokens for one in judged) / len(judged)
+        tokens = fmean(len(response) for pair in pairs for response in (pair.chosen, pair.rejected))
         return {
             "step": marks[-1] - marks[0],
             "exchange": exchange,

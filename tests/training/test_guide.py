@@ -110,7 +110,7 @@ def test_recipes_named_exist() -> None:
 
 def test_metrics_named_are_logged() -> None:
     named = set(re.findall(r"`((?:judgment|text|skipped|judge|sampled|reward|seconds)/\w+)`", GUIDE))
-    sources = ("jsft/trainer.py", "self_training/loop.py")
+    sources = ("jsft/trainer.py", "self_training/loop.py", "self_training/learner.py")
     logged = "".join((ROOT / "training" / "selfjudge_training" / name).read_text(encoding="utf-8") for name in sources)
     groups = {"judgment/loss", "judgment/right", "text/loss", "text/right"}
     assert named

@@ -9,9 +9,9 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from selfjudge_training.run.config import load_config
 from selfjudge_training.run.model_folder import save_model_folder
-from selfjudge_training.self_training.losses import add_head
 from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
+from trl.trainer.utils import add_fused_lm_head
 
 from selfjudge.shipped import SHIPPED_MODEL
 
@@ -65,7 +65,7 @@ def tokenizer() -> PreTrainedTokenizerBase:
 def toy_model(tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
     """With the head that log-ratios need."""
     model = new_model(tokenizer)
-    add_head(model)
+    add_fused_lm_head(model)
     return model
 
 
@@ -93,7 +93,7 @@ def make_policy(toy_model: LlamaForCausalLM) -> Callable[[], PeftModel]:
     def make() -> PeftModel:
         model = LlamaForCausalLM(toy_model.config)
         model.load_state_dict(toy_model.state_dict())
-        add_head(model)
+        add_fused_lm_head(model)
         policy = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear"))
         assert isinstance(policy, PeftModel)
         return randomised(policy)

@@ -14,8 +14,7 @@ from selfjudge_training.rollouts.base import encode_prompts
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.kept_rows import open_rows
 from selfjudge_training.run.metrics import read_metrics
-from selfjudge_training.self_training.buffer import FOLDER, given_buffer
-from selfjudge_training.self_training.prompts import each_preference
+from selfjudge_training.self_training.buffer import FOLDER, each_pair, given_buffer
 from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
 from selfjudge_training.self_training.self_training_stage import Sampling, self_train
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
@@ -59,7 +58,7 @@ def test_on_policy_samples_anew(toy_folder: Path, tmp_path: Path) -> None:
 
 
 def test_token_ids_are_those_of_roll_outs(chat: Chat) -> None:
-    [pair] = each_preference(chat, [PreferencePair(TASK, "7<|eos|>", "12")], system=None, max_tokens=100)
+    [pair] = each_pair(chat, [PreferencePair(TASK, "7<|eos|>", "12")], system=None, max_tokens=100)
     end = chat.tokens.source.eos_token_id
     assert [pair.prompt] == encode_prompts(chat, [TASK])
     assert pair.chosen == [*chat.tokens.encode("7<|eos|>"), end]
@@ -69,16 +68,16 @@ def test_token_ids_are_those_of_roll_outs(chat: Chat) -> None:
 
 def test_only_the_last_turn_is_the_response(chat: Chat) -> None:
     dialogue = [*TASK, {"role": "assistant", "content": "7"}, {"role": "user", "content": "Reverse 31"}]
-    [pair] = each_preference(chat, [PreferencePair(dialogue, "13", "31")], system="Be right.", max_tokens=100)
+    [pair] = each_pair(chat, [PreferencePair(dialogue, "13", "31")], system="Be right.", max_tokens=100)
     assert chat.tokens.source.decode(pair.chosen) == "13<|eos|>"
     assert "Be right." in chat.tokens.source.decode(pair.prompt)
 
 
 def test_long_pairs_are_cut_or_left_out(chat: Chat) -> None:
     pairs = [PreferencePair(TASK, "7" * 40, "8" * 40), PreferencePair(TASK, "7" * 40 + "1", "7" * 40 + "2")]
-    whole = list(each_preference(chat, pairs, system=None, max_tokens=200))
+    whole = list(each_pair(chat, pairs, system=None, max_tokens=200))
     limit = len(whole[0].prompt) + 5
-    [cut] = each_preference(chat, pairs, system=None, max_tokens=limit)
+    [cut] = each_pair(chat, pairs, system=None, max_tokens=limit)
     assert cut.chosen == whole[0].chosen[:5]
 
 
@@ -104,16 +103,15 @@ def test_pairs_of_data_sets_lie_in_a_file_and_take_no_memory(
     uneven: SelfTrainingConfig, chat: Chat, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loaded = load_overall_pairs(uneven.prompts.sources, seed=uneven.seed).records
-    expected = list(each_preference(chat, loaded, system=None, max_tokens=uneven.max_tokens))
+    expected = list(each_pair(chat, loaded, system=None, max_tokens=uneven.max_tokens))
     buffer = given_buffer(uneven, chat, tmp_path, begun=False)
     assert f"{len(loaded)} pairs" in (said := capsys.readouterr().out)
     assert said.endswith(f"\n{len(loaded) - len(expected)} left out as too long\n")
     assert len(loaded) - len(expected) == 2
     pairs = buffer.judged(range(len(buffer)), 0)
-    assert [pair.preference for pair in pairs] == expected
-    assert not any(pair.skipped or pair.consistent is not None for pair in pairs)
+    assert pairs == expected
     rows = open_rows(tmp_path / FOLDER)
-    tokens = sum(len(part) for pair in expected for part in pair)
+    tokens = sum(len(part) for pair in expected for part in pair[:3])
     assert rows.data.nbytes < 4 * tokens + 4 * 4 * (len(rows) + 1) + 100, "more than 4 bytes a token"
 
 

@@ -6,22 +6,16 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from unittest.mock import MagicMock, Mock
 
 import pytest
 import torch
 import yaml
-from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
 from peft import PeftModel
 from safetensors.torch import load_file
 from selfjudge_training.cli import main
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.metrics import read_metrics
-from selfjudge_training.self_training.learner import Learned, Measured
-from selfjudge_training.self_training.loop import Loop
-from selfjudge_training.self_training.losses import Preference
-from selfjudge_training.self_training.pairs import Judged
 from selfjudge_training.self_training.policy import parameters_in_memory
 from selfjudge_training.self_training.self_training_stage import self_train
 from transformers import AutoModelForCausalLM
@@ -60,18 +54,6 @@ def test_a_run_leaves_metrics_of_every_step(finished: Path) -> None:
     assert lines[0]["kl"] == pytest.approx(0, abs=1e-4)
     assert lines[0]["memory/parameters"] > 0
     assert lines[0]["memory/bytes"] == 4 * lines[0]["memory/parameters"]
-
-
-def test_a_step_tells_the_learner_of_the_pairs_that_it_skips(tmp_path: Path) -> None:
-    pair = Preference([3], [4], [5])
-    judged = [Judged(pair, **{why: True}) for why in ("equal", "tie", "close", "consistent")]
-    learner, source = Mock(), MagicMock()
-    source.__len__.return_value, source.judged.return_value = 4, judged
-    learner.learn.return_value = Learned(Measured(0.7, 0.1, 1.0), 0.5, 1.0)
-    config = toy(tmp_path, "optimisation.batch=4")
-    Loop(config, Accelerator(), Mock(), learner, source, Mock())._step(0)
-    pairs, skipped, _ = learner.learn.call_args.args
-    assert (len(pairs), len(skipped)) == (1, 3)
 
 
 def test_the_merged_model_is_the_policy(finished: Path, toy_folder: Path) -> None:

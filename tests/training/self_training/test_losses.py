@@ -8,8 +8,9 @@ import pytest
 import torch
 from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
 from peft import LoraConfig, PeftModel
-from selfjudge_training.self_training.losses import LogRatios, Loss, Preference, log_ratios, preference_losses
+from selfjudge_training.self_training.losses import Pair, log_ratios, preference_losses
 from selfjudge_training.self_training.policy import trained_parameters
+from selfjudge_training.self_training.self_training_config import Loss, Objective
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
@@ -20,9 +21,9 @@ from typing_extensions import override
 from tests.training.self_training.conftest import randomised
 
 PAIRS = [
-    Preference([3, 40, 41, 4], [50, 51, 52, 0], [60, 0]),
-    Preference([3, 42, 4], [53, 0], [61, 62, 63, 64, 0]),
-    Preference([3, 43, 44, 45, 46, 4], [54, 55, 0], [65, 0]),
+    Pair([3, 40, 41, 4], [50, 51, 52, 0], [60, 0]),
+    Pair([3, 42, 4], [53, 0], [61, 62, 63, 64, 0]),
+    Pair([3, 43, 44, 45, 46, 4], [54, 55, 0], [65, 0]),
 ]
 OF_TRL = {Loss.DPO: "sigmoid", Loss.IPO: "ipo", Loss.HINGE: "hinge"}
 BETA = 0.3
@@ -57,13 +58,13 @@ def policy_of(trainer: DPOTrainer) -> PeftModel:
     return trainer.model
 
 
-def trl_loss(trainer: DPOTrainer, pairs: list[Preference]) -> Tensor:
+def trl_loss(trainer: DPOTrainer, pairs: list[Pair]) -> Tensor:
     """TRL's loss on the same pairs, its adapter filled like ours."""
     loss: Tensor = trainer.compute_loss(randomised(policy_of(trainer)).eval(), trl_inputs(pairs))  # type: ignore[no-untyped-call]  # TRL leaves it untyped
     return loss
 
 
-def trl_inputs(pairs: list[Preference]) -> dict[str, Tensor]:
+def trl_inputs(pairs: list[Pair]) -> dict[str, Tensor]:
     rows = [{"prompt_ids": p.prompt, "chosen_ids": p.chosen, "rejected_ids": p.rejected} for p in pairs]
     inputs: dict[str, Tensor] = DataCollatorForPreference(pad_token_id=1).torch_call(rows)
     return inputs
@@ -78,7 +79,7 @@ def test_loss_and_gradients_are_those_of_trl(
     loss: Loss,
 ) -> None:
     ours = make_policy().eval()
-    own = preference_losses(loss, log_ratios(ours, PAIRS), BETA).mean()
+    own = preference_losses(Objective(loss=loss, beta=BETA), *log_ratios(ours, PAIRS)).mean()
     own.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     trainer = trl_trainer(toy_model, tokenizer, OF_TRL[loss], tmp_path)
     trls = trl_loss(trainer, PAIRS)
@@ -100,17 +101,17 @@ def test_smoothing_mixes_in_the_loss_of_the_opposite_order(
     tmp_path: Path,
 ) -> None:
     trainer = trl_trainer(toy_model, tokenizer, "sigmoid", tmp_path)
-    swapped = [Preference(pair.prompt, pair.rejected, pair.chosen) for pair in PAIRS]
+    swapped = [Pair(pair.prompt, pair.rejected, pair.chosen) for pair in PAIRS]
     straight, opposite = (trl_loss(trainer, pairs).item() for pairs in (PAIRS, swapped))
-    ratios = log_ratios(make_policy().eval(), PAIRS)
-    smoothed = preference_losses(Loss.DPO, ratios, BETA, label_smoothing=0.2).mean()
+    objective = Objective(beta=BETA, label_smoothing=0.2)
+    smoothed = preference_losses(objective, *log_ratios(make_policy().eval(), PAIRS)).mean()
     assert smoothed.item() == pytest.approx(0.8 * straight + 0.2 * opposite, abs=1e-5)
 
 
 @pytest.mark.parametrize(("loss", "at_zero"), [(Loss.DPO, 0.693147), (Loss.IPO, 25.0), (Loss.HINGE, 1.0)])
 def test_losses_begin_where_policy_is_reference(loss: Loss, at_zero: float) -> None:
-    zero, tokens = torch.zeros(2), torch.ones(2)
-    assert preference_losses(loss, LogRatios(zero, zero, tokens, tokens), 0.1).tolist() == pytest.approx([at_zero] * 2)
+    losses = preference_losses(Objective(loss=loss), torch.zeros(2, 3), torch.ones(2, 3))
+    assert losses.tolist() == pytest.approx([at_zero] * 3)
 
 
 class Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -133,9 +134,9 @@ def test_logits_are_made_in_tiles_and_give_the_same(
     monkeypatch.setattr("trl.trainer.utils._CHUNKED_LOGPROB_CHUNK_SIZE", 64)
     monkeypatch.setattr("trl.kernels.chunked_logprob.TOKEN_CHUNK_SIZE", 16)
     policy, plain = make_policy().eval(), make_policy().eval()
-    long = [Preference([3, *range(40, 80)], [*range(50, 80), 0], [*range(60, 90), 0]), *PAIRS]
+    long = [Pair([3, *range(40, 80)], [*range(50, 80), 0], [*range(60, 90), 0]), *PAIRS]
     with Largest() as largest:  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        tiled = log_ratios(policy, long).chosen
+        tiled = log_ratios(policy, long)[0][0]
         tiled.sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     vocabulary = len(tokenizer)
     assert largest.elements < 2 * len(long) * 70 * vocabulary / 4, "logits of all tokens were in memory at once"
@@ -155,25 +156,25 @@ def test_logits_are_made_in_tiles_and_give_the_same(
 
 def test_pairs_of_any_neighbours_have_the_same_ratios(make_policy: Callable[[], PeftModel]) -> None:
     policy = make_policy().eval()
-    together = log_ratios(policy, PAIRS)
+    together, _ = log_ratios(policy, PAIRS)
     for index, pair in enumerate(PAIRS):
-        alone = log_ratios(policy, [pair])
-        assert [part[index].item() for part in together] == pytest.approx([part.item() for part in alone], abs=1e-5)
-        assert alone.chosen_tokens.item() == len(pair.chosen)
+        alone, tokens = log_ratios(policy, [pair])
+        torch.testing.assert_close(together[:, [index]], alone, atol=1e-5, rtol=0)
+        assert tokens.tolist() == [[len(pair.chosen)], [len(pair.rejected)]]
 
 
 def test_a_fresh_adapter_is_the_reference(toy_model: LlamaForCausalLM) -> None:
     fresh = PeftModel(toy_model, LoraConfig(r=8, target_modules="all-linear"))
-    assert log_ratios(fresh.eval(), PAIRS).margin.tolist() == [0.0] * 3
+    assert log_ratios(fresh.eval(), PAIRS)[0].tolist() == [[0.0] * 3] * 2
 
 
 def test_dropout_of_the_adapter_touches_the_policy_only(toy_model: LlamaForCausalLM) -> None:
     policy = randomised(PeftModel(toy_model, LoraConfig(r=8, target_modules="all-linear", lora_dropout=0.5))).train()
-    ratios = [log_ratios(policy, PAIRS).chosen.tolist() for _ in range(2)]
+    ratios = [log_ratios(policy, PAIRS)[0].tolist() for _ in range(2)]
     assert ratios[0] != ratios[1]
     assert policy.training
     with torch.no_grad():
         for parameter in policy.parameters():
             if parameter.requires_grad:
                 parameter.zero_()
-    assert log_ratios(policy, PAIRS).chosen.tolist() == [0.0] * 3
+    assert log_ratios(policy, PAIRS)[0].tolist() == [[0.0] * 3] * 2

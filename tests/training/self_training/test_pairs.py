@@ -9,10 +9,9 @@ import pytest
 from selfjudge_training.data.records import Messages
 from selfjudge_training.rollouts.base import RollOuts, Sample, Sampling
 from selfjudge_training.rollouts.judge import Judge
-from selfjudge_training.self_training.learner import Learned, Measured
 from selfjudge_training.self_training.loop import figures_of
-from selfjudge_training.self_training.pairs import Judged, OnPolicy
-from selfjudge_training.self_training.prompts import Prompt
+from selfjudge_training.self_training.losses import Pair
+from selfjudge_training.self_training.pairs import OnPolicy, Prompt
 from transformers import PreTrainedTokenizerBase
 from typing_extensions import override
 
@@ -66,7 +65,6 @@ SCRIPT = {
     "tied": ["even", "also"],
     "near": ["even", "fair"],
 }
-LEARNED = Learned(Measured(loss=0.7, reward_margin=0.1, reward_accuracy=1.0), kl=0.5, gradient_norm=1.0)
 
 
 @pytest.fixture
@@ -80,7 +78,7 @@ def by_quality(a: str, b: str) -> float:
 
 def judged(
     chat: Chat, names: list[str], lean: Callable[[str, str], float] = by_quality, least_margin: float = 0.0
-) -> tuple[list[Judged], ScriptedRollOuts]:
+) -> tuple[list[Pair], ScriptedRollOuts]:
     rollouts = ScriptedRollOuts(chat, SCRIPT, lean)
     encoder = JudgmentEncoder(chat, load_templates()["ultrafeedback"], max_tokens=500)
     asked = [[{"role": "user", "content": name}] for name in names]
@@ -94,9 +92,9 @@ def test_the_judge_decides_which_is_chosen_wherever_it_stands(chat: Chat) -> Non
     end = chat.tokens.source.eos_token_id
     for pair in pairs:
         assert not pair.skipped
-        assert pair.preference.prompt == [5, 6]
-        assert pair.preference.chosen == [*chat.tokens.encode("good"), end]
-        assert pair.preference.rejected == [*chat.tokens.encode("bad"), end]
+        assert pair.prompt == [5, 6]
+        assert pair.chosen == [*chat.tokens.encode("good"), end]
+        assert pair.rejected == [*chat.tokens.encode("bad"), end]
         assert pair.consistent
 
 
@@ -131,18 +129,10 @@ def test_pairs_below_the_margin_are_skipped(chat: Chat) -> None:
 
 def test_everything_skipped_is_counted(chat: Chat) -> None:
     pairs, _ = judged(chat, list(SCRIPT), least_margin=0.03)
-    figures = figures_of(pairs, LEARNED)
+    figures = figures_of(pairs)
     assert figures["pairs"] == 2
     assert figures["skipped/equal"] == figures["skipped/tie"] == figures["skipped/close"] == pytest.approx(0.2)
     assert figures["judge/position_consistency"] == 1.0
-    assert (figures["kl"], figures["loss"]) == (0.5, 0.7)
-
-
-def test_a_step_without_pairs_has_no_loss(chat: Chat) -> None:
-    pairs, _ = judged(chat, ["equal", "tied"])
-    figures = figures_of(pairs, LEARNED)
-    assert figures["kl"] == 0.5
-    assert not {"loss", "reward/margin", "reward/accuracy", "gradient_norm"} & figures.keys()
 
 
 class Listening(ScriptedRollOuts):

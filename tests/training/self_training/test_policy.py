@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, PeftModel
-from selfjudge_training.self_training.losses import Preference, add_head, log_ratios
+from selfjudge_training.self_training.losses import Pair, log_ratios
 from selfjudge_training.self_training.policy import load_base
 from selfjudge_training.self_training.self_training_config import Machine
 from transformers import AutoConfig, AutoModelForCausalLM
+from trl.trainer.utils import add_fused_lm_head
 
 SMALL = {
     "max_position_embeddings": 64,
@@ -19,7 +20,7 @@ SMALL = {
     "num_attention_heads": 2,
 }
 ATTENTION = r".*\.(q_proj|c_attn|query_key_value)"
-PAIR = Preference([3, 40, 41, 4], [50, 51, 52, 0], [60, 61, 62, 0])
+PAIR = Pair([3, 40, 41, 4], [50, 51, 52, 0], [60, 61, 62, 0])
 
 
 @pytest.mark.parametrize(
@@ -38,11 +39,11 @@ def test_policy_and_reference_begin_alike(architecture: str, drawn: dict[str, An
     torch.manual_seed(0)
     AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
     base = load_base(tmp_path, Machine())
-    add_head(base)
+    add_fused_lm_head(base)
     policy = PeftModel(
         base, LoraConfig(r=2, target_modules=ATTENTION, lora_dropout=0.5, fan_in_fan_out=architecture == "gpt2")
     )
-    assert log_ratios(policy.train(), [PAIR]).margin.tolist() == [0.0]
+    assert log_ratios(policy.train(), [PAIR])[0].tolist() == [[0.0], [0.0]]
     kept = {name: value for name, value in drawn.items() if isinstance(value, float)}
     assert {name: getattr(base.config, name) for name in kept} == kept, "what is saved is another model"
     assert {module.p for module in policy.modules() if type(module) is torch.nn.Dropout} >= {0.5}

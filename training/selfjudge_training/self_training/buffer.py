@@ -3,9 +3,9 @@
 They lie in the run's folder as Arrow files, which processes map into memory and share.
 """
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
@@ -13,25 +13,27 @@ from datasets import Dataset, Features, List, Value  # type: ignore[import-untyp
 from tqdm import tqdm
 from typing_extensions import override
 
-from selfjudge import Chat
-from selfjudge_training.data.examples.shown import require_dialogue
+from selfjudge import Chat, dialogue_example
+from selfjudge_training.data.examples.shown import as_shown, require_dialogue
 from selfjudge_training.data.load import load_overall_pairs
+from selfjudge_training.data.loaded import Loaded
+from selfjudge_training.data.records import Messages, PreferencePair
 from selfjudge_training.data.source import DataError, Source
 from selfjudge_training.run.kept_rows import find_rows, make_rows, open_rows, own_share, write_rows
 from selfjudge_training.run.processes import processes
 from selfjudge_training.seeds import derived_seed
-from selfjudge_training.self_training.losses import Preference
-from selfjudge_training.self_training.pairs import Judged, PairSource
-from selfjudge_training.self_training.prompts import each_preference
+from selfjudge_training.self_training.losses import Pair
+from selfjudge_training.self_training.pairs import PairSource
 from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
 
 FOLDER = "buffer"
 """Within the run's."""
 
-_FLAGS = [field.name for field in fields(Judged) if field.name != "preference"]
 _FEATURES = Features(
-    {name: List(Value("int32")) for name in Preference._fields} | {name: Value("bool") for name in _FLAGS}
+    dict.fromkeys(("prompt", "chosen", "rejected"), List(Value("int32")))
+    | dict.fromkeys(("equal", "tie", "close", "consistent"), Value("bool"))
 )
+"""Of a `Pair`."""
 
 
 class Buffer(PairSource):
@@ -45,11 +47,8 @@ class Buffer(PairSource):
         return len(self._rows)
 
     @override
-    def judged(self, indices: Sequence[int], seed: int) -> list[Judged]:
-        return [
-            Judged(Preference(*(row[name] for name in Preference._fields)), *(row[name] for name in _FLAGS))
-            for row in (self._rows[index] for index in indices)
-        ]
+    def judged(self, indices: Sequence[int], seed: int) -> list[Pair]:
+        return [Pair(**self._rows[index]) for index in indices]
 
 
 def sampled_buffer(config: SelfTrainingConfig, source: PairSource, accelerator: Accelerator, output: Path) -> Buffer:
@@ -63,7 +62,7 @@ def sampled_buffer(config: SelfTrainingConfig, source: PairSource, accelerator: 
         file = folder / f"part-{number:06d}.arrow"
         if not file.is_file():
             pairs = source.judged(calls[number], derived_seed(config.seed, "buffer", number))
-            write_rows(map(_as_row, pairs), _FEATURES, file)
+            write_rows((pair._asdict() for pair in pairs), _FEATURES, file)
     accelerator.wait_for_everyone()
     return Buffer(open_rows(folder))
 
@@ -72,32 +71,47 @@ def given_buffer(config: SelfTrainingConfig, chat: Chat, output: Path, *, begun:
     """The pairs of the data sets; where the run has ``begun``, those that its folder holds. Raises DataError."""
     rows = find_rows(output / FOLDER, begun=begun)
     if rows is None:
-        rows = _given_rows(config, chat, config.prompts.sources, output / FOLDER)
+        main, loaded = processes().is_main_process, _loaded(config, chat, config.prompts.sources)
+        own = tqdm(own_share(loaded.records), "pairs", leave=False, disable=None if main else True)
+        encoded = each_pair(chat, own, system=config.prompts.system, max_tokens=config.max_tokens)
+        rows = make_rows(output / FOLDER, _FEATURES, {"pairs": (pair._asdict() for pair in encoded)})
+        if main:
+            print(*loaded.account("pairs"), f"{len(loaded.records) - len(rows):,} left out as too long", sep="\n")
     if not len(rows):
         raise DataError("the sources give no pair; the account above says why")
     return Buffer(rows)
 
 
-def held_out_pairs(config: SelfTrainingConfig, chat: Chat) -> list[Preference]:
+def held_out_pairs(config: SelfTrainingConfig, chat: Chat) -> list[Pair]:
     """The pairs that are measured on. Raises DataError."""
-    pairs = load_overall_pairs(config.evaluation.pairs, seed=config.seed, fit=_learnable(config, chat)).records
-    return list(each_preference(chat, pairs, system=config.prompts.system, max_tokens=config.max_tokens))
+    pairs = _loaded(config, chat, config.evaluation.pairs).records
+    return list(each_pair(chat, pairs, system=config.prompts.system, max_tokens=config.max_tokens))
 
 
-def _given_rows(config: SelfTrainingConfig, chat: Chat, sources: Sequence[Source], folder: Path) -> Dataset:
-    main, system = processes().is_main_process, config.prompts.system
-    loaded = load_overall_pairs(sources, seed=config.seed, fit=_learnable(config, chat))
-    own = tqdm(own_share(loaded.records), "pairs", leave=False, disable=None if main else True)
-    encoded = each_preference(chat, own, system=system, max_tokens=config.max_tokens)
-    made = make_rows(folder, _FEATURES, {"pairs": (_as_row(Judged(pair)) for pair in encoded)})
-    if main:
-        print(*loaded.account("pairs"), f"{len(loaded.records) - len(made):,} left out as too long", sep="\n")
-    return made
+def _loaded(config: SelfTrainingConfig, chat: Chat, sources: Sequence[Source]) -> Loaded[PreferencePair]:
+    learnable = partial(require_dialogue, chat, system=config.prompts.system)
+    return load_overall_pairs(sources, seed=config.seed, fit=learnable)
 
 
-def _learnable(config: SelfTrainingConfig, chat: Chat) -> partial[None]:
-    return partial(require_dialogue, chat, system=config.prompts.system)
+def each_pair(chat: Chat, pairs: Iterable[PreferencePair], *, system: str | None, max_tokens: int) -> Iterator[Pair]:
+    """Token ids of pairs, responses with the token that ends the turn, cut to ``max_tokens`` at their ends.
+
+    Left out are pairs of which nothing of a response fits behind the prompt, or nothing that tells them apart.
+    """
+    for pair in pairs:
+        conversation = as_shown(chat, pair.conversation, system)
+        chosen, start_chosen = _dialogue(chat, conversation, pair.chosen)
+        rejected, start_rejected = _dialogue(chat, conversation, pair.rejected)
+        # Where a tokenizer merges the prompt's end with the response's beginning, the prompt is what both share of it.
+        prompts = zip(chosen[:start_chosen], rejected[:start_rejected], strict=False)
+        start = sum(1 for _ in takewhile(lambda ids: ids[0] == ids[1], prompts))
+        made = Pair(chosen[:start], chosen[start:max_tokens], rejected[start:max_tokens])
+        if made.chosen != made.rejected and made.chosen and made.rejected:
+            yield made
 
 
-def _as_row(pair: Judged) -> dict[str, object]:
-    return {**pair.preference._asdict(), **{name: getattr(pair, name) for name in _FLAGS}}
+def _dialogue(chat: Chat, conversation: Messages, response: str) -> tuple[list[int], int]:
+    """Token ids up to the end of the response's turn, and where the response begins."""
+    ids, mask = dialogue_example(chat, [*conversation, {"role": "assistant", "content": response}])
+    end = len(mask) - mask[::-1].index(True)
+    return ids[:end], end - mask[:end][::-1].index(False)

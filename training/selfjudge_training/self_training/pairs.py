@@ -1,42 +1,24 @@
-"""Pairs of samples, judged: what a step learns from, what it skips and why, and the policy as their source."""
+"""Sources of pairs, one of which is the policy: prompts of data sets, two samples to each, judged."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import NamedTuple, Protocol
 
 from typing_extensions import override
 
-from selfjudge import Comparison, Verdict
-from selfjudge_training.rollouts.base import RollOuts, Sample, Sampling
+from selfjudge import Chat, Comparison
+from selfjudge_training.data.examples.shown import as_shown, require_prompt
+from selfjudge_training.data.load import load_overall_pairs
+from selfjudge_training.data.records import Messages
+from selfjudge_training.data.source import DataError
+from selfjudge_training.rollouts.base import RollOuts, Sampling, encode_prompts
 from selfjudge_training.rollouts.judge import Judge
-from selfjudge_training.self_training.losses import Preference
-from selfjudge_training.self_training.prompts import Prompt
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Two responses to one prompt, judged, and what became of them."""
-
-    preference: Preference
-    """The two in the order of the judge's preference, or as they were sampled where it has none."""
-    equal: bool = False
-    """The two say the same, and no judge was asked."""
-    tie: bool = False
-    """The judge prefers neither."""
-    close: bool = False
-    """The judge's preference is weaker than the margin asked for."""
-    consistent: bool | None = None
-    """Whether the judge said the same in both orders; None where it was not asked."""
-
-    @property
-    def skipped(self) -> bool:
-        """Whether nothing is learned from them: they are `equal`, a `tie` or `close`."""
-        return self.equal or self.tie or self.close
-
-    @property
-    def tokens(self) -> float:
-        """Mean length of the two responses."""
-        return (len(self.preference.chosen) + len(self.preference.rejected)) / 2
+from selfjudge_training.run.config import ConfigError
+from selfjudge_training.run.processes import processes
+from selfjudge_training.self_training.losses import Pair
+from selfjudge_training.self_training.self_training_config import Prompts
 
 
 class PairSource(Protocol):
@@ -46,50 +28,78 @@ class PairSource(Protocol):
         """How many prompts there are, each with one pair."""
         ...
 
-    def judged(self, indices: Sequence[int], seed: int) -> list[Judged]:
+    def judged(self, indices: Sequence[int], seed: int) -> list[Pair]:
         """One pair for each of the prompts with these indices, in their order; equal seeds give equal pairs."""
         ...
 
 
-class OnPolicy(PairSource):
-    """Two samples of the policy to each prompt, as it is now, judged in both orders by the reference (section 3.2).
+class Prompt(NamedTuple):
+    """One conversation, as the judge and as the policy see it."""
 
-    ``least_margin``, in [0, 0.5): pairs with |P(first is better) - 1/2| below it are skipped.
+    conversation: Messages
+    """As the data set has it: judgments of JSFT show no default system message beside the judge's own (A.5)."""
+    asked: Messages
+    """With the default system message, as the policy answers it."""
+    ids: list[int]
+    """Of this."""
+
+
+def gather_prompts(chat: Chat, config: Prompts, *, longest: int) -> list[Prompt]:
+    """The prompts of a configuration's data sets, of at most ``longest`` tokens, no conversation twice.
+
+    The main process prints an account of them. Raises DataError where a data set cannot be read or gives nothing,
+    ConfigError where no prompt is left.
     """
+    # Not the demonstrations': those of UltraFeedback carry system messages of their own (A.5).
+    loaded = load_overall_pairs(config.sources, fit=partial(require_prompt, chat, system=config.system))
+    account = loaded.account("pairs")
+    conversations = list({json.dumps(each.conversation): each.conversation for each in loaded.records}.values())
+    if not conversations:
+        raise DataError("\n".join((*account, "the sources give no prompt; the account above says why")))
+    asked = [as_shown(chat, conversation, config.system) for conversation in conversations]
+    every = map(Prompt, conversations, asked, encode_prompts(chat, asked))
+    prompts = [prompt for prompt in every if len(prompt.ids) <= longest]
+    if not prompts:
+        raise ConfigError(f"prompts: none of {len(asked)} has room in {longest} tokens; see max_tokens")
+    if processes().is_main_process:
+        too_long = len(asked) - len(prompts)
+        print(*account, f"{len(prompts):,} prompts; {too_long:,} left out as longer than {longest} tokens", sep="\n")
+    return prompts
 
-    def __init__(
-        self, rollouts: RollOuts, judge: Judge, prompts: Sequence[Prompt], sampling: Sampling, least_margin: float
-    ) -> None:
-        self._rollouts, self._judge, self._prompts = rollouts, judge, prompts
-        self._sampling, self._least_margin = sampling, least_margin
+
+@dataclass(frozen=True)
+class OnPolicy(PairSource):
+    """Two samples of the policy to each prompt, as it is now, judged in both orders by the reference (section 3.2)."""
+
+    rollouts: RollOuts
+    judge: Judge
+    prompts: Sequence[Prompt]
+    sampling: Sampling
+    least_margin: float
+    """In [0, 0.5): pairs with |P(first is better) - 1/2| below it are skipped."""
 
     @override
     def __len__(self) -> int:
-        return len(self._prompts)
+        return len(self.prompts)
 
     @override
-    def judged(self, indices: Sequence[int], seed: int) -> list[Judged]:
-        prompts = [self._prompts[index] for index in indices]
-        samples = self._rollouts.sample(
-            [prompt.asked for prompt in prompts], samples=2, sampling=self._sampling, seed=seed
-        )
-        differing = [index for index, (first, second) in enumerate(samples) if first.text != second.text]
+    def judged(self, indices: Sequence[int], seed: int) -> list[Pair]:
+        prompts = [self.prompts[index] for index in indices]
+        asked = [prompt.asked for prompt in prompts]
+        sampled = self.rollouts.sample(asked, samples=2, sampling=self.sampling, seed=seed)
+        pairs = [
+            Pair(prompt.ids, first.token_ids, second.token_ids, equal=first.text == second.text)
+            for prompt, (first, second) in zip(prompts, sampled, strict=True)
+        ]
+        differing = [place for place, pair in enumerate(pairs) if not pair.equal]
         comparisons = [
-            Comparison(prompts[index].conversation, *(sample.text for sample in samples[index])) for index in differing
+            Comparison(prompts[place].conversation, *(sample.text for sample in sampled[place])) for place in differing
         ]
-        verdicts = dict(zip(differing, self._judge.verdicts(comparisons), strict=True)) if comparisons else {}
-        return [
-            _label(prompt, pair, verdicts.get(index), self._least_margin)
-            for index, (prompt, pair) in enumerate(zip(prompts, samples, strict=True))
-        ]
-
-
-def _label(prompt: Prompt, pair: Sequence[Sample], verdict: Verdict | None, least_margin: float) -> Judged:
-    first, second = (sample.token_ids for sample in pair)
-    as_sampled = Preference(prompt.ids, first, second)
-    if verdict is None:
-        return Judged(as_sampled, equal=True)
-    tie = verdict.winner == "tie"
-    close = not tie and abs(verdict.probability_a - 0.5) < least_margin
-    preference = Preference(prompt.ids, second, first) if verdict.winner == "B" else as_sampled
-    return Judged(preference, tie=tie, close=close, consistent=verdict.consistent)
+        verdicts = self.judge.verdicts(comparisons) if comparisons else []
+        for place, verdict in zip(differing, verdicts, strict=True):
+            pair, tie = pairs[place], verdict.winner == "tie"
+            close = not tie and abs(verdict.probability_a - 0.5) < self.least_margin
+            if verdict.winner == "B":
+                pair = pair._replace(chosen=pair.rejected, rejected=pair.chosen)
+            pairs[place] = pair._replace(tie=tie, close=close, consistent=verdict.consistent)
+        return pairs

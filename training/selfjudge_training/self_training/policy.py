@@ -1,26 +1,22 @@
 """The policy: JSFT's weights, frozen, under a LoRA adapter. Without it, the same module is the reference and the judge.
 
-Also what it leaves behind: checkpoints, the adapter as PEFT writes it, and at the end a model folder with the adapter
-merged in. A checkpoint holds adapter and AdamW's averages, bit for bit; nothing else is needed to go on, since prompts,
-seeds and the learning rate are functions of the step.
+A checkpoint holds adapter and AdamW's averages, bit for bit; nothing else is needed to go on, since prompts, seeds and
+the learning rate are functions of the step.
 """
 
 import gc
 import re
-import shutil
 from copy import deepcopy
 from pathlib import Path
 
 import torch
 from peft import PeftModel, load_peft_weights, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
-from torch.nn.modules.dropout import _DropoutNd
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from trl.trainer.utils import add_fused_lm_head
+from typing_extensions import override
 
 from selfjudge_training.jsft.model import DTYPES, adapter_config
-from selfjudge_training.run.files import write_folder
-from selfjudge_training.run.model_folder import save_model_folder
-from selfjudge_training.self_training.losses import add_head
 from selfjudge_training.self_training.self_training_config import Machine, SelfTrainingConfig
 
 _OPTIMIZER = "optimizer.safetensors"
@@ -28,19 +24,42 @@ _RANDOM = re.compile("drop|jitter")
 """In the names of what a model draws in training only: dropout of every kind, dropped layers, a router's noise."""
 
 
+class Policy(PeftModel):
+    """Saved without the model card, which takes PEFT as long as all the rest and says nothing of ours."""
+
+    @override
+    def create_or_update_model_card(self, output_dir: str) -> None:
+        pass
+
+
+def load_tokenizer(model: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model folder."""
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(model, local_files_only=True)
+    return tokenizer
+
+
 def load_base(model: Path, machine: Machine) -> PreTrainedModel:
-    """The frozen weights of a model folder, without dropout: that of the adapter is the only one."""
+    """The frozen weights of a model folder, without the dropout that some architectures have.
+
+    Policy and reference share them and would differ by it alone; the adapter has its own.
+    """
+    silent = AutoConfig.from_pretrained(model, local_files_only=True)
+    drawn = {key: value for key, value in vars(silent).items() if isinstance(value, float) and _RANDOM.search(key)}
+    vars(silent).update(dict.fromkeys(drawn, 0.0))
     base: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
         model,
+        config=silent,
         dtype=DTYPES[machine.precision],
         attn_implementation=machine.attn_implementation,
         local_files_only=True,
     )
-    _turn_dropout_off(base)
+    # What is saved is the model as it came; its modules, some of which read it at each step, keep the other.
+    base.config = deepcopy(base.config)
+    vars(base.config).update(drawn)
     return base
 
 
-def load_policy(config: SelfTrainingConfig, device: torch.device) -> PeftModel:
+def load_policy(config: SelfTrainingConfig, device: torch.device) -> Policy:
     """The policy with a fresh adapter, drawn from the seed.
 
     Raises ValueError where the model has none of the modules that the adapter is for.
@@ -49,9 +68,10 @@ def load_policy(config: SelfTrainingConfig, device: torch.device) -> PeftModel:
     torch.nn.Module.to(base, device)
     if config.machine.gradient_checkpointing:
         base.gradient_checkpointing_enable({"use_reentrant": False})
-    add_head(base)
+    # Logits in tiles: all at once they are 10 GB for 8 sequences of 2,048 tokens and a vocabulary of 152,000.
+    add_fused_lm_head(base)
     torch.manual_seed(config.seed)
-    return PeftModel(base, adapter_config(config.lora, []))
+    return Policy(base, adapter_config(config.lora, []))
 
 
 def trained_parameters(policy: PeftModel) -> dict[str, torch.nn.Parameter]:
@@ -59,9 +79,14 @@ def trained_parameters(policy: PeftModel) -> dict[str, torch.nn.Parameter]:
     return {name: parameter for name, parameter in policy.named_parameters() if parameter.requires_grad}
 
 
+def write_adapter(policy: PeftModel, folder: Path) -> None:
+    """As PEFT has it; embeddings are never trained."""
+    policy.save_pretrained(str(folder), save_embedding_layers=False)
+
+
 def write_state(policy: PeftModel, optimizer: torch.optim.Optimizer, folder: Path) -> None:
     """Write a checkpoint into an empty folder."""
-    policy.save_pretrained(str(folder), save_embedding_layers=False)
+    write_adapter(policy, folder)
     tensors = {
         f"{name}:{key}": value
         for name, parameter in trained_parameters(policy).items()
@@ -80,24 +105,6 @@ def read_state(policy: PeftModel, optimizer: torch.optim.Optimizer, folder: Path
         optimizer.state[parameters[name]][key] = tensor if key == "step" else tensor.to(policy.device)
 
 
-def save_adapter(policy: PeftModel, folder: Path) -> None:
-    """Write the adapter to ``folder``, in place of what an interrupted run left there."""
-    shutil.rmtree(folder, ignore_errors=True)
-    write_folder(folder, lambda partial: policy.save_pretrained(str(partial), save_embedding_layers=False))
-
-
-def save_merged(policy: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Merge the adapter into the weights, for good, and write a model folder, which appears whole or not at all."""
-    merged = policy.merge_and_unload()
-    write_folder(folder, lambda partial: save_model_folder(merged, tokenizer, partial))
-
-
-def load_tokenizer(model: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model folder."""
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(model, local_files_only=True)
-    return tokenizer
-
-
 def parameters_in_memory() -> dict[str, float]:
     """Figures of every parameter that is alive in this process, whoever holds it; memory that two share counts once.
 
@@ -111,25 +118,3 @@ def parameters_in_memory() -> dict[str, float]:
         "memory/parameters": sum(each.numel() for each in storages.values()),
         "memory/bytes": sum(each.untyped_storage().nbytes() for each in storages.values()),
     }
-
-
-def _turn_dropout_off(model: PreTrainedModel) -> None:
-    """A model's own: policy and reference share its weights and would differ by it alone; an adapter's comes later.
-
-    Llama's kind has none; GPT-2, OPT, Falcon and others do. The configuration, which is saved, stays as it is.
-    """
-    silent = deepcopy(model.config)
-    _silence(silent)
-    for module in model.modules():
-        _silence(module)
-        if isinstance(module, _DropoutNd):
-            module.p = 0.0
-        # Falcon's and GPT-J's layers read the configuration at each step: theirs is a copy, the model keeps its own.
-        elif not isinstance(module, PreTrainedModel) and getattr(module, "config", None) is model.config:
-            vars(module)["config"] = silent
-
-
-def _silence(owner: object) -> None:
-    for name, value in list(vars(owner).items()):
-        if isinstance(value, float) and _RANDOM.search(name):
-            setattr(owner, name, 0.0)

@@ -1,5 +1,6 @@
 """Configuration of preference learning, whatever its pairs come from. Defaults are the paper's (table 9)."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -13,7 +14,6 @@ from selfjudge_training.rollouts.engine_start import EngineSettings
 from selfjudge_training.rollouts.server import ServerSettings
 from selfjudge_training.run.config import Section
 from selfjudge_training.run.named_model import ModelFolder
-from selfjudge_training.self_training.losses import Loss
 
 Share = Annotated[float, Field(ge=0, le=1)]
 UnderHalf = Annotated[float, Field(ge=0, lt=0.5)]
@@ -82,12 +82,25 @@ class Judgments(Section):
     """Pairs with |P(first is better) - 1/2| below it are skipped, and counted."""
 
 
+class Loss(StrEnum):
+    """Objectives on preference orders; `beta` is the coefficient of table 9 in all of them."""
+
+    DPO = "dpo"
+    """-log sigmoid(beta * margin), Rafailov et al. 2023; the paper's choice (section 3.2)."""
+    IPO = "ipo"
+    """(margin per token - 1 / (2 * beta))^2, Azar et al. 2023; each response's log-ratio is divided by its length, as
+    its authors did in their experiments (so TRL) and did not print."""
+    HINGE = "hinge"
+    """max(0, 1 - beta * margin): SLiC (Zhao et al. 2023) normalised by the reference, as Liu et al. 2023 have it."""
+
+
 class Objective(Section):
     """What is minimised."""
 
     loss: Loss = Loss.DPO
     beta: PositiveFloat = 0.1
     label_smoothing: UnderHalf = 0.0
+    """Share of labels taken to be wrong: so much of each pair's loss is that of the opposite order."""
 
 
 class Optimisation(Section):
@@ -159,29 +172,25 @@ class SelfTrainingConfig(Section):
     machine: Machine = Machine()
 
     @model_validator(mode="after")
-    def _resumable(self) -> Self:
-        every = {"rollouts.adapter_every": self.rollouts.adapter_every}
-        if self.publish is not None and self.publish.every is not None:
-            every["publish.every"] = self.publish.every
-        for key, steps in every.items():
-            if self.machine.checkpoint_every % steps:
+    def _goes_together(self) -> Self:
+        publish, server = self.publish, self.rollouts.backend == "server"
+        for key, steps in (
+            ("rollouts.adapter_every", self.rollouts.adapter_every),
+            ("publish.every", publish and publish.every),
+        ):
+            if steps and self.machine.checkpoint_every % steps:
                 raise ValueError(
                     f"'machine.checkpoint_every' ({self.machine.checkpoint_every}) should be a multiple of {key!r} "
                     f"({steps}): a resumed run goes on with the adapter of its checkpoint"
                 )
-        return self
-
-    @model_validator(mode="after")
-    def _publishable(self) -> Self:
-        if self.rollouts.backend == "server":
-            if self.publish is None:
-                raise ValueError("'rollouts.backend' server needs 'publish': the store and the policy it samples from")
-            if self.publish.every is not None:
-                raise ValueError(
-                    "'publish.every' should be left out with 'rollouts.backend' server, where each adapter that is "
-                    "handed over becomes a version: set 'rollouts.adapter_every'"
-                )
-        if self.publish is not None and self.iterations > 1:
+        if server and publish is None:
+            raise ValueError("'rollouts.backend' server needs 'publish': the store and the policy it samples from")
+        if server and publish and publish.every is not None:
+            raise ValueError(
+                "'publish.every' should be left out with 'rollouts.backend' server, where each adapter that is "
+                "handed over becomes a version: set 'rollouts.adapter_every'"
+            )
+        if publish and self.iterations > 1:
             raise ValueError(
                 f"'iterations' ({self.iterations}) should be 1 with 'publish': each iteration trains on a base model "
                 "of its own, and servers have one"

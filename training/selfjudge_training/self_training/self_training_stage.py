@@ -4,12 +4,13 @@ The arms of table 4 differ in their source of pairs, and in nothing else.
 """
 
 import gc
+import shutil
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
-from peft import PeftModel
 from torch.nn import Module
 from transformers import AutoConfig
 
@@ -21,16 +22,17 @@ from selfjudge_training.rollouts.judge import Judge
 from selfjudge_training.rollouts.server import ServerRollOuts
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.endpoint import Endpoint
+from selfjudge_training.run.files import write_folder
 from selfjudge_training.run.folder import RunFolder
+from selfjudge_training.run.model_folder import save_model_folder
 from selfjudge_training.run.named_model import require_context, require_folder
 from selfjudge_training.run.processes import make_accelerator
 from selfjudge_training.self_training.buffer import given_buffer, held_out_pairs, sampled_buffer
 from selfjudge_training.self_training.exchange import AdapterExchange, Publisher, Taker
 from selfjudge_training.self_training.learner import Learner
 from selfjudge_training.self_training.loop import Loop, steps_of
-from selfjudge_training.self_training.pairs import OnPolicy, PairSource
-from selfjudge_training.self_training.policy import load_base, load_policy, load_tokenizer, save_adapter, save_merged
-from selfjudge_training.self_training.prompts import gather_prompts
+from selfjudge_training.self_training.pairs import OnPolicy, PairSource, gather_prompts
+from selfjudge_training.self_training.policy import Policy, load_base, load_policy, load_tokenizer, write_adapter
 from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
 
 MODEL, ADAPTER, ADAPTERS = "model", "adapter", "adapters"
@@ -63,60 +65,56 @@ def _iterate_once(config: SelfTrainingConfig, output: Path, judge: Path) -> Path
         require_folder(config.model, "model")
     with accelerator.main_process_first():
         folder = RunFolder.open(output, config, seed=config.seed, trackers=config.machine.trackers)
-    if finished:
-        return output / MODEL
-    return _Run(config, accelerator, folder, judge, begun).finish()
+    if not finished:
+        require_context(AutoConfig.from_pretrained(config.model), config.max_tokens, "max_tokens")
+        run = _Run(config, accelerator, folder)
+        if config.arm == "offline":
+            run.train_given(begun=begun)
+        else:
+            # It has no name here: vLLM keeps the frames that start an engine, and what has a name in them.
+            run.train_sampled(Sampling.make(config, accelerator, output, judge))
+    return output / MODEL
 
 
 @dataclass(frozen=True)
 class Sampling:
     """What an arm that samples is made of; `close` gives back what the roll-outs hold."""
 
-    policy: PeftModel
+    policy: Policy
     rollouts: RollOuts
     source: OnPolicy
+    takers: list[Taker]
+    """The back end, where it samples with adapters that it is handed. A server goes on serving the last one."""
 
     @classmethod
     def make(cls, config: SelfTrainingConfig, accelerator: Accelerator, output: Path, judge: Path) -> "Sampling":
         """Load and make everything. Raises ConfigError and the errors of what it calls."""
         # An engine first, while there is no policy yet that its frames could keep.
-        engine = _start_engine(config, accelerator) if config.rollouts.backend == "vllm" else None
-        return cls._make(config, accelerator, output, judge, engine)
+        return cls._make(config, accelerator, judge, _start_backend(config, accelerator, output))
 
     @classmethod
     def _make(
         cls,
         config: SelfTrainingConfig,
         accelerator: Accelerator,
-        output: Path,
         judge: Path,
-        engine: EngineRollOuts | None,
+        backend: EngineRollOuts | ServerRollOuts | None,
     ) -> "Sampling":
         policy = load_policy(config, accelerator.device)
-        rollouts = engine or _make_rollouts(config, policy, output)
+        rollouts = backend or HuggingFaceRollOuts(policy, load_tokenizer(config.model))
         if config.max_tokens > rollouts.context:
             raise ConfigError(
                 f"max_tokens: {config.max_tokens} is more than the context of {rollouts.context} that roll-outs have"
             )
-        longest = config.max_tokens - config.decoding.max_new_tokens
-        gathered = gather_prompts(rollouts.chat, config.prompts, longest=longest)
-        if accelerator.is_main_process:
-            print(*gathered.account, sep="\n")
-            print(f"{len(gathered.prompts):,} prompts; {gathered.too_long:,} left out as longer than {longest} tokens")
+        prompts = gather_prompts(
+            rollouts.chat, config.prompts, longest=config.max_tokens - config.decoding.max_new_tokens
+        )
         judging = rollouts if judge == config.model else _load_judge(config, judge, accelerator)
         made = Judge(judging, _encoders(config, rollouts.chat))
-        return cls(
-            policy,
-            rollouts,
-            OnPolicy(rollouts, made, gathered.prompts, config.decoding.sampling, config.judge.least_margin),
-        )
-
-    def takers(self, config: SelfTrainingConfig) -> list[Taker]:
-        """The back end, where it samples with adapters that it is handed. A server goes on serving the last one."""
-        backend = config.rollouts.backend
-        if backend == "huggingface":
-            return []
-        return [Taker(self.rollouts.use_adapter, config.rollouts.adapter_every, last=backend == "server")]
+        source = OnPolicy(rollouts, made, prompts, config.decoding.sampling, config.judge.least_margin)
+        last = config.rollouts.backend == "server"
+        takers = [Taker(backend.use_adapter, config.rollouts.adapter_every, last=last)] if backend else []
+        return cls(policy, rollouts, source, takers)
 
     def close(self) -> None:
         """Nothing can be sampled or judged afterwards. The policy stays."""
@@ -126,85 +124,75 @@ class Sampling:
 
 @dataclass(frozen=True)
 class _Run:
-    """One iteration in its folder."""
+    """One iteration in its folder, which trains, and writes adapter and merged model."""
 
     config: SelfTrainingConfig
     accelerator: Accelerator
     folder: RunFolder
-    judge: Path
-    begun: bool
 
-    def finish(self) -> Path:
-        """Train, and write adapter and merged model; returns the model folder."""
-        if self.config.arm == "offline":
-            return self._train_given()
-        # It has no name here: vLLM keeps the frames that start an engine, and what has a name in them.
-        return self._train_sampled(Sampling.make(self.config, self.accelerator, self.folder.path, self.judge))
+    def train_given(self, *, begun: bool) -> None:
+        """On the pairs of the data sets."""
+        chat = Chat(SafeTokenizer(load_tokenizer(self.config.model)))
+        buffer = given_buffer(self.config, chat, self.folder.path, begun=begun)
+        self._train(load_policy(self.config, self.accelerator.device), chat, buffer, self._publishers())
 
-    def _train_given(self) -> Path:
-        config = self.config
-        require_context(AutoConfig.from_pretrained(config.model), config.max_tokens, "max_tokens")
-        chat = Chat(SafeTokenizer(load_tokenizer(config.model)))
-        buffer = given_buffer(config, chat, self.folder.path, begun=self.begun)
-        return self._train(load_policy(config, self.accelerator.device), chat, buffer, self._publishers())
-
-    def _train_sampled(self, sampling: Sampling) -> Path:
-        takers, chat = sampling.takers(self.config), sampling.rollouts.chat
+    def train_sampled(self, sampling: Sampling) -> None:
+        """On pairs of samples, which are all drawn before the first step if they are off-policy."""
+        config, policy, chat = self.config, sampling.policy, sampling.rollouts.chat
         with closing(sampling):
-            if self.config.arm == "on-policy":
+            if config.arm == "on-policy":
                 # What a server is handed is published by its taker.
-                takers += [] if self.config.rollouts.backend == "server" else self._publishers()
-                return self._train(sampling.policy, chat, sampling.source, takers)
-            steps_of(self.config, len(sampling.source))  # raises where the buffer would be filled for nothing
-            self._exchange(sampling.policy, takers).hand_over(0)
-            buffer = sampled_buffer(self.config, sampling.source, self.accelerator, self.folder.path)
-        return self._train(sampling.policy, chat, buffer, self._publishers())
+                publishers = [] if config.rollouts.backend == "server" else self._publishers()
+                return self._train(policy, chat, sampling.source, sampling.takers + publishers)
+            self._steps(sampling.source)  # raises where the buffer would be filled for nothing
+            self._exchange(policy, sampling.takers).hand_over(0)
+            buffer = sampled_buffer(config, sampling.source, self.accelerator, self.folder.path)
+        return self._train(policy, chat, buffer, self._publishers())
 
-    def _train(self, policy: PeftModel, chat: Chat, source: PairSource, takers: list[Taker]) -> Path:
-        config, output = self.config, self.folder.path
-        exchange, steps = self._exchange(policy, takers), steps_of(config, len(source))
-        learner = Learner(
-            policy,
-            self.accelerator,
-            config.objective,
-            config.optimisation,
-            micro_batch=config.machine.micro_batch,
-            steps=steps,
-            seed=config.seed,
-        )
+    def _train(self, policy: Policy, chat: Chat, source: PairSource, takers: list[Taker]) -> None:
+        config, accelerator, output = self.config, self.accelerator, self.folder.path
+        steps, exchange = self._steps(source), self._exchange(policy, takers)
+        learner = Learner(config, policy, accelerator, steps)
         held_out = held_out_pairs(config, chat)
-        Loop(config, self.accelerator, self.folder, learner, source, exchange, held_out).run()
-        exchange.finish(steps)
-        if self.accelerator.is_main_process:
-            save_adapter(policy, output / ADAPTER)
-            save_merged(policy, chat.tokens.source, output / MODEL)
-        self.accelerator.wait_for_everyone()
-        return output / MODEL
+        Loop(config, accelerator, self.folder, learner, source, exchange, held_out, steps).run()
+        if accelerator.is_main_process:
+            shutil.rmtree(output / ADAPTER, ignore_errors=True)  # an interrupted run's
+            write_folder(output / ADAPTER, partial(write_adapter, policy))
+            merged = policy.merge_and_unload()
+            write_folder(output / MODEL, partial(save_model_folder, merged, chat.tokens.source))
+        accelerator.wait_for_everyone()
 
-    def _exchange(self, policy: PeftModel, takers: list[Taker]) -> AdapterExchange:
+    def _steps(self, source: PairSource) -> int:
+        return steps_of(self.config, len(source), self.accelerator.num_processes)
+
+    def _exchange(self, policy: Policy, takers: list[Taker]) -> AdapterExchange:
         return AdapterExchange(policy, self.folder.path / ADAPTERS, self.accelerator, takers)
 
     def _publishers(self) -> list[Taker]:
         """The store that is to get versions, if there is one."""
-        if self.config.publish is None:
+        to = self.config.publish
+        if to is None:
             return []
-        return [Taker(Publisher(self.config, self.folder.path).publish, self.config.publish.every, last=True)]
+        return [Taker(Publisher(self.config, to, self.folder.path).publish, to.every, last=True)]
 
 
-def _make_rollouts(config: SelfTrainingConfig, policy: PeftModel, output: Path) -> RollOuts:
-    if config.rollouts.backend == "huggingface":
-        return HuggingFaceRollOuts(policy, load_tokenizer(config.model))
-    server = config.rollouts.server
-    endpoint = Endpoint(server.at, server.key_variable, at_once=server.requests_at_once)
-    return ServerRollOuts(load_tokenizer(config.model), endpoint, Publisher(config, output).publish)
-
-
-def _start_engine(config: SelfTrainingConfig, accelerator: Accelerator) -> EngineRollOuts:
-    if accelerator.num_processes > 1:
-        raise ConfigError("rollouts.backend: vllm runs in a single process; under accelerate launch take huggingface")
-    require_context(AutoConfig.from_pretrained(config.model), config.max_tokens, "max_tokens")
-    cache_gib = config.rollouts.engine.cache_gib
-    return EngineRollOuts(config.model, rank=config.lora.rank, max_tokens=config.max_tokens, cache_gib=cache_gib)
+def _start_backend(
+    config: SelfTrainingConfig, accelerator: Accelerator, output: Path
+) -> EngineRollOuts | ServerRollOuts | None:
+    """What samples by a copy of the weights of its own, if anything does."""
+    if config.rollouts.backend == "vllm":
+        if accelerator.num_processes > 1:
+            raise ConfigError(
+                "rollouts.backend: vllm runs in a single process; under accelerate launch take huggingface"
+            )
+        cache_gib = config.rollouts.engine.cache_gib
+        return EngineRollOuts(config.model, rank=config.lora.rank, max_tokens=config.max_tokens, cache_gib=cache_gib)
+    if config.rollouts.backend == "server" and config.publish is not None:
+        server = config.rollouts.server
+        endpoint = Endpoint(server.at, server.key_variable, at_once=server.requests_at_once)
+        publisher = Publisher(config, config.publish, output)
+        return ServerRollOuts(load_tokenizer(config.model), endpoint, publisher.publish)
+    return None
 
 
 def _load_judge(config: SelfTrainingConfig, model: Path, accelerator: Accelerator) -> RollOuts:

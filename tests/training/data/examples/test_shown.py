@@ -9,7 +9,7 @@ from selfjudge_training.data.examples.shown import as_shown, require_dialogue
 from selfjudge_training.data.load import load_demonstrations
 from selfjudge_training.data.source import DataError, Source
 from selfjudge_training.self_training.buffer import given_buffer
-from selfjudge_training.self_training.prompts import gather_prompts
+from selfjudge_training.self_training.pairs import gather_prompts
 from selfjudge_training.self_training.self_training_config import Prompts, SelfTrainingConfig
 from transformers import AutoTokenizer
 
@@ -83,7 +83,9 @@ def test_offline_pairs_leave_them_out(
     assert "3 pairs from 6 rows, 3 of them malformed" in capsys.readouterr().out
 
 
-def test_prompts_of_self_training_leave_them_out(strict: Chat, source: Source) -> None:
-    gathered = gather_prompts(strict, Prompts(sources=(source,), system="Be brief."), longest=100)
-    assert [prompt.asked[0]["content"] for prompt in gathered.prompts] == ["Be brief.\n\nSky?"] * 3
-    assert gathered.account[0] == "3 pairs from 6 rows, 3 of them malformed"
+def test_prompts_of_self_training_leave_them_out(
+    strict: Chat, source: Source, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompts = gather_prompts(strict, Prompts(sources=(source,), system="Be brief."), longest=100)
+    assert [prompt.asked[0]["content"] for prompt in prompts] == ["Be brief.\n\nSky?"] * 3
+    assert "3 pairs from 6 rows, 3 of them malformed" in capsys.readouterr().out
