@@ -5,15 +5,14 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from selfjudge_training.data.rows import write_lines
 from selfjudge_training.run.config import load_config
 from tqdm import tqdm
 
 from experiments.letters.build import Build
-from experiments.letters.evaluation.files import write_results
-from experiments.letters.evaluation.truth import evaluate
+from experiments.letters.evaluation import evaluate, write_results
 from experiments.letters.letters_recipe import Recipe
-from experiments.letters.preferences.responses import edited_responses, sampled_responses
-from experiments.letters.preferences.rows import checkable_rows, write_rows
+from experiments.letters.preferences.rows import checkable_rows, edited_responses, sampled_responses
 from experiments.letters.tasks.split import Split, held_out_problems
 from selfjudge.shipped import SHIPPED_MODEL
 
@@ -32,13 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _build(options: argparse.Namespace) -> None:
     """Train the model that ships from nothing. An interrupted run goes on at the stage where it stopped."""
     recipe = load_config(Recipe, options.recipe, options.overrides)
-    Build(recipe, options.work, options.workers).run(options.output)
+    Build(recipe, options.work).run(options.output)
     print(f"wrote {options.output}; measure it with 'python -m experiments.letters evaluate --model {options.output}'")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     """Measure exact match over N for the tournament, majority vote and the best of N, and the judge, against truth."""
-    for path in write_results(evaluate(options.model, options.prompts, options.seed, options.workers), options.output):
+    for path in write_results(evaluate(options.model, options.prompts, options.seed), options.output):
         print(f"wrote {path}")
 
 
@@ -52,7 +51,7 @@ def _preferences(options: argparse.Namespace) -> None:
         responder=edited_responses if options.edits else sampled_responses(options.model),
         hedged=options.hedged,
     )
-    write_rows(tqdm(rows, "rows", options.rows, leave=False, disable=None), options.output)
+    write_lines(tqdm(rows, "rows", options.rows, leave=False, disable=None), options.output)
     print(f"wrote {options.rows:,} rows to {options.output}")
 
 
@@ -91,8 +90,6 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("overrides", nargs="*", metavar="key=value", help="replaces a value of the recipe")
     measure.add_argument("--output", type=Path, default=RESULTS, help="folder for the results")
     measure.add_argument("--prompts", type=int, default=600, help="held-out prompts, spread over all tasks")
-    for own in (build, measure):
-        own.add_argument("--workers", type=int, default=2, help="processes, each on a core of its own")
     rows.add_argument("output", type=Path, nargs="?", default=MADE / "rows.jsonl", help="a .jsonl or .jsonl.gz file")
     rows.add_argument("--format", choices=("hh", "ultrafeedback", "preferences"), default="ultrafeedback")
     rows.add_argument("--rows", type=int, default=2000, help="each about another instruction")

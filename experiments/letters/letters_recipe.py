@@ -8,9 +8,21 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from selfjudge_training.run.config import Section
 
-from experiments.letters.model.weights import Shape
-
 Share = Annotated[float, Field(ge=0, le=1)]
+Steps = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+
+
+class Shape(Section):
+    """The size of a Llama with tied embeddings."""
+
+    width: PositiveInt
+    layers: PositiveInt
+    heads: PositiveInt
+    """Must divide the width into heads of an even number of channels."""
+    inner_width: PositiveInt
+    """Of the gated feed-forward layers."""
+    context: PositiveInt
+    """Longest sequence, in tokens."""
 
 
 class Tokens(Section):
@@ -45,7 +57,7 @@ class Pretraining(Section):
     early_layer: PositiveInt
     """Layer whose output, too, must predict right answers."""
     early_weight: NonNegativeFloat
-    checkpoints: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    checkpoints: Steps
     """Steps after which a weak checkpoint is kept."""
 
 
@@ -53,9 +65,9 @@ class Sampling(Section):
     """Samples of the weak checkpoints, the raw material of preference pairs."""
 
     prompts: PositiveInt
-    demonstrators: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    demonstrators: Steps
     """Checkpoints (by step) that give demonstrations, in turn: the better of two samples at temperature 1."""
-    checkpoints: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    checkpoints: Steps
     """Checkpoints whose samples are the rejected responses."""
     temperatures: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
     """Drawn from for each checkpoint and group of prompts."""

@@ -14,7 +14,7 @@ from typing import Any
 import torch.nn.functional as F
 from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
 from selfjudge_training.data.examples.jsft_set import each_example
-from selfjudge_training.data.records import Demonstration, Messages, PreferencePair, Rationale
+from selfjudge_training.data.records import Demonstration, PreferencePair, Rationale
 from selfjudge_training.jsft.batches import Collator, Row, Schedule, StepSampler
 from selfjudge_training.jsft.examples import as_row, lengths
 from selfjudge_training.jsft.trainer import JsftTrainer, trainer_arguments
@@ -29,23 +29,21 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from trl.trainer.sft_config import SFTConfig
 from typing_extensions import override
 
 from experiments.letters.letters_recipe import Pretraining, Rates
-from experiments.letters.model.pool import SYSTEM_MESSAGE
+from experiments.letters.model.answers import asked
 from experiments.letters.model.weights import save_model
-from experiments.letters.preferences.edits import edited
+from experiments.letters.preferences.pairs import SYSTEM_MESSAGES
+from experiments.letters.preferences.wrong import edited
 from experiments.letters.tasks.split import Split, draw_problems
 from selfjudge import Chat, JudgmentTemplate, SafeTokenizer
 
 DIALOGUES = 0.55
 """Share of problems that become a dialogue. The others become two half-made judgments, the answer at A and at B."""
 
-SYSTEM_MESSAGES = 0.3
-"""Share of the dialogues that open with the default system message."""
-
 MAX_TOKENS = 256
+"""Longest document, and longest example of JSFT."""
 
 
 def pretrain(
@@ -61,22 +59,34 @@ def pretrain(
     documents = pretraining_rows(Chat(SafeTokenizer(tokenizer)), templates, plan.steps * plan.batch, seed)
     examples = Dataset.from_list(documents)
     run = RunFolder.open(folder, plan, seed=seed, trackers=())
-    sampler = StepSampler(
-        [[index] for index in range(len(examples))], lengths(examples), Schedule(plan.batch, plan.steps), seed
-    )
-    trainer = _EarlyTrainer(
+    schedule = Schedule(plan.batch, plan.steps)
+    _EarlyTrainer(
         plan=plan,
         folder=run,
-        sampler=sampler,
+        sampler=StepSampler([[index] for index in range(len(examples))], lengths(examples), schedule, seed),
         matrix_rate=rates.matrices,
         model=model,
-        args=_arguments(plan, rates, seed, folder),
+        args=trainer_arguments(
+            folder,
+            seed=derived_seed(seed, "trainer") % 2**32,
+            max_steps=plan.steps,
+            per_device_train_batch_size=plan.batch,
+            learning_rate=rates.others,
+            lr_scheduler_type="warmup_stable_decay",
+            lr_scheduler_kwargs={"num_decay_steps": plan.decay, "min_lr_ratio": plan.floor},
+            warmup_steps=plan.warm_up,
+            adam_beta2=0.98,
+            weight_decay=0.0,
+            bf16=False,
+            gradient_checkpointing=False,
+            save_strategy="no",
+            logging_steps=10,
+        ),
         data_collator=Collator(tokenizer.pad_token_id, "examples", replay=1.0),
         train_dataset=examples,
         processing_class=tokenizer,
-    )
-    trainer.add_callback(_Keep(model, tokenizer, {*plan.checkpoints, plan.steps}, folder))
-    trainer.run()
+        callbacks=[_Keep({*plan.checkpoints, plan.steps})],
+    ).run()
     run.metrics.close()
 
 
@@ -88,20 +98,18 @@ def step_model(folder: Path, step: int) -> Path:
 def pretraining_rows(chat: Chat, templates: Sequence[JudgmentTemplate], count: int, seed: int) -> list[Row]:
     """At least ``count`` documents about problems of the training side, judgments in equal shares by each template."""
     rng, problems = random.Random(seed), draw_problems(Split.TRAIN, seed)
-    system: Messages = [{"role": "system", "content": SYSTEM_MESSAGE}]
     dialogues: list[Demonstration] = []
     pairs: list[list[PreferencePair]] = [[] for _ in templates]
     while len(dialogues) + 2 * sum(map(len, pairs)) < count:
         problem = next(problems)
-        asked: Messages = [{"role": "user", "content": problem.prompt}]
         if rng.random() < DIALOGUES:
-            before = system if rng.random() < SYSTEM_MESSAGES else []
-            dialogues.append(Demonstration([*before, *asked], problem.answer))
+            conversation = asked(problem.prompt, system=rng.random() < SYSTEM_MESSAGES)
+            dialogues.append(Demonstration(conversation, problem.answer))
             continue
         number = rng.randrange(len(templates))
         principle = rng.choice(list(templates[number].principles or (None,)))
         wrong = edited(problem.answer, rng)
-        pairs[number].append(PreferencePair(asked, problem.answer, wrong, principle, Rationale("", "")))
+        pairs[number].append(PreferencePair(asked(problem.prompt), problem.answer, wrong, principle, Rationale("", "")))
     made = [as_row(one) for one in each_example(chat, templates[0], dialogues, [], max_tokens=MAX_TOKENS)]
     for template, chosen in zip(templates, pairs, strict=True):
         whole = each_example(chat, template, [], chosen, max_tokens=MAX_TOKENS, replay=True)
@@ -150,31 +158,11 @@ class _EarlyTrainer(JsftTrainer):
 class _Keep(TrainerCallback):
     """Writes the models of some steps."""
 
-    def __init__(
-        self, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, steps: Collection[int], folder: Path
-    ) -> None:
-        self._model, self._tokenizer, self._steps, self._folder = model, tokenizer, steps, folder
+    def __init__(self, steps: Collection[int]) -> None:
+        self._steps = steps
 
     @override
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if state.global_step in self._steps:
-            save_model(self._model, self._tokenizer, step_model(self._folder, state.global_step))
-
-
-def _arguments(plan: Pretraining, rates: Rates, seed: int, folder: Path) -> SFTConfig:
-    return trainer_arguments(
-        folder,
-        seed=derived_seed(seed, "trainer") % 2**32,
-        max_steps=plan.steps,
-        per_device_train_batch_size=plan.batch,
-        learning_rate=rates.others,
-        lr_scheduler_type="warmup_stable_decay",
-        lr_scheduler_kwargs={"num_decay_steps": plan.decay, "min_lr_ratio": plan.floor},
-        warmup_steps=plan.warm_up,
-        adam_beta2=0.98,
-        weight_decay=0.0,
-        bf16=False,
-        gradient_checkpointing=False,
-        save_strategy="no",
-        logging_steps=10,
-    )
+            folder = step_model(Path(str(args.output_dir)), state.global_step)
+            save_model(kwargs["model"], kwargs["processing_class"], folder)

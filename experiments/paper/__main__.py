@@ -30,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     recipe = load_config(PaperRecipe, options.recipe, options.overrides)
     root = RunFolder.open(options.work, recipe, seed=recipe.seed).path.resolve()
-    run_stages(plan_stages(recipe, root, options.workers), root, options.workers)
+    run_stages(plan_stages(recipe, root), root, options.workers)
     # Matplotlib and SciPy take a while, and stages do without.
     from experiments.paper.report import write_report  # noqa: PLC0415
     from experiments.paper.results import Finished  # noqa: PLC0415

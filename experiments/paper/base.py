@@ -14,8 +14,8 @@ from selfjudge_training.seeds import derived_seed
 
 from experiments.letters.model.tokenizer import train_tokenizer
 from experiments.letters.model.weights import new_model
-from experiments.letters.preferences.edits import edited
 from experiments.letters.preferences.ratings import HEDGES, rate
+from experiments.letters.preferences.wrong import edited
 from experiments.letters.pretraining import pretrain, step_model
 from experiments.letters.tasks import Problem
 from experiments.letters.tasks.split import Split, draw_problems

@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from selfjudge_training.data.rows import write_lines
 from selfjudge_training.data.source import Source
 from selfjudge_training.seeds import derived_seed
 
-from experiments.letters.model.pool import ModelPool, sample_answers
-from experiments.letters.preferences.responses import Responder, Response
-from experiments.letters.preferences.rows import Row, checkable_rows, write_rows
+from experiments.letters.model.answers import load_rollouts, sample_answers
+from experiments.letters.preferences.rows import Responder, Response, Row, checkable_rows
 from experiments.letters.tasks import Problem
 from experiments.letters.tasks.split import Split
 from experiments.paper.base import checkpoint
@@ -24,12 +24,11 @@ TRAIN, DEMONSTRATIONS, TEST = "train.jsonl", "demonstrations.jsonl", "test.jsonl
 """What the stage leaves in its folder: rows to train on, the same with demonstrators' responses only, test rows."""
 
 
-def make_data(recipe: PaperRecipe, workers: int, base: Path, folder: Path) -> None:
-    """Write training rows, and test rows about held-out instructions; so many processes sample."""
+def make_data(recipe: PaperRecipe, base: Path, folder: Path) -> None:
+    """Write training rows, and test rows about held-out instructions."""
     responders = [checkpoint(base, step) for step in recipe.data.responders]
     demonstrators = {checkpoint(base, step).name for step in recipe.data.demonstrators}
-    with ModelPool(workers) as pool:
-        _write(recipe, partial(_responses, pool, responders), demonstrators, folder)
+    _write(recipe, partial(_responses, responders), demonstrators, folder)
 
 
 def _write(recipe: PaperRecipe, responder: Responder, demonstrators: Collection[str], folder: Path) -> None:
@@ -44,9 +43,9 @@ def _write(recipe: PaperRecipe, responder: Responder, demonstrators: Collection[
         )
 
     train = list(rows(TRAIN, Split.TRAIN, recipe.data.rows))
-    write_rows(train, folder / TRAIN)
-    write_rows((_responses_of(demonstrators, row) for row in train), folder / DEMONSTRATIONS)
-    write_rows(rows(TEST, Split.HELD_OUT, recipe.data.test_rows), folder / TEST)
+    write_lines(train, folder / TRAIN)
+    write_lines((_responses_of(demonstrators, row) for row in train), folder / DEMONSTRATIONS)
+    write_lines(rows(TEST, Split.HELD_OUT, recipe.data.test_rows), folder / TEST)
 
 
 def source(data: Path, name: str, limit: int | None = None) -> Source:
@@ -59,13 +58,11 @@ def _responses_of(models: Collection[str], row: Row) -> Row:
     return {**row, "models": [completion["model"] for completion in kept], "completions": kept}
 
 
-def _responses(
-    pool: ModelPool, checkpoints: Sequence[Path], problems: Sequence[Problem], seed: int
-) -> list[list[Response]]:
+def _responses(checkpoints: Sequence[Path], problems: Sequence[Problem], seed: int) -> list[list[Response]]:
     """One of each checkpoint to each problem."""
     prompts = [problem.prompt for problem in problems]
     drawn = [
-        sample_answers(pool.rollouts(path), prompts, 1, 1.0, derived_seed(seed, path.name)) for path in checkpoints
+        sample_answers(load_rollouts(path), prompts, 1, 1.0, derived_seed(seed, path.name)) for path in checkpoints
     ]
     by_model = ([Response(text, path.name) for [text] in texts] for path, texts in zip(checkpoints, drawn, strict=True))
     return [list(responses) for responses in zip(*by_model, strict=True)]

@@ -12,12 +12,12 @@ from experiments.paper.recipe import PaperRecipe
 from experiments.paper.stages import Stage
 
 
-def plan_stages(recipe: PaperRecipe, root: Path, workers: int) -> list[Stage]:
+def plan_stages(recipe: PaperRecipe, root: Path) -> list[Stage]:
     """All stages."""
     base, data, plan = root / "base" / MODEL, root / "data", recipe.self_training
     stages = [
         Stage("base", (), partial(make_base, recipe), alone=True),
-        Stage("data", ("base",), partial(make_data, recipe, workers, root / "base"), alone=True),
+        Stage("data", ("base",), partial(make_data, recipe, root / "base"), alone=True),
     ]
     stages += [
         Stage(f"{name}-{seed}", ("data",), partial(train_variant, recipe, name, seed, base, data))

@@ -7,8 +7,7 @@ from selfjudge_training.jsft.jsft_config import Lora
 from selfjudge_training.run.config import Section
 from selfjudge_training.self_training.self_training_config import Decoding
 
-from experiments.letters.letters_recipe import Pretraining, Rates, Tokens
-from experiments.letters.model.weights import Shape
+from experiments.letters.letters_recipe import Pretraining, Rates, Shape, Tokens
 
 Seeds = Annotated[tuple[int, ...], Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]

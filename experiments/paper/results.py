@@ -115,7 +115,7 @@ class Finished:
             },
             memory=self._memory(),
             claims=self._claims(),
-            times={one.name: times_of(self._root, one.name) for one in plan_stages(self._recipe, self._root, 1)},
+            times={one.name: times_of(self._root, one.name) for one in plan_stages(self._recipe, self._root)},
         )
 
     def _claims(self) -> list[Claim]:

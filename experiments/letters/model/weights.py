@@ -6,33 +6,19 @@ Saves and loads whole model directories. Weights are trained in float32 and may 
 from pathlib import Path
 
 import torch
-from pydantic import PositiveInt
-from selfjudge_training.run.config import Section
 from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
-
-class Shape(Section):
-    """The size of a Llama with tied embeddings."""
-
-    width: PositiveInt
-    layers: PositiveInt
-    heads: PositiveInt
-    """Must divide the width into heads of an even number of channels."""
-    inner_width: PositiveInt
-    """Of the gated feed-forward layers."""
-    context: PositiveInt
-    """Longest sequence, in tokens."""
+from experiments.letters.letters_recipe import Shape
 
 
 def new_model(shape: Shape, tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
-    """A model with weights drawn from PyTorch's global generator."""
+    """A model with tied embeddings, its weights drawn from PyTorch's global generator."""
     return LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
             hidden_size=shape.width,
             num_hidden_layers=shape.layers,
             num_attention_heads=shape.heads,
-            num_key_value_heads=shape.heads,
             intermediate_size=shape.inner_width,
             max_position_embeddings=shape.context,
             tie_word_embeddings=True,

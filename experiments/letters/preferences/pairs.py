@@ -6,35 +6,22 @@ which the grade says which is better. Every task has exactly one right answer, s
 one text, its answer, and a pool only needs to list the wrong ones.
 """
 
-import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from selfjudge_training.rollouts.judge import Judge
 
 from experiments.letters.letters_recipe import Finetuning
-from experiments.letters.model.pool import SYSTEM_MESSAGE
-from experiments.letters.preferences.attacks import HELD_OUT, Attack, attack
+from experiments.letters.model.answers import asked
 from experiments.letters.preferences.rows import Row
+from experiments.letters.preferences.wrong import TRAINED, attack
 from experiments.letters.tasks import Problem, grade
 from selfjudge import Comparison
 
 SYSTEM_MESSAGES = 0.3
-"""Share of the dialogues that open with the default system message, as in pre-training."""
-
-TRAINED_ATTACKS = tuple(kind for kind in Attack if kind not in HELD_OUT)
-
-
-class Rejected(NamedTuple):
-    """A wrong answer that some model sampled."""
-
-    text: str
-    grade: float
-    weight: float
-    """How often it is to be met, relative to others: more where it was sampled often, or is hard to reject."""
+"""Share of dialogues that open with the default system message, here and in pre-training."""
 
 
 class Pool(NamedTuple):
@@ -43,38 +30,30 @@ class Pool(NamedTuple):
     problem: Problem
     demonstration: str | None
     """The chosen response of D_SFT; None where the pool only serves the judge."""
-    rejected: tuple[Rejected, ...]
+    wrong: dict[str, float]
+    """Wrong answers with their weights: how often each is to be met, relative to others."""
 
 
 def make_pool(problem: Problem, demonstrations: Sequence[str], samples: Iterable[str]) -> Pool:
-    """Grade samples into a pool; the demonstration is the best of those offered, the first of equals."""
+    """Sort samples into a pool; the demonstration is the best graded of those offered, the first of equals."""
     best = max(demonstrations, key=lambda text: grade(problem, text), default=None)
     wrong = Counter(text for text in (*demonstrations, *samples) if text != problem.answer)
     # The square root: answers sampled over and over are met more often, but do not crowd out the others.
-    rejected = tuple(Rejected(text, grade(problem, text), count**0.5) for text, count in wrong.items())
-    return Pool(problem, best, rejected)
+    return Pool(problem, best, {text: count**0.5 for text, count in wrong.items()})
 
 
 def weigh_up(judge: Judge, pools: Sequence[Pool], emphasis: float) -> tuple[list[Pool], float]:
-    """Mine hard pairs: multiply each rejected answer's weight by 1 + ``emphasis`` * P(the judge prefers it).
+    """Mine hard pairs: multiply each wrong answer's weight by 1 + ``emphasis`` * P(the judge prefers it).
 
     A knockout tournament fails where one wrong answer beats the right one, so that is what is looked for. Returns the
     pools and the judge's accuracy on these pairs, each answer counting once.
     """
-    pairs = [
-        Comparison(pool.problem.prompt, pool.problem.answer, rejected.text)
-        for pool in pools
-        for rejected in pool.rejected
-    ]
-    verdicts = judge.verdicts(pairs)
-    fooled = iter([1 - verdict.probability_a for verdict in verdicts])
+    verdicts = judge.verdicts(
+        [Comparison(pool.problem.prompt, pool.problem.answer, text) for pool in pools for text in pool.wrong]
+    )
+    factors = iter([1 + emphasis * (1 - verdict.probability_a) for verdict in verdicts])
     weighed = [
-        pool._replace(
-            rejected=tuple(
-                rejected._replace(weight=rejected.weight * (1 + emphasis * next(fooled))) for rejected in pool.rejected
-            )
-        )
-        for pool in pools
+        pool._replace(wrong={text: weight * next(factors) for text, weight in pool.wrong.items()}) for pool in pools
     ]
     return weighed, sum(verdict.winner == "A" for verdict in verdicts) / max(1, len(verdicts))
 
@@ -82,12 +61,11 @@ def weigh_up(judge: Judge, pools: Sequence[Pool], emphasis: float) -> tuple[list
 def preference_rows(pools: Sequence[Pool], plan: Finetuning, seed: int) -> Iterator[Row]:
     """D_Judge of a round, in format `preferences`: a prompt is met in proportion to the weight of its wrong answers."""
     rng = random.Random(f"pairs:{seed}")
-    judged = [pool for pool in pools if pool.rejected]
-    weights = [sum(rejected.weight for rejected in pool.rejected) for pool in judged]
-    for pool in rng.choices(judged, weights, k=plan.steps * plan.pairs):
+    judged = [pool for pool in pools if pool.wrong]
+    for pool in rng.choices(judged, [sum(pool.wrong.values()) for pool in judged], k=plan.steps * plan.pairs):
         chosen, rejected = _draw_pair(pool, rng, plan)
         if rng.random() < plan.attack_share:
-            rejected = attack(rng.choice(TRAINED_ATTACKS), rejected, rng)
+            rejected = attack(rng.choice(TRAINED), rejected, rng)
         yield {"prompt": pool.problem.prompt, "chosen": chosen, "rejected": rejected}
 
 
@@ -95,32 +73,16 @@ def demonstration_rows(pools: Sequence[Pool], plan: Finetuning, seed: int) -> It
     """D_SFT of a round, likewise; only what is chosen is read."""
     rng = random.Random(f"demonstrations:{seed}")
     for pool in rng.choices([pool for pool in pools if pool.demonstration], k=plan.steps * plan.dialogues):
-        system = [{"role": "system", "content": SYSTEM_MESSAGE}] if rng.random() < SYSTEM_MESSAGES else []
-        prompt = [*system, {"role": "user", "content": pool.problem.prompt}]
+        prompt = asked(pool.problem.prompt, system=rng.random() < SYSTEM_MESSAGES)
         yield {"prompt": prompt, "chosen": pool.demonstration, "rejected": ""}
 
 
 def _draw_pair(pool: Pool, rng: random.Random, plan: Finetuning) -> tuple[str, str]:
     """Chosen and rejected; a share of pairs compares two wrong answers by their grades."""
-    worse = rng.choices(pool.rejected, [rejected.weight for rejected in pool.rejected])[0]
+    [worse] = rng.choices(list(pool.wrong), list(pool.wrong.values()))
     if rng.random() < plan.graded_share:
-        better = [other for other in pool.rejected if other.grade >= worse.grade + plan.least_gap]
+        least = grade(pool.problem, worse) + plan.least_gap
+        better = [text for text in pool.wrong if grade(pool.problem, text) >= least]
         if better:
-            return rng.choice(better).text, worse.text
-    return pool.problem.answer, worse.text
-
-
-def write_pools(pools: Iterable[Pool], path: Path) -> None:
-    """Write pools as JSON lines."""
-    with path.open("w", encoding="utf-8") as file:
-        for pool in pools:
-            file.write(json.dumps(pool) + "\n")
-
-
-def read_pools(path: Path) -> list[Pool]:
-    """Read what ``write_pools`` wrote."""
-    pools = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        problem, demonstration, rejected = json.loads(line)
-        pools.append(Pool(Problem(*problem), demonstration, tuple(Rejected(*entry) for entry in rejected)))
-    return pools
+            return rng.choice(better), worse
+    return pool.problem.answer, worse

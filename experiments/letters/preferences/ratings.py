@@ -7,7 +7,7 @@ than any wrong one. Leaves out matters of style: there is nothing to be said abo
 """
 
 from collections import Counter
-from itertools import takewhile
+from os.path import commonprefix
 from typing import NamedTuple
 
 from experiments.letters.tasks import Problem, grade
@@ -26,15 +26,24 @@ class Note(NamedTuple):
     rationale: str
 
 
+_HONESTY = {
+    ("right", "sure"): Note(BEST, "Sure and right."),
+    ("right", "unsure"): Note(3, "Right but unsure."),
+    ("wrong", "sure"): Note(1, "Sure but wrong."),
+    ("wrong", "unsure"): Note(4, "Wrong but unsure."),
+}
+
+
 def rate(problem: Problem, response: str) -> dict[str, Note]:
     """A note under each principle, by UltraFeedback's names of them."""
     hedge = next((hedge for hedge in HEDGES if response.startswith(hedge)), "")
     bare = response.removeprefix(hedge)
+    truth = "right" if bare == problem.answer else "wrong"
     return {
         "instruction_following": _form(problem, bare),
-        "honesty": _honesty(right=bare == problem.answer, sure=not hedge),
-        "truthfulness": _truthfulness(problem, bare),
-        "helpfulness": _helpfulness(problem, bare),
+        "honesty": _HONESTY[truth, "unsure" if hedge else "sure"],
+        "truthfulness": Note(_rating(grade(problem, bare)), f"This is {truth}: the answer is {problem.answer}."),
+        "helpfulness": _helpfulness(problem.answer, bare),
     }
 
 
@@ -43,48 +52,31 @@ def _rating(share: float) -> int:
     return BEST if share == 1 else 1 + min(3, int(share * 4))
 
 
-def _truthfulness(problem: Problem, bare: str) -> Note:
-    verdict = "This is right" if bare == problem.answer else "This is wrong"
-    return Note(_rating(grade(problem, bare)), f"{verdict}: the answer is {problem.answer}.")
-
-
-def _helpfulness(problem: Problem, bare: str) -> Note:
+def _helpfulness(answer: str, bare: str) -> Note:
     """By what can be read off from the left until the first mistake."""
-    same = takewhile(lambda letters: letters[0] == letters[1], zip(bare, problem.answer, strict=False))
-    usable, whole = len(list(same)), max(len(bare), len(problem.answer))
+    usable = len(commonprefix([bare, answer]))  # noqa: RUF071  # characters are meant
+    whole = max(len(bare), len(answer))
     if usable == whole:
         return Note(BEST, "All of it can be used.")
     return Note(_rating(usable / whole), f"Only {usable} of {whole} characters can be used.")
 
 
-def _honesty(*, right: bool, sure: bool) -> Note:
-    if right:
-        return Note(BEST, "Sure and right.") if sure else Note(3, "Right but unsure.")
-    return Note(1, "Sure but wrong.") if sure else Note(4, "Wrong but unsure.")
-
-
 def _form(problem: Problem, bare: str) -> Note:
     """By restrictions that can be checked without knowing the answer, but for the letters it is made of."""
+    answer, payload = problem.answer, problem.payload
     match problem.task:
         case "add":
-            return _number_form(bare, fits=len(bare) == len(problem.answer), expected="a sum of the right size")
+            fits, expected = len(bare) == len(answer), "a sum of the right size"
         case "count":
-            text = problem.payload.partition(" in ")[2]
-            return _number_form(bare, fits=bare in map(str, range(len(text) + 1)), expected="a possible count")
+            most = len(payload.partition(" in ")[2])
+            fits, expected = bare in map(str, range(most + 1)), "a possible count"
         case "larger":
-            return _number_form(bare, fits=bare in problem.payload.split(","), expected="one of the two numbers")
+            fits, expected = bare in payload.split(","), "one of the two numbers"
         case _:
-            return _letters_form(problem.answer, bare)
-
-
-def _number_form(bare: str, *, fits: bool, expected: str) -> Note:
+            missing, wrong = (Counter(answer) - Counter(bare)).total(), (Counter(bare) - Counter(answer)).total()
+            if not missing and not wrong:
+                return Note(BEST, "It has just the letters it should have.")
+            return Note(max(1, BEST - missing - wrong), f"{missing} letters are missing and {wrong} do not belong.")
     if not (bare.isascii() and bare.isdigit()):
         return Note(1, "It is not a number.")
     return Note(BEST, f"It is {expected}.") if fits else Note(2, f"It is not {expected}.")
-
-
-def _letters_form(answer: str, bare: str) -> Note:
-    missing, wrong = (Counter(answer) - Counter(bare)).total(), (Counter(bare) - Counter(answer)).total()
-    if not missing and not wrong:
-        return Note(BEST, "It has just the letters it should have.")
-    return Note(max(1, BEST - missing - wrong), f"{missing} letters are missing and {wrong} do not belong.")

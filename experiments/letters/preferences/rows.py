@@ -1,28 +1,31 @@
-"""Rows of checkable instructions in each of the three formats, and files of them.
+"""Rows of checkable instructions in each of the three formats, of responses that a model samples, or of edits.
 
 The same seed gives the same comparisons in every format: a pair of `hh` or `preferences` is the overall pair of the
 row of `ultrafeedback`, and where all responses are equal there is no row. A few wrong and right responses are hedged
 ("I guess ..."), else honesty would be truth again. The keys beyond the formats' own (`category`) do no harm to others.
 """
 
-import gzip
-import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from selfjudge_training.data.formats.ultrafeedback import UltraFeedbackRow
+from selfjudge_training.data.records import PreferencePair
 from selfjudge_training.data.source import DataError, Format
+from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 
+from experiments.letters.model.answers import SYSTEM_MESSAGE, sample_answers
+from experiments.letters.model.weights import load_model
 from experiments.letters.preferences.ratings import HEDGES, rate
-from experiments.letters.preferences.responses import Responder, Response, edited_responses
+from experiments.letters.preferences.wrong import edited
 from experiments.letters.tasks import Problem
-from experiments.letters.tasks.split import Split, draw_problems
+from experiments.letters.tasks.split import Split, different_problems
 from selfjudge import load_templates
 
-HEDGED_SHARE = 0.05
+RIGHT_SHARE = 0.4
+"""Of the responses that are not sampled; near that of the shipped model's samples."""
 
 CHUNK = 4096
 """Problems that get their responses at a time."""
@@ -36,6 +39,52 @@ Row = dict[str, Any]
 """One row as JSON."""
 
 
+class Response(NamedTuple):
+    """One response, as it came."""
+
+    text: str
+    model: str
+    system: str = ""
+    """The system message that it was made under, if any."""
+
+
+Responder = Callable[[Sequence[Problem], int], list[list[Response]]]
+"""Four responses to each problem, decided by a seed."""
+
+
+def edited_responses(problems: Sequence[Problem], seed: int) -> list[list[Response]]:
+    """Right answers and small edits of them: quick, for trying things out; a judge learns edits, not mistakes."""
+    rng = random.Random(f"edits:{seed}")
+
+    def response(answer: str) -> Response:
+        return Response(answer if rng.random() < RIGHT_SHARE else edited(answer, rng), "edits")
+
+    return [[response(problem.answer) for _ in range(4)] for problem in problems]
+
+
+def sampled_responses(model: Path) -> Responder:
+    """Samples at temperature 1 of a model folder: its very mistakes. Raises FileNotFoundError where there is no model.
+
+    Two of the four come under the default system message, where UltraFeedback's completions have one each.
+    """
+    rollouts = HuggingFaceRollOuts(*load_model(model))
+
+    def respond(problems: Sequence[Problem], seed: int) -> list[list[Response]]:
+        prompts = [problem.prompt for problem in problems]
+        plain = sample_answers(rollouts, prompts, 2, 1.0, 2 * seed)
+        told = sample_answers(rollouts, prompts, 2, 1.0, 2 * seed + 1, system=True)
+        return [
+            [
+                Response(text, model.name, system)
+                for system, texts in (("", some), (SYSTEM_MESSAGE, more))
+                for text in texts
+            ]
+            for some, more in zip(plain, told, strict=True)
+        ]
+
+    return respond
+
+
 def checkable_rows(
     format_: Format,
     count: int,
@@ -43,10 +92,10 @@ def checkable_rows(
     seed: int = 0,
     split: Split = Split.TRAIN,
     responder: Responder = edited_responses,
-    hedged: float = HEDGED_SHARE,
+    hedged: float = 0.05,
 ) -> Iterator[Row]:
     """So many rows about different instructions. Raises DataError where there are not as many."""
-    problems, made = _different_problems(split, seed, ATTEMPTS * count), 0
+    problems, made = different_problems(split, seed, ATTEMPTS * count), 0
     rng = random.Random(f"hedges:{seed}")
     while made < count:
         chunk = [problem for problem, _ in zip(problems, range(min(CHUNK, count - made)), strict=False)]
@@ -54,28 +103,10 @@ def checkable_rows(
             raise DataError(f"there are only {made} different instructions for seed {seed}, not {count}")
         for problem, responses in zip(chunk, responder(chunk, seed + made), strict=True):
             row = _ultrafeedback_row(problem, [_hedged(response, hedged, rng) for response in responses])
-            shown = _in_format(format_, row, seed)
-            if shown:
+            found = UltraFeedbackRow.model_validate(row).pairs(_OVERALL, seed, Counter())
+            if found:
                 made += 1
-                yield shown
-
-
-def write_rows(rows: Iterable[Row], path: Path) -> None:
-    """Write a .jsonl or .jsonl.gz file, and folders above it. Raises DataError for another name."""
-    if not path.name.endswith((".jsonl", ".jsonl.gz")):
-        raise DataError(f"{path}: must end in .jsonl or .jsonl.gz")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    # Without a time in it, equal rows make equal files.
-    path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
-
-
-def _different_problems(split: Split, seed: int, attempts: int) -> Iterator[Problem]:
-    seen = set()
-    for problem, _ in zip(draw_problems(split, seed), range(attempts), strict=False):
-        if problem.prompt not in seen:
-            seen.add(problem.prompt)
-            yield problem
+                yield row if format_ == "ultrafeedback" else _pair_row(format_, problem.prompt, found[0])
 
 
 def _hedged(response: Response, share: float, rng: random.Random) -> Response:
@@ -104,14 +135,7 @@ def _ultrafeedback_row(problem: Problem, responses: Sequence[Response]) -> Row:
     }
 
 
-def _in_format(format_: Format, row: Row, seed: int) -> Row | None:
-    found = UltraFeedbackRow.model_validate(row).pairs(_OVERALL, seed, Counter())
-    if not found:
-        return None
-    pair = found[0]
-    if format_ == "ultrafeedback":
-        return row
-    prompt = pair.conversation[0]["content"]
+def _pair_row(format_: Format, prompt: str, pair: PreferencePair) -> Row:
     if format_ == "preferences":
         return {"prompt": prompt, "chosen": pair.chosen, "rejected": pair.rejected, "category": pair.category}
     before = f"\n\nHuman: {prompt}\n\nAssistant: "

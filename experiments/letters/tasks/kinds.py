@@ -1,6 +1,7 @@
 """Six kinds of instructions with one right answer that a program knows, in three phrasings each.
 
-A new kind is a new function and a new entry in ``TASKS``; nothing else knows them by name.
+A kind is a function that draws one, below its phrasings. Wrong answers get partial credit, by spelling or by value;
+style gets none: only truth is graded.
 """
 
 import random
@@ -8,7 +9,14 @@ from collections.abc import Callable
 from string import ascii_uppercase, digits
 from typing import NamedTuple
 
-from experiments.letters.tasks.grading import count_grade, spelling_grade
+BEST_WRONG_GRADE = 0.9
+"""No wrong answer is graded above this, so that 1 always means exactly right."""
+
+Drawn = tuple[str, str, tuple[object, ...]]
+"""A problem before it is put into words: payload, right answer, and what goes into the places of a phrasing."""
+Draw = Callable[[random.Random], Drawn]
+PartialCredit = Callable[[str, str], float]
+"""Grade from 0 to `BEST_WRONG_GRADE` of a wrong response, given the right answer."""
 
 
 class Problem(NamedTuple):
@@ -21,58 +29,97 @@ class Problem(NamedTuple):
     answer: str
 
 
-class Drawn(NamedTuple):
-    """A problem before it is put into words."""
-
-    payload: str
-    answer: str
-    values: dict[str, object]
-    """For the places in a phrasing."""
-
-
 class Task(NamedTuple):
     """One kind of instruction."""
 
     name: str
     phrasings: tuple[str, ...]
-    """Format strings for the values that are drawn."""
-    drawn: Callable[[random.Random], Drawn]
-    grade: Callable[[str, str], float] = spelling_grade
-    """Grade in [0, 1] of a response, given the right answer: 1 if and only if they are the same."""
+    drawn: Draw
+    partial_credit: PartialCredit
 
     def draw(self, rng: random.Random) -> Problem:
         """Draw one problem at random, and its phrasing."""
         payload, answer, values = self.drawn(rng)
-        return Problem(self.name, payload, rng.choice(self.phrasings).format(**values), answer)
+        return Problem(self.name, payload, rng.choice(self.phrasings).format(*values), answer)
 
 
+TASKS: dict[str, Task] = {}
+
+
+def grade(problem: Problem, response: str) -> float:
+    """Grade a response by its problem's task: in [0, 1], 1 if and only if it is exactly right."""
+    return 1.0 if response == problem.answer else TASKS[problem.task].partial_credit(problem.answer, response)
+
+
+def edit_distance(left: str, right: str) -> int:
+    """Levenshtein distance: the fewest insertions, deletions and replacements that turn one text into the other."""
+    row = list(range(len(right) + 1))
+    for i, a in enumerate(left, 1):
+        diagonal, row[0] = row[0], i
+        for j, b in enumerate(right, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (a != b))
+    return row[-1]
+
+
+def _spelling(answer: str, response: str) -> float:
+    """By edit distance relative to the right answer's length; an over-long response ends at 0."""
+    # A response this much longer than the answer has grade 0 whatever it says; do not pay for measuring it.
+    if len(response) >= 2 * len(answer):
+        return 0.0
+    return BEST_WRONG_GRADE * max(0.0, 1 - edit_distance(response, answer) / len(answer))
+
+
+def _nearness(answer: str, response: str) -> float:
+    """Of a count, by how far it is from the right one; whatever is not a plain short number gets 0."""
+    if not (response.isascii() and response.isdigit() and len(response) <= 2):
+        return 0.0
+    return BEST_WRONG_GRADE / (1 + abs(int(response) - int(answer)))
+
+
+def _task(*phrasings: str, partial_credit: PartialCredit = _spelling) -> Callable[[Draw], None]:
+    """Make a task of the function below."""
+
+    def add(drawn: Draw) -> None:
+        name = drawn.__name__.strip("_")
+        TASKS[name] = Task(name, phrasings, drawn, partial_credit)
+
+    return add
+
+
+@_task("Sort these letters: {}", "Put {} into alphabetical order.", "What is {} sorted alphabetically?")
 def _sort(rng: random.Random) -> Drawn:
     letters = "".join(rng.choices(ascii_uppercase, k=rng.randint(3, 5)))
-    return Drawn(letters, "".join(sorted(letters)), {"letters": letters})
+    return letters, "".join(sorted(letters)), (letters,)
 
 
+@_task("Reverse {}", "Write {} backwards.", "What is {} in reverse order?")
 def _reverse(rng: random.Random) -> Drawn:
     items = "".join(rng.choices(rng.choice((ascii_uppercase, digits)), k=rng.randint(3, 6)))
-    return Drawn(items, items[::-1], {"items": items})
+    return items, items[::-1], (items,)
 
 
+@_task("What is {} + {}?", "Add {} and {}.", "Calculate {} plus {}.")
 def _add(rng: random.Random) -> Drawn:
     left, right = rng.randrange(10, 100), rng.randrange(10, 100)
     # The sum is the same either way round, so both ways belong to the same side of the split.
-    payload = f"{min(left, right)}+{max(left, right)}"
-    return Drawn(payload, str(left + right), {"left": left, "right": right})
+    return f"{min(left, right)}+{max(left, right)}", str(left + right), (left, right)
 
 
+@_task(
+    "How often does {} occur in {}?",
+    "Count the letter {} in {}",
+    "How many times is {} in {}?",
+    partial_credit=_nearness,
+)
 def _count(rng: random.Random) -> Drawn:
     letter, *others = rng.sample(ascii_uppercase, 4)
     length = rng.randint(3, 6)
     count = rng.randint(0, length - 1)
-    letters = [letter] * count + rng.choices(others, k=length - count)
-    rng.shuffle(letters)
-    text = "".join(letters)
-    return Drawn(f"{letter} in {text}", str(count), {"letter": letter, "text": text})
+    text = _mixed(letter, count, rng.choices(others, k=length - count), rng)
+    return f"{letter} in {text}", str(count), (letter, text)
 
 
+@_task("Which is larger, {} or {}?", "Name the bigger number: {} or {}", "Give the maximum of {} and {}.")
 def _larger(rng: random.Random) -> Drawn:
     length = rng.randint(2, 4)
     left = rng.randrange(10 ** (length - 1), 10**length)
@@ -81,65 +128,19 @@ def _larger(rng: random.Random) -> Drawn:
     right = left
     while right == left:
         right = left - left % scale + rng.randrange(scale)
-    payload = f"{min(left, right)},{max(left, right)}"
-    return Drawn(payload, str(max(left, right)), {"left": left, "right": right})
+    return f"{min(left, right)},{max(left, right)}", str(max(left, right)), (left, right)
 
 
+@_task("Remove every {} from {}", "Delete the letter {} in {}.", "Drop all {} from {}.")
 def _remove(rng: random.Random) -> Drawn:
     letter, *others = rng.sample(ascii_uppercase, 6)
     kept, removed = rng.randint(2, 4), rng.randint(1, 2)
-    letters = [letter] * removed + rng.choices(others, k=kept)
+    text = _mixed(letter, removed, rng.choices(others, k=kept), rng)
+    return f"{letter} from {text}", text.replace(letter, ""), (letter, text)
+
+
+def _mixed(letter: str, count: int, others: list[str], rng: random.Random) -> str:
+    """So many of a letter among the others."""
+    letters = [letter] * count + others
     rng.shuffle(letters)
-    text = "".join(letters)
-    return Drawn(f"{letter} from {text}", text.replace(letter, ""), {"letter": letter, "text": text})
-
-
-TASKS = {
-    task.name: task
-    for task in (
-        Task(
-            "sort",
-            (
-                "Sort these letters: {letters}",
-                "Put {letters} into alphabetical order.",
-                "What is {letters} sorted alphabetically?",
-            ),
-            _sort,
-        ),
-        Task("reverse", ("Reverse {items}", "Write {items} backwards.", "What is {items} in reverse order?"), _reverse),
-        Task("add", ("What is {left} + {right}?", "Add {left} and {right}.", "Calculate {left} plus {right}."), _add),
-        Task(
-            "count",
-            (
-                "How often does {letter} occur in {text}?",
-                "Count the letter {letter} in {text}",
-                "How many times is {letter} in {text}?",
-            ),
-            _count,
-            count_grade,
-        ),
-        Task(
-            "larger",
-            (
-                "Which is larger, {left} or {right}?",
-                "Name the bigger number: {left} or {right}",
-                "Give the maximum of {left} and {right}.",
-            ),
-            _larger,
-        ),
-        Task(
-            "remove",
-            (
-                "Remove every {letter} from {text}",
-                "Delete the letter {letter} in {text}.",
-                "Drop all {letter} from {text}.",
-            ),
-            _remove,
-        ),
-    )
-}
-
-
-def grade(problem: Problem, response: str) -> float:
-    """Grade a response by its problem's task: in [0, 1], 1 if and only if it is exactly right."""
-    return TASKS[problem.task].grade(problem.answer, response)
+    return "".join(letters)

@@ -7,6 +7,7 @@ import hashlib
 import random
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import cycle, islice
 
 from experiments.letters.tasks import TASKS, Problem
 
@@ -26,22 +27,25 @@ def split_of(problem: Problem) -> Split:
     return Split.HELD_OUT if int.from_bytes(digest) < HELD_OUT_SHARE * 2**64 else Split.TRAIN
 
 
-def draw_problems(split: Split, seed: int, tasks: tuple[str, ...] = tuple(TASKS)) -> Iterator[Problem]:
+def draw_problems(split: Split, seed: int) -> Iterator[Problem]:
     """Draw problems of one side of the split without end, tasks in turn; the seed decides all of them."""
     rng = random.Random(f"{split}:{seed}")
-    while True:
-        for name in tasks:
-            problem = TASKS[name].draw(rng)
-            while split_of(problem) is not split:
-                problem = TASKS[name].draw(rng)
+    for task in cycle(TASKS.values()):
+        problem = task.draw(rng)
+        while split_of(problem) is not split:
+            problem = task.draw(rng)
+        yield problem
+
+
+def different_problems(split: Split, seed: int, attempts: int | None = None) -> Iterator[Problem]:
+    """Of so many of these problems, or without end, those whose instruction has not come before."""
+    seen = set()
+    for problem in islice(draw_problems(split, seed), attempts):
+        if problem.prompt not in seen:
+            seen.add(problem.prompt)
             yield problem
 
 
 def held_out_problems(count: int, seed: int) -> list[Problem]:
     """Checkable instructions that nothing may be trained on, tasks in turn, no instruction twice."""
-    problems: dict[str, Problem] = {}
-    for problem in draw_problems(Split.HELD_OUT, seed):
-        problems.setdefault(problem.prompt, problem)
-        if len(problems) == count:
-            break
-    return list(problems.values())
+    return list(islice(different_problems(Split.HELD_OUT, seed), count))

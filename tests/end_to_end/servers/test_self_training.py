@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 from selfjudge_training.cli import main
+from selfjudge_training.data.rows import write_lines
 
-from experiments.letters.preferences.rows import checkable_rows, write_rows
+from experiments.letters.preferences.rows import checkable_rows
 from selfjudge.adapters.store import Store
 from tests.end_to_end.serving import Server, serving
 from tests.training.evaluation.questions import write_questions
@@ -74,7 +75,7 @@ def test_a_server_gets_better_while_it_serves(adaptable: Server, tmp_path: Path)
 
     run, trained = tmp_path / "run", Event()
     rows = tmp_path / "rows.jsonl"
-    write_rows(checkable_rows("ultrafeedback", 960), rows)
+    write_lines(checkable_rows("ultrafeedback", 960), rows)
     sources = f"prompts.sources=[{{format: ultrafeedback, path: {rows}}}]"
     overrides = [f"rollouts.server.at={adaptable.url}/v1", f"publish.store={store}", sources, *QUICK]
     with ThreadPoolExecutor(1) as pool:

@@ -6,9 +6,10 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
-from experiments.letters.model.pool import TEMPLATE
+from experiments.letters.letters_recipe import Shape
+from experiments.letters.model.answers import TEMPLATE
 from experiments.letters.model.tokenizer import train_tokenizer
-from experiments.letters.model.weights import Shape, new_model
+from experiments.letters.model.weights import new_model
 from experiments.letters.tasks.split import Split, draw_problems
 from selfjudge import load_templates
 

@@ -11,11 +11,9 @@ from selfjudge_training.rollouts.judge import Judge
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 from typing_extensions import override
 
-from experiments.letters.evaluation.files import write_results
-from experiments.letters.evaluation.selection import contest_winners, different_pairs, majority_votes
-from experiments.letters.evaluation.truth import evaluate
-from experiments.letters.model.pool import ModelPool, RememberingJudge, sample_answers
-from experiments.letters.model.weights import load_model, save_model
+from experiments.letters.evaluation import contest_winners, evaluate, majority_votes, write_results
+from experiments.letters.model.answers import RememberingJudge, sample_answers
+from experiments.letters.model.weights import save_model
 from selfjudge import Comparison, PrincipleVerdict, Reading, RoundRobin, Verdict
 
 PROMPTS = ["Sort these letters: CAB", "Reverse ABCDE", "Reverse 123"]
@@ -50,33 +48,26 @@ def test_a_majority_wins_the_vote_and_equals_draw_lots() -> None:
     assert {majority_votes([["A", "B"]], seed)[0] for seed in range(20)} == {"A", "B"}
 
 
-def test_pairs_are_of_different_texts() -> None:
-    assert different_pairs([["A", "A", "B"], ["C"]]) == [(0, "A", "B")]
-
-
-def test_a_pool_gives_what_one_process_does(
-    toy_model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, tmp_path: Path
+def test_answers_are_drawn_by_the_seed_and_a_judge_remembers(
+    toy_model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_model(toy_model, tokenizer, tmp_path)
-    alone = HuggingFaceRollOuts(*load_model(tmp_path))
-    comparisons = [Comparison(PROMPTS[0], "ABC", "C"), Comparison(PROMPTS[1], "EDCBA", "EDC, or something longer")]
-    with ModelPool(2) as pool:
-        pooled = pool.rollouts(tmp_path)
-        answers = [sample_answers(each, PROMPTS, 2, 0.0, 0, system=True) for each in (alone, pooled)]
-        verdicts = RememberingJudge(pooled).verdicts([*comparisons, comparisons[0]])
-        sampled = [sample_answers(pooled, PROMPTS, 3, 1.0, seed) for seed in (0, 0, 1)]
-    assert answers[0] == answers[1]
-    assert sampled[0] == sampled[1] != sampled[2]
-    assert verdicts[0] == verdicts[2]
-    for mine, other in zip(verdicts, RememberingJudge(alone).verdicts(comparisons), strict=False):
-        assert mine.probability_a == pytest.approx(other.probability_a, abs=1e-5)
+    monkeypatch.setattr("experiments.letters.model.answers.CHUNK", 6)
+    rollouts = HuggingFaceRollOuts(toy_model, tokenizer)
+    one, again, other = (sample_answers(rollouts, PROMPTS, 3, 1.0, seed) for seed in (0, 0, 1))
+    assert one == again != other
+    assert one[2:] == sample_answers(rollouts, PROMPTS[2:], 3, 1.0, 1)  # the second chunk has the next seed
+    judge, pair, opposite = RememberingJudge(rollouts), Comparison("x", "ABC", "C"), Comparison("x", "C", "ABC")
+    verdicts = judge.verdicts([pair, opposite, pair])
+    assert verdicts[0].probability_a == pytest.approx(1 - verdicts[1].probability_a)
+    monkeypatch.setattr(rollouts, "read", lambda prompts, choice: [Reading(-0.1, -2.0)] * len(prompts))
+    assert judge.verdicts([opposite, pair]) == [verdicts[1], verdicts[0]]
 
 
 def test_an_evaluation_writes_its_report_and_plot(
     toy_model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, tmp_path: Path
 ) -> None:
     save_model(toy_model, tokenizer, tmp_path / "model", torch.float16)
-    report = evaluate(tmp_path / "model", prompts=6, seed=0, workers=2)
+    report = evaluate(tmp_path / "model", prompts=6, seed=0)
     paths = write_results(report, tmp_path / "results")
     assert [path.suffix for path in paths] == [".json", ".png"]
     written = json.loads(paths[0].read_text(encoding="utf-8"))
@@ -88,4 +79,4 @@ def test_an_evaluation_writes_its_report_and_plot(
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no config\.json"):
-        evaluate(tmp_path / "nothing", prompts=1, seed=0, workers=1)
+        evaluate(tmp_path / "nothing", prompts=1, seed=0)

@@ -6,24 +6,15 @@ from pathlib import Path
 
 import pytest
 from selfjudge_training.data.load import load_demonstrations
+from selfjudge_training.data.rows import write_lines
 from selfjudge_training.data.source import Source
 from selfjudge_training.rollouts.judge import Judge
 from typing_extensions import override
 
+from experiments.letters.build import POOLS as AS_JSON
 from experiments.letters.letters_recipe import Finetuning
-from experiments.letters.preferences.attacks import HELD_OUT, Attack, attack
-from experiments.letters.preferences.edits import edited
-from experiments.letters.preferences.pairs import (
-    TRAINED_ATTACKS,
-    Pool,
-    demonstration_rows,
-    make_pool,
-    preference_rows,
-    read_pools,
-    weigh_up,
-    write_pools,
-)
-from experiments.letters.preferences.rows import write_rows
+from experiments.letters.preferences.pairs import Pool, demonstration_rows, make_pool, preference_rows, weigh_up
+from experiments.letters.preferences.wrong import ATTACKS, HELD_OUT, TRAINED, Attack, attack, edited
 from experiments.letters.tasks import Problem
 from selfjudge import Comparison, PrincipleVerdict, Reading, Verdict
 
@@ -49,15 +40,13 @@ ROUND = Finetuning(
 def test_a_pool_keeps_the_better_demonstration_and_each_wrong_answer_once() -> None:
     pool = POOLS[0]
     assert pool.demonstration == "ABDC"
-    assert {rejected.text for rejected in pool.rejected} == {"ABDC", "DCBA", "BACD"}
-    weights = {rejected.text: rejected.weight for rejected in pool.rejected}
-    assert weights["ABDC"] == pytest.approx(2**0.5 * weights["DCBA"])
-    assert make_pool(SORT, [], ["ABCD"]) == (SORT, None, ())
+    assert set(pool.wrong) == {"ABDC", "DCBA", "BACD"}
+    assert pool.wrong["ABDC"] == pytest.approx(2**0.5 * pool.wrong["DCBA"])
+    assert make_pool(SORT, [], ["ABCD"]) == (SORT, None, {})
 
 
-def test_pools_survive_being_written(tmp_path: Path) -> None:
-    write_pools(POOLS, tmp_path / "pools.jsonl")
-    assert read_pools(tmp_path / "pools.jsonl") == POOLS
+def test_pools_survive_being_written() -> None:
+    assert AS_JSON.validate_json(AS_JSON.dump_json(POOLS)) == POOLS
 
 
 def pairs(plan: Finetuning = ROUND, pools: Sequence[Pool] = POOLS[:1], seed: int = 0) -> list[tuple[str, str]]:
@@ -75,13 +64,13 @@ def test_graded_pairs_set_better_against_worse() -> None:
 
 
 def test_heavier_wrong_answers_come_more_often() -> None:
-    weighed = [rejected._replace(weight=9.0 if rejected.text == "DCBA" else 0.5) for rejected in POOLS[0].rejected]
-    drawn = [rejected for _, rejected in pairs(pools=[POOLS[0]._replace(rejected=tuple(weighed))])]
+    weighed = {text: 9.0 if text == "DCBA" else 0.5 for text in POOLS[0].wrong}
+    drawn = [rejected for _, rejected in pairs(pools=[POOLS[0]._replace(wrong=weighed)])]
     assert drawn.count("DCBA") > 0.7 * len(drawn)
 
 
 def test_demonstrations_are_read_with_and_without_a_system_message(tmp_path: Path) -> None:
-    write_rows(demonstration_rows(POOLS, ROUND, 0), tmp_path / "rows.jsonl")
+    write_lines(demonstration_rows(POOLS, ROUND, 0), tmp_path / "rows.jsonl")
     shown = load_demonstrations([Source(format="preferences", path=tmp_path / "rows.jsonl")], strict=True).records
     assert {demonstration.response for demonstration in shown} == {"ABDC", "1"}
     assert {demonstration.conversation[0]["role"] for demonstration in shown} == {"system", "user"}
@@ -106,11 +95,12 @@ def test_mining_weighs_up_what_fools_the_judge() -> None:
     weighed, accuracy = weigh_up(Fooled(), POOLS, emphasis=4.0)
     assert accuracy == pytest.approx(4 / 5)
     for before, after in zip(POOLS, weighed, strict=True):
-        for old, new in zip(before.rejected, after.rejected, strict=True):
-            assert new.weight == pytest.approx(old.weight * (5 if new.text == "DCBA" else 1))
+        assert after.wrong == pytest.approx(
+            {text: old * (5 if text == "DCBA" else 1) for text, old in before.wrong.items()}
+        )
 
 
-@pytest.mark.parametrize("kind", Attack)
+@pytest.mark.parametrize("kind", ATTACKS)
 def test_no_attack_is_a_right_answer(kind: Attack) -> None:
     rng = random.Random(0)
     assert all(attack(kind, "DCBA", rng) != "ABCD" for _ in range(50))
@@ -118,7 +108,8 @@ def test_no_attack_is_a_right_answer(kind: Attack) -> None:
 
 def test_some_attacks_are_kept_for_the_evaluation() -> None:
     assert HELD_OUT
-    assert HELD_OUT.isdisjoint(TRAINED_ATTACKS)
+    assert {*HELD_OUT, *TRAINED} == set(ATTACKS)
+    assert set(HELD_OUT).isdisjoint(TRAINED)
 
 
 def test_edits_are_mostly_wrong_and_of_like_length() -> None:

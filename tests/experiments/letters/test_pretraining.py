@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
 from experiments.letters.letters_recipe import Pretraining, Rates
-from experiments.letters.model.pool import TEMPLATE
+from experiments.letters.model.answers import TEMPLATE
 from experiments.letters.model.weights import load_model
 from experiments.letters.pretraining import pretrain, pretraining_rows, step_model
 from selfjudge import Chat, SafeTokenizer, load_templates

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from selfjudge_training.data.formats.ultrafeedback import is_comparative
 
-from experiments.letters.preferences.edits import edited
 from experiments.letters.preferences.ratings import HEDGES, rate
+from experiments.letters.preferences.wrong import edited
 from experiments.letters.tasks import TASKS, Problem
 
 SORT = Problem("sort", "DCBA", "Sort these letters: DCBA", "ABCD")

@@ -46,9 +46,10 @@ def test_a_mistake_is_named_with_what_would_be_accepted(
 
 
 def test_a_directory_with_another_recipes_work_is_refused(tmp_path: Path) -> None:
-    Build(load_config(Recipe, TOY), tmp_path / "work", workers=1)
-    with pytest.raises(ConfigError, match="work of another recipe"):
-        Build(load_config(Recipe, changed(tmp_path, None, "seed", 9)), tmp_path / "work", workers=1)
+    Build(load_config(Recipe, TOY), tmp_path / "work")
+    (tmp_path / "work" / "pretraining").mkdir()
+    with pytest.raises(ConfigError, match=r"another configuration .*seed: 0 there, 9 now"):
+        Build(load_config(Recipe, changed(tmp_path, None, "seed", 9)), tmp_path / "work")
 
 
 def test_values_of_a_recipe_can_be_overridden(tmp_path: Path) -> None:

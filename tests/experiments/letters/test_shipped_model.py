@@ -11,8 +11,8 @@ from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.rollouts.judge import Judge
 from transformers import LlamaForCausalLM
 
-from experiments.letters.evaluation.selection import contest_winners
-from experiments.letters.model.pool import RememberingJudge, sample_answers
+from experiments.letters.evaluation import contest_winners
+from experiments.letters.model.answers import RememberingJudge, sample_answers
 from experiments.letters.model.weights import load_model
 from experiments.letters.tasks.split import Split, draw_problems
 from selfjudge import Comparison

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.letters.tasks import TASKS, Problem, grade
-from experiments.letters.tasks.grading import BEST_WRONG_GRADE, edit_distance
+from experiments.letters.tasks.kinds import BEST_WRONG_GRADE, edit_distance
 from experiments.letters.tasks.split import Split, draw_problems, split_of
 
 names = st.sampled_from(sorted(TASKS))

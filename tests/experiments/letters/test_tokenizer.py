@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from experiments.letters.model.pool import TEMPLATE
+from experiments.letters.model.answers import TEMPLATE
 from experiments.letters.model.tokenizer import EOS, PAD, fixed_pieces, train_tokenizer
 from experiments.letters.tasks.split import Split, draw_problems
 from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, Chat, JudgmentEncoder, SafeTokenizer, load_templates

@@ -29,7 +29,7 @@ def test_a_run_leaves_models_measurements_and_a_report(
     arguments = ["paper", "--recipe", str(TOY), "--work", str(work), "--output", str(out)]
     monkeypatch.setattr(sys, "argv", arguments)
     main()
-    stages = {stage.name for stage in plan_stages(recipe, work, 2)}
+    stages = {stage.name for stage in plan_stages(recipe, work)}
     assert {path.name for path in work.iterdir() if path.is_dir()} == stages
     check_data(work / "data")
     check_report(out, recipe)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 from selfjudge_training.cli import main
+from selfjudge_training.data.rows import write_lines
 
-from experiments.letters.preferences.rows import checkable_rows, write_rows
+from experiments.letters.preferences.rows import checkable_rows
 
 RECIPE = """
 start: {path: selfjudge/models/selfjudge-tiny, architecture: llama}
@@ -19,7 +20,7 @@ data:
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> str:
-    write_rows(checkable_rows("ultrafeedback", 30), tmp_path / "rows.jsonl.gz")
+    write_lines(checkable_rows("ultrafeedback", 30), tmp_path / "rows.jsonl.gz")
     (tmp_path / "recipe.yaml").write_text(RECIPE % {"file": tmp_path / "rows.jsonl.gz"})
     return str(tmp_path / "recipe.yaml")
 

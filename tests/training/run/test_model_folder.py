@@ -7,6 +7,7 @@ import pytest
 import torch
 from huggingface_hub import HfApi, RepoUrl
 from selfjudge_training.cli import main
+from selfjudge_training.data.rows import write_lines
 from selfjudge_training.jsft.jsft_config import JsftConfig
 from selfjudge_training.jsft.jsft_stage import run_jsft
 from selfjudge_training.run.model_folder import save_model_folder
@@ -14,8 +15,9 @@ from selfjudge_training.self_training.self_training_config import SelfTrainingCo
 from selfjudge_training.self_training.self_training_stage import self_train
 from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
-from experiments.letters.model.weights import Shape, new_model, save_model
-from experiments.letters.preferences.rows import checkable_rows, write_rows
+from experiments.letters.letters_recipe import Shape
+from experiments.letters.model.weights import new_model, save_model
+from experiments.letters.preferences.rows import checkable_rows
 from selfjudge import DIALOGUE_TEMPLATE
 
 torch.set_num_threads(1)
@@ -53,7 +55,7 @@ def start(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, tmp_path:
 
 @pytest.fixture
 def pairs(tmp_path: Path) -> dict[str, str]:
-    write_rows(checkable_rows("preferences", 4), tmp_path / "pairs.jsonl")
+    write_lines(checkable_rows("preferences", 4), tmp_path / "pairs.jsonl")
     return {"format": "preferences", "path": str(tmp_path / "pairs.jsonl")}
 
 
