@@ -12,7 +12,7 @@ from loadtests.workload import Sampling
 
 _INTRO: Final = """# Speed
 
-What a tournament costs, measured by `make bench`. Four contenders hold the same tournaments and judge in both orders:
+The cost of a tournament, measured by `make bench`. Four contenders hold the same tournaments and judge in both orders:
 
 * **server**: one request with `best_of_n`; it does not judge equal texts, nor two texts twice;
 * **bound**: the bare engine computes the same prompts in ideal batches, without HTTP, rendering or bracket;

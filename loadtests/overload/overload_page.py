@@ -12,9 +12,9 @@ from loadtests.report import Results, table
 
 _INTRO: Final = """# Overload
 
-What becomes of requests when far more come than the server can answer, measured by `python -m loadtests overload`: by
-default (requests wait up to `--queue-seconds`) and with a small queue (`--queue-share`). Every request is a tournament.
-Load generator and server share the machine.
+Answers and refusals when far more requests come than the server can answer, measured by `python -m loadtests overload`:
+by default (requests wait up to `--queue-seconds`) and with a small queue (`--queue-share`). Every request is a
+tournament. Load generator and server share the machine.
 """
 _EXPLAINED: Final = """\
 * **N clients** in closed loops: requests/s; p50, p95. **Capacity** is the last but one: as many tournaments

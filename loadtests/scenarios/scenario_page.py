@@ -11,12 +11,11 @@ from loadtests.report import Results, table
 from loadtests.scenarios.cells import Objectives, Scenario
 from loadtests.scenarios.goodput import FLAT, Figures, Measured, summarise
 
-_MEMORY_HEAD: Final = ["cell", "first (MiB)", "last (MiB)", "growth (MiB)", "flat"]
 _MEMORY_SECONDS: Final = 300
 """Shorter cells say little about memory."""
 _INTRO: Final = """# Load scenarios
 
-What clients see at a given rate of arrivals, measured by `python -m loadtests scenarios NAME...` (`make load`: all).
+Goodput and latency at given rates of arrivals, measured by `python -m loadtests scenarios NAME...` (`make load`: all).
 aiperf, on the server's machine, sends Poisson arrivals in an open loop. Temperature 1.
 
 A request is good if its first progress event (or token), where it is streamed, came within
@@ -28,8 +27,9 @@ _SCENARIO: Final = """## {name}
 {scenario.about} {scenario.seconds:g} s for each cell, at most {scenario.max_tokens} tokens.
 """
 _MEMORY: Final = """\
-Memory of all of the server's processes, without pages of files; what they share is counted once. Growth is that of the
-line through the last three quarters of the time; flat means below {:.0%} of the memory.
+Memory at {one.cell.name}: {one.memory.first:.0f} MiB at first, {one.memory.last:.0f} MiB at last,
+{one.memory.growth:+.1f} MiB by the line through the last three quarters of the time, which is {flat} (below
+{limit:.0%}). It counts all of the server's processes, shared pages once, and no pages of files.
 """
 
 
@@ -41,8 +41,7 @@ def results(goal: Objectives, runs: Mapping[str, tuple[Scenario, Sequence[Measur
         figures = summarise(measured, goal)
         late = max(late, *(one.late for one in figures))
         sections += [_SCENARIO.format(name=name, scenario=scenario), _by_n(figures)]
-        if long := [one for one in figures if one.cell.seconds >= _MEMORY_SECONDS]:
-            sections += [_MEMORY.format(FLAT), table(_MEMORY_HEAD, map(_memory, long))]
+        sections += [_memory(one) for one in figures if one.cell.seconds >= _MEMORY_SECONDS]
         data[name] = {"scenario": scenario.model_dump(), "figures": figures, "runs": measured}
     sections.append("![Goodput, latency and memory](scenarios.png)\n")
     conditions = {"generator": f"late by {late:.3f} s at most (p95 of a cell)"}
@@ -70,10 +69,8 @@ def _told(one: Figures) -> Iterator[str]:
         yield f"{one.swaps} swaps"
 
 
-def _memory(one: Figures) -> list[str]:
-    memory = one.memory
-    flat = "yes" if memory.flat else "no"
-    return [one.cell.name, f"{memory.first:.0f}", f"{memory.last:.0f}", f"{memory.growth:+.1f}", flat]
+def _memory(one: Figures) -> str:
+    return _MEMORY.format(one=one, flat="flat" if one.memory.flat else "not flat", limit=FLAT)
 
 
 def _draw(goal: Objectives, runs: Mapping[str, tuple[Scenario, Sequence[Measured]]]) -> Figure:

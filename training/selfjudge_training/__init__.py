@@ -1,4 +1,4 @@
-"""Makes the weights: data, JSFT, on-policy self-training, evaluation, and (in ``tiny``) the whole model that ships.
+"""Makes the weights: data, JSFT, on-policy self-training and evaluation.
 
-Builds on ``selfjudge`` for every prompt it renders and every verdict it reads; knows nothing of the service.
+``selfjudge`` renders every prompt and reads every verdict; the service is not needed.
 """

@@ -70,7 +70,9 @@ def test_long_cells_tell_of_memory(tmp_path: Path) -> None:
     scenario = Scenario(about="Long.", best_of_n=[4], rates=[2], prompts=["tasks"], streaming=[True], seconds=600)
     runs = {"soak": (scenario, [measured(scenario.cells()[0], 0.25)])}
     _, page, _ = write(tmp_path, {}, results(GOALS, runs))
-    assert "| N=4, 2/s, tasks, streamed | 100 | 100 | +0.0 | yes |" in page.read_text()
+    told = " ".join(page.read_text().split())
+    assert "Memory at N=4, 2/s, tasks, streamed: 100 MiB at first, 100 MiB at last, +0.0 MiB" in told
+    assert "which is flat (below 1%)" in told
 
 
 def test_memory_that_settles_is_flat_and_memory_that_grows_is_not() -> None:
