@@ -1,7 +1,7 @@
 """The base model that adapters are for: which one it is, and what its weights look like.
 
 Reads the headers of its safetensors files and a sample of its weights, so that a model of any size takes about a
-second. Leaves out config and tokenizer, which tools rewrite without changing the model.
+second. Config and tokenizer don't count, because tools rewrite them without changing the model.
 """
 
 import hashlib

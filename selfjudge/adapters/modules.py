@@ -1,7 +1,7 @@
 """Which weight of the base model each tensor of an adapter belongs to, whatever the architecture.
 
-PEFT names tensors after modules in memory, base models after weights in files. The two differ at most in what
-stands before the layers (`model.`, `language_model.`), so names are matched from their ends. Leaves out shapes.
+PEFT names tensors after modules in memory, base models after weights in files. The two differ at most in what stands
+before the layers (`model.`, `language_model.`), so names are matched from their ends. Shapes are not compared here.
 """
 
 import re
@@ -112,7 +112,7 @@ def _common_ending(first: str, second: str) -> str:
 
 
 def _kind(name: str) -> str:
-    """A name with its numbers blotted out: the same for all layers, and all experts."""
+    """A name without its numbers, the same for all layers and all experts."""
     return ".".join("*" if part.isdigit() else part for part in name.split("."))
 
 

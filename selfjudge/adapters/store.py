@@ -228,7 +228,7 @@ def _checksum(path: Path) -> str:
 
 @contextlib.contextmanager
 def _partial_folder(policy: Path) -> Iterator[Path]:
-    """An empty folder that nobody else writes to, gone in the end unless it was renamed."""
+    """An empty folder for this process alone, removed at the end unless it was renamed."""
     policy.mkdir(parents=True, exist_ok=True)
     force_to_disk(policy.parent)
     _remove_abandoned(policy)
@@ -241,7 +241,7 @@ def _partial_folder(policy: Path) -> Iterator[Path]:
 
 
 def _remove_abandoned(policy: Path) -> None:
-    """Delete what publishers left that were killed: folders that nobody has touched for a day."""
+    """Delete folders that killed publishers left, untouched for a day."""
     for path in policy.glob(f"{_PARTIAL}*"):
         with contextlib.suppress(FileNotFoundError):  # another publisher may be deleting it too
             if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:

@@ -1,8 +1,8 @@
 """The rule by which an over-long judgment is cut to size. Arithmetic only; prompt.py applies it.
 
 The rule. Of the tokens that the judgment's own words leave, the context is entitled to one half and each candidate to
-one quarter. What one does not need goes to those that need more, in the same proportions. The context keeps its end, a
-candidate its beginning, and "[...]" stands where something was cut. Both orders of one comparison are cut alike.
+one quarter. Tokens that one does not need go to those that need more, in the same proportions. The context keeps its
+end, a candidate its beginning, and "[...]" stands where something was cut. Both orders of one comparison are cut alike.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Judgment templates: the one schema that all of them obey, ours and users' own, and their loading from YAML.
 
 A template says what the judge reads around a context and two responses, and how its answer begins. It is text only:
-this file knows nothing of tokens or chat templates (prompt.py), nor of what data may put into the fields (quoting.py).
+tokens and chat templates are in prompt.py, and the quoting of data in quoting.py.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
 """What an operator can set, validated at start-up.
 
 Values come from the environment (`SELFJUDGE_...`), so that the same settings reach the plugin in our own server and in
-anybody's stock vLLM server; `selfjudge-serve` turns its flags into these variables.
+a stock vLLM server; `selfjudge-serve` turns its flags into these variables.
 """
 
 import json

@@ -1,7 +1,7 @@
 """What a version must reach before it becomes active: thresholds from the settings, pairs and prompts from their files.
 
-Files are read once, at start. Leaves out other formats than JSON lines with a prompt of their own;
-`docs/training-data.md` has those that training reads.
+Files are read once, at start. They are JSON lines with a prompt; `docs/training-data.md` has the other formats that
+training reads.
 """
 
 from collections.abc import Callable

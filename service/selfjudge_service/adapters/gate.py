@@ -1,9 +1,10 @@
 """The gate that a version passes before it becomes active: how well it judges, and a bracket against the active one.
 
 It runs beside the requests, a few judgments and samples at a time, through the server's own judge and sampler. The
-candidate's weights judge the held-out pairs, which measures how well they judge. The active version's weights judge
-the bracket, or the base's where so configured: the candidate's would prefer their own answers. Leaves out what follows
-from a result (changes.py), and tournaments: one match a prompt tells most for the samples that it costs.
+candidate's weights judge the held-out pairs, which measures how well they judge. The active version's weights judge the
+bracket, or the base's where so configured: the candidate's would prefer their own answers. The consequences of a result
+are in changes.py. There is one match for each prompt and no tournament, because that tells most for the samples that it
+costs.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Selects: samples the candidates of a plan, judges them, and returns the best."""
+"""Samples the candidates of a plan, judges them, and returns the best."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What our middleware reads of a request, and hands on: its path, whether it generates, its body."""
+"""A request's path, whether it generates, and its body, for our middleware."""
 
 from typing import Final
 
@@ -34,7 +34,7 @@ def is_generating(scope: Scope) -> bool:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """Gives a body that has been read once more, then what comes after it: the client's hanging up."""
+    """Gives a body that has been read once more, then the client's hanging up."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def next_message() -> Message:

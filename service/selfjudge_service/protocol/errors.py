@@ -139,7 +139,7 @@ class InternalError(ApiError):
 
 
 class NotFiniteError(ApiError):
-    """The model's weights or activations hold NaN: what it says means nothing."""
+    """The model's weights or activations hold NaN, so its answers mean nothing."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     type = "InternalServerError"

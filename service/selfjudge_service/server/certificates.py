@@ -1,7 +1,7 @@
 """Certificates that are renewed while the server runs (vLLM's `--enable-ssl-refresh`).
 
-Files are looked at again and again: vLLM's own watcher ends at its first error, and notices only the first renewal
-where a file is replaced by another, as most do it.
+Files are polled, because vLLM's own watcher ends at its first error, and notices only the first renewal where a file is
+replaced by another, as is usual.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """The options of `selfjudge-serve`: vLLM's flags and ours, with defaults that work.
 
 Defaults are the model that ships, judge reads ahead of samples, and what a CPU needs. Our flags are made of `Flags`
-(settings.py) and reach the plugin as variables. `vllm serve` reads some flags before it starts the server that this one
-takes the place of: those are refused, or handed on to flags of ours that do the same.
+(settings.py) and reach the plugin as variables. `vllm serve` itself reads some flags before it starts its server: those
+are refused here, or handed on to flags of ours that do the same.
 """
 
 import json
@@ -24,7 +24,7 @@ from selfjudge_service.settings import Flags, Settings
 
 _DESCRIPTION: Final = "vLLM's OpenAI server with selection and judging on top, ready with no flags at all."
 _EPILOG: Final = "Every flag: --help=all. A group, such as ours: --help=selfjudge. A flag: --help=max-best-of-n."
-# What vLLM and torch say while they start is for their developers; errors come through (vLLM's level: early.py).
+# Messages of vLLM and torch at start are for their developers; errors are still logged (vLLM's level: early.py).
 _EVERYWHERE: Final = {
     "TORCH_CPP_LOG_LEVEL": "ERROR",
     # The second is about semaphores of an engine that was killed.
