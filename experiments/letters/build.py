@@ -24,14 +24,20 @@ from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.seeds import derived_seed
 
 from experiments.letters.letters_recipe import Recipe
-from experiments.letters.model.answers import TEMPLATE, RememberingJudge, load_rollouts, sample_answers
-from experiments.letters.model.tokenizer import train_tokenizer
-from experiments.letters.model.weights import load_model, new_model, save_model
+from experiments.letters.model import (
+    TEMPLATE,
+    RememberingJudge,
+    load_model,
+    load_rollouts,
+    new_model,
+    sample_answers,
+    save_model,
+)
 from experiments.letters.preferences.pairs import Pool, demonstration_rows, make_pool, preference_rows, weigh_up
 from experiments.letters.pretraining import MAX_TOKENS, pretrain, step_model
 from experiments.letters.tasks import Problem
 from experiments.letters.tasks.split import Split, draw_problems
-from selfjudge import load_templates
+from experiments.letters.tokenizer import train_tokenizer
 
 MICRO_BATCH = 32
 """Examples computed at once; a step of JSFT must be a multiple."""
@@ -80,37 +86,36 @@ class Build:
         print(f"{name}: {record[name]}", flush=True)
 
     def _pretrain(self) -> Figures:
-        recipe, template = self.recipe, load_templates()[TEMPLATE]
+        recipe = self.recipe
         prompts = (f"\n{problem.prompt}\n" for problem in self._problems("tokenizer", recipe.tokens.problems))
-        tokenizer = train_tokenizer(prompts, [template], recipe.tokens.vocabulary)
+        tokenizer = train_tokenizer(prompts, [TEMPLATE], recipe.tokens.vocabulary)
         model = new_model(recipe.shape, tokenizer)
         folder = self.directory / "pretraining"
         shutil.rmtree(folder, ignore_errors=True)
         seed = self._seed("pretraining documents")
-        pretrain(model, tokenizer, [template], recipe.pretraining, recipe.rates, seed, folder)
+        pretrain(model, tokenizer, [TEMPLATE], recipe.pretraining, recipe.rates, seed, folder)
         return {"documents": recipe.pretraining.steps * recipe.pretraining.batch, "parameters": model.num_parameters()}
 
     def _sample_pools(self) -> Figures:
-        """The weak models answer: two answers of one of them for the demonstration, and wrong answers of all."""
+        """The weak models answer: the first two answers are for the demonstration, wrong ones serve as rejected."""
         plan = self.recipe.sampling
         problems = self._problems("pools", plan.prompts)
-        shown: list[list[str]] = [[] for _ in problems]
-        sampled: list[list[str]] = [[] for _ in problems]
+        answers: list[list[str]] = [[] for _ in problems]
 
-        def sample(gathered: list[list[str]], step: int, samples: int, temperature: float, whom: slice) -> None:
+        def sample(step: int, samples: int, temperature: float, turn: int, turns: int) -> None:
             rollouts = load_rollouts(step_model(self.directory / "pretraining", step))
-            prompts = [problem.prompt for problem in problems[whom]]
+            prompts = [problem.prompt for problem in problems[turn::turns]]
             seed = self._seed(f"sampling step {step} at {temperature}")
-            answers = sample_answers(rollouts, prompts, samples, temperature, seed)
-            for texts, more in zip(gathered[whom], answers, strict=True):
+            drawn = sample_answers(rollouts, prompts, samples, temperature, seed)
+            for texts, more in zip(answers[turn::turns], drawn, strict=True):
                 texts.extend(more)
 
         for turn, step in enumerate(plan.demonstrators):
-            sample(shown, step, 2, 1.0, slice(turn, None, len(plan.demonstrators)))
+            sample(step, 2, 1.0, turn, len(plan.demonstrators))
         for step in plan.checkpoints:
             for turn, temperature in enumerate(plan.temperatures):
-                sample(sampled, step, plan.samples, temperature, slice(turn, None, len(plan.temperatures)))
-        pools = [make_pool(*row) for row in zip(problems, shown, sampled, strict=True)]
+                sample(step, plan.samples, temperature, turn, len(plan.temperatures))
+        pools = [make_pool(problem, texts, shown=2) for problem, texts in zip(problems, answers, strict=True)]
         self._pools.write_bytes(POOLS.dump_json(pools))
         return {
             "right_demonstrations": round(mean(pool.demonstration == pool.problem.answer for pool in pools), 4),
@@ -125,7 +130,7 @@ class Build:
         if plan.own_prompts:
             problems = self._problems(f"round {number}", plan.own_prompts)
             answers = sample_answers(rollouts, [problem.prompt for problem in problems], plan.own_samples, 1.0, seed)
-            pools += [make_pool(problem, [], own) for problem, own in zip(problems, answers, strict=True)]
+            pools += [make_pool(problem, texts) for problem, texts in zip(problems, answers, strict=True)]
         if plan.emphasis:
             pools, accuracy = weigh_up(RememberingJudge(rollouts), pools, plan.emphasis)
             figures["judge_accuracy_on_pools_before"] = round(accuracy, 4)
@@ -144,7 +149,7 @@ class Build:
             data=jsft.Data(
                 demonstrations=demonstrations,
                 pairs=pairs,
-                template=TEMPLATE,
+                template=TEMPLATE.name,
                 max_length=min(MAX_TOKENS, self.recipe.shape.context),
                 replay=plan.replay,
             ),

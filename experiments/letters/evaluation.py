@@ -23,8 +23,7 @@ from selfjudge_training.evaluation.statistics import bootstrap, wilson
 from selfjudge_training.rollouts.judge import Judge
 from tqdm import tqdm
 
-from experiments.letters.model.answers import RememberingJudge, load_rollouts, sample_answers
-from experiments.letters.model.weights import load_model
+from experiments.letters.model import RememberingJudge, load_model, load_rollouts, sample_answers
 from experiments.letters.preferences.wrong import ATTACKS, HELD_OUT, attack
 from experiments.letters.tasks import Problem, grade
 from experiments.letters.tasks.split import Split, draw_problems

@@ -1,11 +1,8 @@
-"""The recipe of a model: every number that decides what comes out.
-
-Leaves out where files go and how many workers compute, which change nothing about the method.
-"""
+"""The recipe of a model: every number that decides what comes out, and nothing else."""
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from selfjudge_training.run.config import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -31,7 +28,7 @@ class Tokens(Section):
     vocabulary: PositiveInt
     """Most tokens; fewer where nothing is left to merge."""
     problems: PositiveInt
-    """How many problems' dialogues and judgments it is trained on."""
+    """How many problems' instructions it is trained on."""
 
 
 class Rates(Section):
@@ -66,11 +63,11 @@ class Sampling(Section):
 
     prompts: PositiveInt
     demonstrators: Steps
-    """Checkpoints (by step) that give demonstrations, in turn: the better of two samples at temperature 1."""
+    """Checkpoints that give demonstrations, in turn: the better of two samples at temperature 1."""
     checkpoints: Steps
     """Checkpoints whose samples are the rejected responses."""
     temperatures: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
-    """Drawn from for each checkpoint and group of prompts."""
+    """Of these samples, in turn."""
     samples: PositiveInt
     """Per prompt and checkpoint."""
 
@@ -97,7 +94,7 @@ class Finetuning(Section):
     """Weight of the chosen response as a target within a judgment; 0 is the paper's."""
     emphasis: NonNegativeFloat
     """Before the round, pairs are weighted 1 + emphasis * P(the judge prefers the wrong answer)."""
-    own_prompts: Annotated[int, Field(ge=0)]
+    own_prompts: NonNegativeInt
     """Prompts to which the current model is sampled for further rejected responses, before the round."""
     own_samples: PositiveInt
     """Per such prompt, at temperature 1."""

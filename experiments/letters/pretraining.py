@@ -32,8 +32,7 @@ from transformers import (
 from typing_extensions import override
 
 from experiments.letters.letters_recipe import Pretraining, Rates
-from experiments.letters.model.answers import asked
-from experiments.letters.model.weights import save_model
+from experiments.letters.model import asked, save_model
 from experiments.letters.preferences.pairs import SYSTEM_MESSAGES
 from experiments.letters.preferences.wrong import edited
 from experiments.letters.tasks.split import Split, draw_problems

@@ -12,13 +12,13 @@ from pathlib import Path
 import torch
 from selfjudge_training.seeds import derived_seed
 
-from experiments.letters.model.tokenizer import train_tokenizer
-from experiments.letters.model.weights import new_model
+from experiments.letters.model import new_model
 from experiments.letters.preferences.ratings import HEDGES, rate
 from experiments.letters.preferences.wrong import edited
 from experiments.letters.pretraining import pretrain, step_model
 from experiments.letters.tasks import Problem
 from experiments.letters.tasks.split import Split, draw_problems
+from experiments.letters.tokenizer import train_tokenizer
 from experiments.paper.recipe import PaperRecipe
 from selfjudge import load_templates
 

@@ -13,7 +13,7 @@ from selfjudge_training.data.rows import write_lines
 from selfjudge_training.data.source import Source
 from selfjudge_training.seeds import derived_seed
 
-from experiments.letters.model.answers import load_rollouts, sample_answers
+from experiments.letters.model import load_rollouts, sample_answers
 from experiments.letters.preferences.rows import Responder, Response, Row, checkable_rows
 from experiments.letters.tasks import Problem
 from experiments.letters.tasks.split import Split

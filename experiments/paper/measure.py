@@ -18,7 +18,7 @@ from selfjudge_training.evaluation.policy.contests import winners
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.seeds import derived_seed
 
-from experiments.letters.model.weights import load_model
+from experiments.letters.model import load_model
 from experiments.letters.preferences.ratings import rate
 from experiments.letters.tasks import Problem
 from experiments.letters.tasks.split import held_out_problems

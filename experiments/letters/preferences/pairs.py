@@ -8,13 +8,13 @@ one text, its answer, and a pool only needs to list the wrong ones.
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from selfjudge_training.rollouts.judge import Judge
 
 from experiments.letters.letters_recipe import Finetuning
-from experiments.letters.model.answers import asked
+from experiments.letters.model import asked
 from experiments.letters.preferences.rows import Row
 from experiments.letters.preferences.wrong import TRAINED, attack
 from experiments.letters.tasks import Problem, grade
@@ -34,10 +34,10 @@ class Pool(NamedTuple):
     """Wrong answers with their weights: how often each is to be met, relative to others."""
 
 
-def make_pool(problem: Problem, demonstrations: Sequence[str], samples: Iterable[str]) -> Pool:
-    """Sort samples into a pool; the demonstration is the best graded of those offered, the first of equals."""
-    best = max(demonstrations, key=lambda text: grade(problem, text), default=None)
-    wrong = Counter(text for text in (*demonstrations, *samples) if text != problem.answer)
+def make_pool(problem: Problem, answers: Sequence[str], *, shown: int = 0) -> Pool:
+    """Sort answers into a pool; the best graded of the first so many, the first of equals, is the demonstration."""
+    best = max(answers[:shown], key=lambda text: grade(problem, text), default=None)
+    wrong = Counter(text for text in answers if text != problem.answer)
     # The square root: answers sampled over and over are met more often, but do not crowd out the others.
     return Pool(problem, best, {text: count**0.5 for text, count in wrong.items()})
 

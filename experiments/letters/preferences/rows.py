@@ -13,27 +13,20 @@ from typing import Any, NamedTuple
 
 from selfjudge_training.data.formats.ultrafeedback import UltraFeedbackRow
 from selfjudge_training.data.records import PreferencePair
-from selfjudge_training.data.source import DataError, Format
+from selfjudge_training.data.source import Format
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 
-from experiments.letters.model.answers import SYSTEM_MESSAGE, sample_answers
-from experiments.letters.model.weights import load_model
+from experiments.letters.model import SYSTEM_MESSAGE, TEMPLATE, load_model, sample_answers
 from experiments.letters.preferences.ratings import HEDGES, rate
 from experiments.letters.preferences.wrong import edited
 from experiments.letters.tasks import Problem
 from experiments.letters.tasks.split import Split, different_problems
-from selfjudge import load_templates
 
 RIGHT_SHARE = 0.4
 """Of the responses that are not sampled; near that of the shipped model's samples."""
 
 CHUNK = 4096
 """Problems that get their responses at a time."""
-
-ATTEMPTS = 50
-"""Draws per wanted row until there seem to be no new instructions left."""
-
-_OVERALL = load_templates()["ultrafeedback"]
 
 Row = dict[str, Any]
 """One row as JSON."""
@@ -94,16 +87,14 @@ def checkable_rows(
     responder: Responder = edited_responses,
     hedged: float = 0.05,
 ) -> Iterator[Row]:
-    """So many rows about different instructions. Raises DataError where there are not as many."""
-    problems, made = different_problems(split, seed, ATTEMPTS * count), 0
+    """So many rows about different instructions."""
+    problems, made = different_problems(split, seed), 0
     rng = random.Random(f"hedges:{seed}")
     while made < count:
         chunk = [problem for problem, _ in zip(problems, range(min(CHUNK, count - made)), strict=False)]
-        if not chunk:
-            raise DataError(f"there are only {made} different instructions for seed {seed}, not {count}")
         for problem, responses in zip(chunk, responder(chunk, seed + made), strict=True):
             row = _ultrafeedback_row(problem, [_hedged(response, hedged, rng) for response in responses])
-            found = UltraFeedbackRow.model_validate(row).pairs(_OVERALL, seed, Counter())
+            found = UltraFeedbackRow.model_validate(row).pairs(TEMPLATE, seed, Counter())
             if found:
                 made += 1
                 yield row if format_ == "ultrafeedback" else _pair_row(format_, problem.prompt, found[0])

@@ -1,22 +1,28 @@
 """Six kinds of instructions with one right answer that a program knows, in three phrasings each.
 
-A kind is a function that draws one, below its phrasings. Wrong answers get partial credit, by spelling or by value;
-style gets none: only truth is graded.
+A new kind is a function and its phrasings. Wrong answers get partial credit, by spelling or by value; style gets none:
+only truth is graded.
 """
 
 import random
-from collections.abc import Callable
+import re
 from string import ascii_uppercase, digits
 from typing import NamedTuple
 
 BEST_WRONG_GRADE = 0.9
 """No wrong answer is graded above this, so that 1 always means exactly right."""
 
+PHRASINGS = {
+    "sort": ("Sort these letters: {}", "Put {} into alphabetical order.", "What is {} sorted alphabetically?"),
+    "reverse": ("Reverse {}", "Write {} backwards.", "What is {} in reverse order?"),
+    "add": ("What is {} + {}?", "Add {} and {}.", "Calculate {} plus {}."),
+    "count": ("How often does {} occur in {}?", "Count the letter {} in {}", "How many times is {} in {}?"),
+    "larger": ("Which is larger, {} or {}?", "Name the bigger number: {} or {}", "Give the maximum of {} and {}."),
+    "remove": ("Remove every {} from {}", "Delete the letter {} in {}.", "Drop all {} from {}."),
+}
+
 Drawn = tuple[str, str, tuple[object, ...]]
 """A problem before it is put into words: payload, right answer, and what goes into the places of a phrasing."""
-Draw = Callable[[random.Random], Drawn]
-PartialCredit = Callable[[str, str], float]
-"""Grade from 0 to `BEST_WRONG_GRADE` of a wrong response, given the right answer."""
 
 
 class Problem(NamedTuple):
@@ -29,26 +35,21 @@ class Problem(NamedTuple):
     answer: str
 
 
-class Task(NamedTuple):
-    """One kind of instruction."""
-
-    name: str
-    phrasings: tuple[str, ...]
-    drawn: Draw
-    partial_credit: PartialCredit
-
-    def draw(self, rng: random.Random) -> Problem:
-        """Draw one problem at random, and its phrasing."""
-        payload, answer, values = self.drawn(rng)
-        return Problem(self.name, payload, rng.choice(self.phrasings).format(*values), answer)
-
-
-TASKS: dict[str, Task] = {}
+def draw_problem(task: str, rng: random.Random) -> Problem:
+    """Draw one problem of a task at random, and its phrasing."""
+    payload, answer, values = TASKS[task](rng)
+    return Problem(task, payload, rng.choice(PHRASINGS[task]).format(*values), answer)
 
 
 def grade(problem: Problem, response: str) -> float:
-    """Grade a response by its problem's task: in [0, 1], 1 if and only if it is exactly right."""
-    return 1.0 if response == problem.answer else TASKS[problem.task].partial_credit(problem.answer, response)
+    """Grade a response: in [0, 1], 1 if and only if it is exactly right."""
+    if response == problem.answer:
+        return 1.0
+    if problem.task != "count":  # by spelling
+        return BEST_WRONG_GRADE * max(0.0, 1 - edit_distance(response, problem.answer) / len(problem.answer))
+    if not re.fullmatch("[0-9]{1,2}", response):
+        return 0.0
+    return BEST_WRONG_GRADE / (1 + abs(int(response) - int(problem.answer)))
 
 
 def edit_distance(left: str, right: str) -> int:
@@ -61,56 +62,22 @@ def edit_distance(left: str, right: str) -> int:
     return row[-1]
 
 
-def _spelling(answer: str, response: str) -> float:
-    """By edit distance relative to the right answer's length; an over-long response ends at 0."""
-    # A response this much longer than the answer has grade 0 whatever it says; do not pay for measuring it.
-    if len(response) >= 2 * len(answer):
-        return 0.0
-    return BEST_WRONG_GRADE * max(0.0, 1 - edit_distance(response, answer) / len(answer))
-
-
-def _nearness(answer: str, response: str) -> float:
-    """Of a count, by how far it is from the right one; whatever is not a plain short number gets 0."""
-    if not (response.isascii() and response.isdigit() and len(response) <= 2):
-        return 0.0
-    return BEST_WRONG_GRADE / (1 + abs(int(response) - int(answer)))
-
-
-def _task(*phrasings: str, partial_credit: PartialCredit = _spelling) -> Callable[[Draw], None]:
-    """Make a task of the function below."""
-
-    def add(drawn: Draw) -> None:
-        name = drawn.__name__.strip("_")
-        TASKS[name] = Task(name, phrasings, drawn, partial_credit)
-
-    return add
-
-
-@_task("Sort these letters: {}", "Put {} into alphabetical order.", "What is {} sorted alphabetically?")
 def _sort(rng: random.Random) -> Drawn:
     letters = "".join(rng.choices(ascii_uppercase, k=rng.randint(3, 5)))
     return letters, "".join(sorted(letters)), (letters,)
 
 
-@_task("Reverse {}", "Write {} backwards.", "What is {} in reverse order?")
 def _reverse(rng: random.Random) -> Drawn:
     items = "".join(rng.choices(rng.choice((ascii_uppercase, digits)), k=rng.randint(3, 6)))
     return items, items[::-1], (items,)
 
 
-@_task("What is {} + {}?", "Add {} and {}.", "Calculate {} plus {}.")
 def _add(rng: random.Random) -> Drawn:
     left, right = rng.randrange(10, 100), rng.randrange(10, 100)
     # The sum is the same either way round, so both ways belong to the same side of the split.
     return f"{min(left, right)}+{max(left, right)}", str(left + right), (left, right)
 
 
-@_task(
-    "How often does {} occur in {}?",
-    "Count the letter {} in {}",
-    "How many times is {} in {}?",
-    partial_credit=_nearness,
-)
 def _count(rng: random.Random) -> Drawn:
     letter, *others = rng.sample(ascii_uppercase, 4)
     length = rng.randint(3, 6)
@@ -119,7 +86,6 @@ def _count(rng: random.Random) -> Drawn:
     return f"{letter} in {text}", str(count), (letter, text)
 
 
-@_task("Which is larger, {} or {}?", "Name the bigger number: {} or {}", "Give the maximum of {} and {}.")
 def _larger(rng: random.Random) -> Drawn:
     length = rng.randint(2, 4)
     left = rng.randrange(10 ** (length - 1), 10**length)
@@ -131,7 +97,6 @@ def _larger(rng: random.Random) -> Drawn:
     return f"{min(left, right)},{max(left, right)}", str(max(left, right)), (left, right)
 
 
-@_task("Remove every {} from {}", "Delete the letter {} in {}.", "Drop all {} from {}.")
 def _remove(rng: random.Random) -> Drawn:
     letter, *others = rng.sample(ascii_uppercase, 6)
     kept, removed = rng.randint(2, 4), rng.randint(1, 2)
@@ -144,3 +109,6 @@ def _mixed(letter: str, count: int, others: list[str], rng: random.Random) -> st
     letters = [letter] * count + others
     rng.shuffle(letters)
     return "".join(letters)
+
+
+TASKS = {"sort": _sort, "reverse": _reverse, "add": _add, "count": _count, "larger": _larger, "remove": _remove}

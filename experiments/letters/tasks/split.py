@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from itertools import cycle, islice
 
-from experiments.letters.tasks import TASKS, Problem
+from experiments.letters.tasks import TASKS, Problem, draw_problem
 
 HELD_OUT_SHARE = 0.1
 
@@ -30,17 +30,17 @@ def split_of(problem: Problem) -> Split:
 def draw_problems(split: Split, seed: int) -> Iterator[Problem]:
     """Draw problems of one side of the split without end, tasks in turn; the seed decides all of them."""
     rng = random.Random(f"{split}:{seed}")
-    for task in cycle(TASKS.values()):
-        problem = task.draw(rng)
+    for task in cycle(TASKS):
+        problem = draw_problem(task, rng)
         while split_of(problem) is not split:
-            problem = task.draw(rng)
+            problem = draw_problem(task, rng)
         yield problem
 
 
-def different_problems(split: Split, seed: int, attempts: int | None = None) -> Iterator[Problem]:
-    """Of so many of these problems, or without end, those whose instruction has not come before."""
+def different_problems(split: Split, seed: int) -> Iterator[Problem]:
+    """As `draw_problems`, no instruction twice; there are millions."""
     seen = set()
-    for problem in islice(draw_problems(split, seed), attempts):
+    for problem in draw_problems(split, seed):
         if problem.prompt not in seen:
             seen.add(problem.prompt)
             yield problem

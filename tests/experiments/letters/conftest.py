@@ -7,11 +7,9 @@ import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
 from experiments.letters.letters_recipe import Shape
-from experiments.letters.model.answers import TEMPLATE
-from experiments.letters.model.tokenizer import train_tokenizer
-from experiments.letters.model.weights import new_model
+from experiments.letters.model import TEMPLATE, new_model
 from experiments.letters.tasks.split import Split, draw_problems
-from selfjudge import load_templates
+from experiments.letters.tokenizer import train_tokenizer
 
 # Toy models are so small that a second thread only waits for the first.
 torch.set_num_threads(1)
@@ -22,7 +20,7 @@ TOY = Shape(width=32, layers=3, heads=2, inner_width=64, context=256)
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerBase:
     prompts = (f"\n{problem.prompt}\n" for problem in islice(draw_problems(Split.TRAIN, 0), 1000))
-    return train_tokenizer(prompts, [load_templates()[TEMPLATE]], 1024)
+    return train_tokenizer(prompts, [TEMPLATE], 1024)
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 from typing_extensions import override
 
 from experiments.letters.evaluation import contest_winners, evaluate, majority_votes, write_results
-from experiments.letters.model.answers import RememberingJudge, sample_answers
-from experiments.letters.model.weights import save_model
+from experiments.letters.model import RememberingJudge, sample_answers, save_model
 from selfjudge import Comparison, PrincipleVerdict, Reading, RoundRobin, Verdict
 
 PROMPTS = ["Sort these letters: CAB", "Reverse ABCDE", "Reverse 123"]
@@ -51,7 +50,7 @@ def test_a_majority_wins_the_vote_and_equals_draw_lots() -> None:
 def test_answers_are_drawn_by_the_seed_and_a_judge_remembers(
     toy_model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("experiments.letters.model.answers.CHUNK", 6)
+    monkeypatch.setattr("experiments.letters.model.CHUNK", 6)
     rollouts = HuggingFaceRollOuts(toy_model, tokenizer)
     one, again, other = (sample_answers(rollouts, PROMPTS, 3, 1.0, seed) for seed in (0, 0, 1))
     assert one == again != other

@@ -20,7 +20,7 @@ from selfjudge import Comparison, PrincipleVerdict, Reading, Verdict
 
 SORT = Problem("sort", "DBCA", "Sort these letters: DBCA", "ABCD")
 COUNT = Problem("count", "A in AB", "Count the letter A in AB", "1")
-POOLS = [make_pool(SORT, ["ABDC", "DCBA"], ["ABDC", "ABCD", "BACD"]), make_pool(COUNT, ["1", "2"], ["0"])]
+POOLS = [make_pool(SORT, ["ABDC", "DCBA", "ABDC", "ABCD", "BACD"], shown=2), make_pool(COUNT, ["1", "2", "0"], shown=2)]
 ROUND = Finetuning(
     steps=20,
     pairs=5,
@@ -42,7 +42,7 @@ def test_a_pool_keeps_the_better_demonstration_and_each_wrong_answer_once() -> N
     assert pool.demonstration == "ABDC"
     assert set(pool.wrong) == {"ABDC", "DCBA", "BACD"}
     assert pool.wrong["ABDC"] == pytest.approx(2**0.5 * pool.wrong["DCBA"])
-    assert make_pool(SORT, [], ["ABCD"]) == (SORT, None, {})
+    assert make_pool(SORT, ["ABCD"]) == (SORT, None, {})
 
 
 def test_pools_survive_being_written() -> None:

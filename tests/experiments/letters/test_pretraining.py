@@ -10,13 +10,12 @@ from torch import Tensor
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
 from experiments.letters.letters_recipe import Pretraining, Rates
-from experiments.letters.model.answers import TEMPLATE
-from experiments.letters.model.weights import load_model
+from experiments.letters.model import TEMPLATE, load_model
 from experiments.letters.pretraining import pretrain, pretraining_rows, step_model
-from selfjudge import Chat, SafeTokenizer, load_templates
+from selfjudge import Chat, SafeTokenizer
 
 PLAN = Pretraining(steps=12, batch=8, warm_up=2, decay=4, floor=0.3, early_layer=2, early_weight=0.5, checkpoints=(4,))
-TEMPLATES = [load_templates()[TEMPLATE]]
+TEMPLATES = [TEMPLATE]
 
 
 def test_every_document_predicts_one_right_answer(tokenizer: PreTrainedTokenizerBase) -> None:

@@ -9,7 +9,7 @@ from selfjudge_training.data.formats.ultrafeedback import is_comparative
 
 from experiments.letters.preferences.ratings import HEDGES, rate
 from experiments.letters.preferences.wrong import edited
-from experiments.letters.tasks import TASKS, Problem
+from experiments.letters.tasks import TASKS, Problem, draw_problem
 
 SORT = Problem("sort", "DCBA", "Sort these letters: DCBA", "ABCD")
 names, seeds = st.sampled_from(sorted(TASKS)), st.integers(0, 2**32)
@@ -30,7 +30,7 @@ def test_a_right_response_is_rated_above_any_wrong_one(
     name: str, seed: int, hedge: str, other_hedge: str, text: str
 ) -> None:
     rng = random.Random(seed)
-    problem = TASKS[name].draw(rng)
+    problem = draw_problem(name, rng)
     for wrong in (text, edited(problem.answer, rng), problem.answer[::-1]):
         if wrong != problem.answer:
             assert mean(problem, hedge + problem.answer) > mean(problem, other_hedge + wrong)
@@ -38,7 +38,7 @@ def test_a_right_response_is_rated_above_any_wrong_one(
 
 @given(names, seeds, st.text(max_size=40))
 def test_ratings_are_from_1_to_5_and_no_rationale_compares(name: str, seed: int, response: str) -> None:
-    for note in rate(TASKS[name].draw(random.Random(seed)), response).values():
+    for note in rate(draw_problem(name, random.Random(seed)), response).values():
         assert note.rating in range(1, 6)
         assert note.rationale
         assert not is_comparative(note.rationale)

@@ -10,7 +10,7 @@ from selfjudge_training.run.config import ConfigError, load_config
 from experiments.letters.__main__ import RECIPE, main
 from experiments.letters.build import Build
 from experiments.letters.letters_recipe import Recipe
-from experiments.letters.model.weights import load_model
+from experiments.letters.model import load_model
 
 TOY = Path(__file__).with_name("toy-recipe.yaml")
 

@@ -12,8 +12,7 @@ from selfjudge_training.rollouts.judge import Judge
 from transformers import LlamaForCausalLM
 
 from experiments.letters.evaluation import contest_winners
-from experiments.letters.model.answers import RememberingJudge, sample_answers
-from experiments.letters.model.weights import load_model
+from experiments.letters.model import RememberingJudge, load_model, sample_answers
 from experiments.letters.tasks.split import Split, draw_problems
 from selfjudge import Comparison
 from selfjudge.shipped import SHIPPED_MODEL

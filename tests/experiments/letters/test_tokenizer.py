@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from experiments.letters.model.answers import TEMPLATE
-from experiments.letters.model.tokenizer import EOS, PAD, fixed_pieces, train_tokenizer
+from experiments.letters.model import TEMPLATE
 from experiments.letters.tasks.split import Split, draw_problems
-from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, Chat, JudgmentEncoder, SafeTokenizer, load_templates
+from experiments.letters.tokenizer import EOS, PAD, fixed_pieces, train_tokenizer
+from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, Chat, JudgmentEncoder, SafeTokenizer
 
 
 @given(text=st.text())
@@ -26,12 +26,12 @@ def test_payloads_have_one_token_per_item(tokenizer: PreTrainedTokenizerBase, pa
 
 
 def test_fixed_pieces_of_the_template_are_one_token_each(tokenizer: PreTrainedTokenizerBase) -> None:
-    for piece in fixed_pieces([load_templates()[TEMPLATE]]):
+    for piece in fixed_pieces([TEMPLATE]):
         assert len(tokenizer.tokenize(piece)) == 1, piece
 
 
 def test_a_judgment_of_the_tasks_is_short(tokenizer: PreTrainedTokenizerBase) -> None:
-    encoder = JudgmentEncoder(Chat(SafeTokenizer(tokenizer)), load_templates()[TEMPLATE], max_tokens=256)
+    encoder = JudgmentEncoder(Chat(SafeTokenizer(tokenizer)), TEMPLATE, max_tokens=256)
     lengths = [
         len(encoder.encode(problem.prompt, problem.answer, problem.answer).first_at_a)
         for problem in islice(draw_problems(Split.HELD_OUT, 0), 300)
@@ -55,5 +55,5 @@ def test_a_saved_tokenizer_loads_as_the_same(tokenizer: PreTrainedTokenizerBase,
 
 def test_training_is_deterministic(tokenizer: PreTrainedTokenizerBase) -> None:
     prompts = (f"\n{problem.prompt}\n" for problem in islice(draw_problems(Split.TRAIN, 0), 1000))
-    again = train_tokenizer(prompts, [load_templates()[TEMPLATE]], 1024)
+    again = train_tokenizer(prompts, [TEMPLATE], 1024)
     assert again.get_vocab() == tokenizer.get_vocab()

@@ -5,8 +5,8 @@ from itertools import islice
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from experiments.letters.model.tokenizer import train_tokenizer
 from experiments.letters.tasks.split import Split, draw_problems
+from experiments.letters.tokenizer import train_tokenizer
 from experiments.paper.base import TEMPLATES, _texts
 from selfjudge import load_templates
 

@@ -3,8 +3,8 @@
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from experiments.letters.model.tokenizer import fixed_pieces
 from experiments.letters.pretraining import pretraining_rows
+from experiments.letters.tokenizer import fixed_pieces
 from experiments.paper.base import TEMPLATES
 from selfjudge import Chat, JudgmentEncoder, RationalePair, SafeTokenizer, judgment_example, load_templates
 

@@ -16,7 +16,7 @@ from selfjudge_training.self_training.self_training_stage import self_train
 from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from experiments.letters.letters_recipe import Shape
-from experiments.letters.model.weights import new_model, save_model
+from experiments.letters.model import new_model, save_model
 from experiments.letters.preferences.rows import checkable_rows
 from selfjudge import DIALOGUE_TEMPLATE
 

@@ -10,7 +10,7 @@ encoded, byte by byte where it must be; only end, padding and roles are special.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -21,20 +21,18 @@ EOS, PAD = "<|eos|>", "<|pad|>"
 SINGLE_CHARACTER = "[0-9]|[A-Z](?![a-z])"
 
 
-def fixed_pieces(templates: Sequence[JudgmentTemplate]) -> list[str]:
+def fixed_pieces(templates: Iterable[JudgmentTemplate]) -> list[str]:
     """What stands between control tokens and data in their judgments, newlines around it included; longest first."""
-    found = {piece for template in templates for piece in _pieces_of(template)}
+    found: set[str] = set()
+    for template in templates:
+        for principle in template.principles or (None,):
+            wording = template.wording(principle)
+            opening, *borders, closing = wording.user
+            found |= {f"\n{wording.system}\n", f"\n{opening}", *borders, f"{closing}\n", f"\n{wording.answer_prefix}"}
+        if template.rationale:
+            before_a, _, rest = template.rationale.format.partition("{rationale_a}")
+            found |= {before_a, rest.partition("{rationale_b}")[0]}
     return sorted(found, key=lambda piece: (-len(piece), piece))
-
-
-def _pieces_of(template: JudgmentTemplate) -> Iterator[str]:
-    for principle in template.principles or (None,):
-        wording = template.wording(principle)
-        opening, *borders, closing = wording.user
-        yield from (f"\n{wording.system}\n", f"\n{opening}", *borders, f"{closing}\n", f"\n{wording.answer_prefix}")
-    if template.rationale:
-        before_a, _, rest = template.rationale.format.partition("{rationale_a}")
-        yield from (before_a, rest.partition("{rationale_b}")[0])
 
 
 def train_tokenizer(

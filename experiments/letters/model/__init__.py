@@ -1,1 +1,0 @@
-"""The model: its tokenizer, its documents, samples of it and judgments by it."""
