@@ -10,6 +10,6 @@
     replicas.py        notes that the replicas on one store leave of what they serve
     start.py           puts these together for vLLM's server, and moves them to a fresh engine
 
-Leaves out publishing (`selfjudge-train publish`). vLLM's `load_inplace` is not used, because it mixes weights within an
+`selfjudge-train publish` publishes versions. vLLM's `load_inplace` is not used, because it mixes weights within an
 answer.
 """

@@ -4,8 +4,8 @@ Their code is vLLM's, so the body is read here. It weighs 1 for each choice of e
 is refused where it asks for a selection, which these routes don't make. A policy's name in it becomes that of one
 version, which the request then holds until its answer has been sent. No priority is above that of ours.
 
-Leaves out web sockets, work that goes on after its answer, as that of `background` responses does, and policies in
-forms that carry files: there a policy's name stands for its active version, as vLLM has it.
+This middleware does not cover web sockets, work that goes on after its answer, as that of `background` responses does,
+and policies in forms that carry files: there a policy's name stands for its active version, as vLLM has it.
 """
 
 import json

@@ -9,5 +9,5 @@
     certificates.py  those of HTTPS, renewed while the server runs
     shutdown.py      SIGTERM and SIGINT: what is under way is finished, then the server ends
 
-Leaves out several API servers in front of one engine, which the launcher doesn't start.
+The launcher does not start several API servers in front of one engine.
 """

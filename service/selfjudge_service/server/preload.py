@@ -1,6 +1,6 @@
 """What the standby imports before it is asked for an engine; nothing else imports this.
 
-Leaves out what depends on the model, and everything that would start threads or touch a GPU.
+Imports that depend on the model, start threads or touch a GPU are not here.
 """
 
 # ruff: noqa: F401

@@ -1,6 +1,6 @@
 """Compares responses with the served weights: templates and principles on one side, choice reads on the other.
 
-Knows nothing of HTTP or tournaments; a request names what it wants in `JudgingOptions`, and gets a `Panel` back.
+A request names what it wants in `JudgingOptions`, and gets a `Panel` back.
 """
 
 import json
