@@ -19,7 +19,7 @@ serve: set-up ## Serve MODEL (default: the model that ships) on http://HOST:PORT
 	@exec $(BIN)/selfjudge-serve $(MODEL) --host $(HOST) --port $(PORT) $(ARGS)
 
 test: check ## Run everything CI runs: the checks and all tests, those on the real engine included.
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: set-up-dev ## Lint, format, strict types, direction of imports.
 	@$(BIN)/ruff check

@@ -27,10 +27,10 @@ def _warnings_are_logged() -> None:
 
 
 # Rooms whose files share one server.
-SHARING = ("tests/end_to_end/api", "tests/end_to_end/operated")
+SHARING = ("tests/end_to_end/api", "tests/end_to_end/learning", "tests/end_to_end/operated")
 
 # What takes long comes first, so that no worker is left with it when the others have ended.
-FIRST = ("tests/end_to_end/", "tests/training/", "tests/loadtests/benchmark/")
+FIRST = ("tests/end_to_end/", "tests/experiments/", "tests/loadtests/benchmark/", "tests/training/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

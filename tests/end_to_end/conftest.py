@@ -1,4 +1,4 @@
-"""One server for all end-to-end tests; starting it is what costs."""
+"""One server for most end-to-end tests; starting it is what costs."""
 
 from collections.abc import Iterator
 

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -15,24 +14,15 @@ from selfjudge_training.data.rows import write_lines
 
 from experiments.letters.preferences.rows import checkable_rows
 from selfjudge.adapters.store import Store
-from tests.end_to_end.serving import Server, serving
+from tests.end_to_end.adapted import ADMIN
+from tests.end_to_end.serving import Server
 from tests.training.evaluation.questions import write_questions
 
 KEY = "SELFJUDGE_ADMIN_KEY"
-ADMIN = {"Authorization": "Bearer admin"}
 PROMPTS = 200
 """Held out; with so many the difference of two shares has a standard error of at most 0.05."""
 QUICK = ("optimisation.batch=48", "machine.micro_batch=48", "rollouts.adapter_every=5")
 STEPS = 20
-
-
-@pytest.fixture
-def adaptable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """With a store that is empty, and with the key of its operator."""
-    monkeypatch.setenv(KEY, "admin")
-    flags = ("--adapters-dir", str(tmp_path / "store"))
-    with serving(tmp_path / "log", *flags, key="user", environment={"SELFJUDGE_ADMIN_KEYS": "admin"}) as running:
-        yield running
 
 
 def exact_match(server: Server, model: str, output: Path) -> float:
@@ -68,18 +58,20 @@ def versions_that_answer(server: Server, until: Event) -> list[str]:
 
 
 @pytest.mark.timeout(900)
-def test_a_server_gets_better_while_it_serves(adaptable: Server, tmp_path: Path) -> None:
-    store = tmp_path / "store"
-    began = serving_now(adaptable)
-    before = exact_match(adaptable, adaptable.model, tmp_path / "before")
+def test_a_server_gets_better_while_it_serves(
+    server: Server, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY, "admin")
+    began = serving_now(server)
+    before = exact_match(server, server.model, tmp_path / "before")
 
     run, trained = tmp_path / "run", Event()
     rows = tmp_path / "rows.jsonl"
     write_lines(checkable_rows("ultrafeedback", 960), rows)
     sources = f"prompts.sources=[{{format: ultrafeedback, path: {rows}}}]"
-    overrides = [f"rollouts.server.at={adaptable.url}/v1", f"publish.store={store}", sources, *QUICK]
+    overrides = [f"rollouts.server.at={server.url}/v1", f"publish.store={store}", sources, *QUICK]
     with ThreadPoolExecutor(1) as pool:
-        answering = pool.submit(versions_that_answer, adaptable, trained)
+        answering = pool.submit(versions_that_answer, server, trained)
         try:
             assert main(["self-train", "--config", "self-train-server", "--output", str(run), *overrides]) == 0
         finally:
@@ -92,8 +84,8 @@ def test_a_server_gets_better_while_it_serves(adaptable: Server, tmp_path: Path)
     assert [name for name in (one.name for one in published) if name in seen] == seen, "in the order of publication"
     assert len(seen) > 1
 
-    now = serving_now(adaptable)
+    now = serving_now(server)
     assert {one["policy"]: one["active"] for one in now["data"]}["chat"] == published[-1].version
     assert now["replica"] == began["replica"], "it was restarted"
-    after = exact_match(adaptable, "chat", tmp_path / "after")
+    after = exact_match(server, "chat", tmp_path / "after")
     assert after > before + 0.1

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from selfjudge_training.cli import main
@@ -12,11 +13,9 @@ from selfjudge_training.data.source import Source
 
 from selfjudge import load_templates
 from tests.end_to_end.api.test_metrics import values
-from tests.end_to_end.serving import Server, serving
+from tests.end_to_end.learning.conftest import ASK, TRAIN
+from tests.end_to_end.serving import Server, until
 
-ROOT = Path(__file__).resolve().parents[3]
-DOCUMENT = (ROOT / "docs" / "flywheel.md").read_text(encoding="utf-8")
-SERVE, ASK, TRAIN = re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)
 TASKS = ("Sort these letters: QDBA", "Sort these letters: ZCKE", "Reverse this word: table", "Add 17 and 25.")
 ROUNDS = 3
 
@@ -37,23 +36,20 @@ def log_tournaments(server: Server) -> int:
     return 2 + ROUNDS * len(TASKS)
 
 
+def lines() -> list[dict[str, Any]]:
+    """Of the server's log of tournaments."""
+    parts = [part.read_text(encoding="utf-8") for part in Path("build/brackets").glob("*.jsonl")]
+    return [json.loads(line) for text in parts for line in text.splitlines()]
+
+
 @pytest.mark.slow
-def test_from_a_running_server_to_a_trained_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "selfjudge").mkdir()
-    (tmp_path / "selfjudge" / "models").symlink_to(ROOT / "selfjudge" / "models")
-    monkeypatch.chdir(tmp_path)
-    command, *flags = shlex.split(SERVE)
-    assert command == "selfjudge-serve"
-    with serving(tmp_path / "server.log", *flags, key="a-key") as server:
-        logged = log_tournaments(server)
-        counted = values(server)
-        with server.http() as client:
-            text = client.get("/metrics").text
-    assert 'selfjudge_brackets_total{outcome="opted_out"} 1.0' in text
-    assert counted["selfjudge_brackets_total"] == logged + 1
-    lines = [line for part in Path("build/brackets").glob("*.jsonl") for line in part.read_text().splitlines()]
-    assert len(lines) == logged
-    for line in map(json.loads, lines):
+def test_from_a_running_server_to_a_trained_model(server: Server) -> None:
+    logged = log_tournaments(server)
+    until(lambda: values(server)["selfjudge_brackets_total"] == logged + 1)
+    with server.http() as client:
+        assert 'selfjudge_brackets_total{outcome="opted_out"} 1.0' in client.get("/metrics").text
+    assert len(lines()) == logged
+    for line in lines():
         assert len(line["matches"]) >= len(line["candidates"]) - 1
 
     convert, train = [shlex.split(line) for line in TRAIN.splitlines()]
@@ -64,4 +60,4 @@ def test_from_a_running_server_to_a_trained_model(tmp_path: Path, monkeypatch: p
     assert {pair.conversation[-1]["content"] for pair in pairs} <= set(TASKS)
     smaller = ["optimisation.batch=4", "machine.micro_batch=4", "optimisation.epochs=1"]
     assert main([*train[1:], *smaller]) == 0
-    assert (tmp_path / "build" / "flywheel" / "model" / "model.safetensors").is_file()
+    assert Path("build/flywheel/model/model.safetensors").is_file()

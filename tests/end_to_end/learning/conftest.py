@@ -1,0 +1,40 @@
+"""One server to learn from, for this whole room: it logs tournaments as docs/flywheel.md says, and has a store."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.serving import Server, serving
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENT = (ROOT / "docs" / "flywheel.md").read_text(encoding="utf-8")
+SERVE, ASK, TRAIN = re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)
+
+
+@pytest.fixture(scope="package")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The working directory, with the models of the checkout."""
+    folder = tmp_path_factory.mktemp("learning")
+    (folder / "selfjudge").mkdir()
+    (folder / "selfjudge" / "models").symlink_to(ROOT / "selfjudge" / "models")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder
+
+
+@pytest.fixture(scope="package")
+def store(folder: Path) -> Path:
+    """Empty at first."""
+    return folder / "store"
+
+
+@pytest.fixture(scope="package")
+def server(folder: Path, store: Path) -> Iterator[Server]:
+    command, *flags = shlex.split(SERVE)
+    assert command == "selfjudge-serve"
+    flags += ["--adapters-dir", str(store)]
+    with serving(folder / "log", *flags, key="user", environment={"SELFJUDGE_ADMIN_KEYS": "admin"}) as running:
+        yield running
