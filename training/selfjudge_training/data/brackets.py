@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, Field, FiniteFloat, NonNegativeInt, model_validator
+from pydantic import BaseModel, Field, FiniteFloat, NonNegativeInt, TypeAdapter, model_validator
 from tqdm import tqdm
 
 from selfjudge import ConversationError, message_text
 from selfjudge_training.data.formats.texts import ROLES
-from selfjudge_training.data.loaded import LeftOutError, Loaded, checked
+from selfjudge_training.data.loaded import LeftOutError, Loaded
 from selfjudge_training.data.records import Messages
-from selfjudge_training.data.rows import LINES, read_file
-from selfjudge_training.data.source import DataError
+from selfjudge_training.data.rows import LINES, Row, read_file, validated
+from selfjudge_training.data.source import DataError, MalformedRowError
 
 
 class _Verdict(BaseModel):
@@ -59,6 +59,9 @@ class _Bracket(BaseModel):
         return self
 
 
+_BRACKET = TypeAdapter(_Bracket)
+
+
 class Wanted(NamedTuple):
     """Which pairs are asked for."""
 
@@ -79,10 +82,8 @@ def load_brackets(logs: Sequence[Path], wanted: Wanted, *, strict: bool = False)
     loaded, seen = Loaded[dict[str, Any]](), set[bytes]()
     rows = ((path, row) for path in _log_files(logs) for row in read_file(path, lines=True))
     for path, row in tqdm(rows, "reading", unit="row", disable=None, leave=False):
-        with loaded.row(str(path), row.line, strict=strict), loaded.part():
-            if row.torn:
-                raise LeftOutError("the last line of a file was torn when a server was killed")
-            bracket = checked(_Bracket, row)
+        with loaded.row(f"{path}:{row.line}", strict=strict), loaded.part():
+            bracket = _bracket(row)
             if wanted.models and not {bracket.model, bracket.model.partition("@")[0]} & {*wanted.models}:
                 raise LeftOutError("the bracket is another model's")
             for match in bracket.matches:
@@ -104,6 +105,15 @@ def _log_files(logs: Sequence[Path]) -> list[Path]:
             raise DataError(f"{log}: holds no file that ends in {' or '.join(LINES)}")
         files += found
     return files
+
+
+def _bracket(row: Row) -> _Bracket:
+    try:
+        return validated(row, _BRACKET)
+    except MalformedRowError as error:
+        if row.torn:
+            raise LeftOutError("the last line of a file was torn when a server was killed") from error
+        raise
 
 
 def _pair(bracket: _Bracket, match: _Match, wanted: Wanted) -> dict[str, Any]:

@@ -8,15 +8,17 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
 
 from selfjudge import JudgmentTemplate, load_templates
 from selfjudge_training.data.formats.hh import HHRow
 from selfjudge_training.data.formats.preferences import PreferenceRow
 from selfjudge_training.data.formats.ultrafeedback import UltraFeedbackRow
-from selfjudge_training.data.loaded import Loaded, checked
+from selfjudge_training.data.loaded import Loaded
 from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
-from selfjudge_training.data.rows import read_rows
+from selfjudge_training.data.rows import read_rows, validated
 from selfjudge_training.data.source import DataError, Format, Part, Source
 
 HELD_OUT_SHARE = 0.1
@@ -27,10 +29,10 @@ Fit = Callable[[Messages], object]
 """Raises MalformedRowError for a conversation that can't be used (`selfjudge_training.data.examples.shown`)."""
 
 AnyRow = HHRow | PreferenceRow | UltraFeedbackRow
-_SCHEMAS: dict[Format, type[AnyRow]] = {
-    "hh": HHRow,
-    "preferences": PreferenceRow,
-    "ultrafeedback": UltraFeedbackRow,
+_KINDS: dict[Format, TypeAdapter[Any]] = {
+    "hh": TypeAdapter(HHRow),
+    "preferences": TypeAdapter(PreferenceRow),
+    "ultrafeedback": TypeAdapter(UltraFeedbackRow),
 }
 
 
@@ -83,8 +85,8 @@ def _load(
     loaded = Loaded[Record]()
     for source in sources:
         for row in read_rows(source):
-            with loaded.row(source.name, row.line, strict=strict):
-                made = records(checked(_SCHEMAS[source.format], row), loaded.left_out)
+            with loaded.row(f"{source.name}:{row.line}", strict=strict):
+                made = records(validated(row, _KINDS[source.format]), loaded.left_out)
                 found = [record for record in made if _is_in(source.part, record.conversation)]
                 if fit is not None:
                     for record in found:

@@ -1,4 +1,4 @@
-"""Rows of files and data sets, one by one, each with its number and, where it cannot be read, the reason.
+"""Rows of files and data sets, one by one, each with its line or number, and what is wrong with them.
 
 Files are read as they stream by, but for JSON arrays.
 """
@@ -6,6 +6,7 @@ Files are read as they stream by, but for JSON arrays.
 import gzip
 import json
 import zlib
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -26,14 +27,14 @@ Made = TypeVar("Made")
 
 
 class Row(NamedTuple):
-    """One row; either `value` or `problem` says something."""
+    """One row, not yet looked into."""
 
     line: int
     """Line of a text file at which it begins, otherwise number of the row; counted from 1."""
-    value: object
-    problem: str = ""
+    content: object
+    """JSON as bytes or text, or what a data set holds."""
     torn: bool = False
-    """Whether the problem is in a line without an end, as one that was being written when a server was killed."""
+    """Whether it is a line without an end, as one that was being written when a server was killed."""
 
 
 def read_rows(source: Source) -> Iterator[Row]:
@@ -62,17 +63,36 @@ def read_file(path: Path, *, lines: bool = False) -> Iterator[Row]:
         raise DataError(f"{path}: cannot be read: {error}") from error
 
 
+def validated(row: Row, kind: TypeAdapter[Made]) -> Made:
+    """A row as what it should be. Raises MalformedRowError, naming the first key that is wrong."""
+    try:
+        if not isinstance(row.content, bytes | str):
+            return kind.validate_python(row.content)
+        made = kind.validate_json(row.content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place, problem = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        raise MalformedRowError(f"{place}: {problem}" if place else problem) from error
+    json.loads(row.content, object_pairs_hook=_unique)
+    return made
+
+
+def _unique(pairs: list[tuple[str, object]]) -> None:
+    """Raises MalformedRowError for a key that stands there twice, of which the last would silently be kept."""
+    [(name, count)] = Counter(name for name, _ in pairs).most_common(1) or [("", 0)]
+    if count > 1:
+        raise MalformedRowError(f"the key {name!r} stands there twice")
+
+
 def validated_rows(path: Path, kind: TypeAdapter[Made], accepted: str) -> list[tuple[str, Made]]:
     """The rows of a file, at least one, with their places. Raises DataError naming the place and what is accepted."""
     rows = []
     for row in read_file(path):
         place = f"{path}:{row.line}"
-        if row.problem:
-            raise DataError(f"{place}: {row.problem}")
         try:
-            rows.append((place, kind.validate_python(row.value)))
-        except ValidationError as error:
-            raise DataError(f"{place}: should have {accepted}") from error
+            rows.append((place, validated(row, kind)))
+        except MalformedRowError as error:
+            raise DataError(f"{place}: {error}; should have {accepted}") from error
     if not rows:
         raise DataError(f"{path}: holds no row")
     return rows
@@ -91,12 +111,8 @@ def write_lines(rows: Iterable[dict[str, Any]], path: Path) -> None:
 
 def _lines(file: Iterable[bytes]) -> Iterator[Row]:
     for line, content in enumerate(file, 1):
-        try:
-            text = content.decode("utf-8-sig").strip()  # a file may begin with a byte-order mark
-            if text:
-                yield Row(line, _UNIQUE.decode(text))
-        except (ValueError, RecursionError) as error:
-            yield Row(line, None, _problem(error), torn=not content.endswith(b"\n"))
+        if text := content.removeprefix(BOM_UTF8).strip():
+            yield Row(line, text, torn=not content.endswith(b"\n"))
 
 
 def _elements(path: Path, content: bytes) -> Iterator[Row]:
@@ -105,44 +121,17 @@ def _elements(path: Path, content: bytes) -> Iterator[Row]:
         text = content.decode("utf-8-sig")
         array = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}:{getattr(error, 'lineno', 1)}: {_problem(error)}; {_ARRAYS}") from error
+        raise DataError(f"{path}: not JSON: {error}; {_ARRAYS}") from error
     if not isinstance(array, list):
         raise DataError(f"{path}: not an array; {_ARRAYS}")
-    line, at, end = 1, 0, text.index("[") + 1
+    line, at, end, decoder = 1, 0, text.index("[") + 1, json.JSONDecoder()
     for _ in array:
         start = end
         while text[start] in " \t\r\n,":
             start += 1
         line, at = line + text.count("\n", at, start), start
-        try:
-            value, end = _UNIQUE.raw_decode(text, start)
-            yield Row(line, value)
-        except MalformedRowError as error:
-            _, end = json.JSONDecoder().raw_decode(text, start)
-            yield Row(line, None, str(error))
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Raises MalformedRowError for a key that stands there twice, of which Python silently keeps the last."""
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
-        raise MalformedRowError(f"the key {twice!r} stands there twice")
-    return made
-
-
-_UNIQUE = json.JSONDecoder(object_pairs_hook=_object)
-
-
-def _problem(error: Exception) -> str:
-    if isinstance(error, MalformedRowError):
-        return str(error)
-    if isinstance(error, json.JSONDecodeError):
-        return f"not JSON: {error.msg} at column {error.colno}"
-    if isinstance(error, UnicodeDecodeError):
-        return f"not UTF-8: {error.reason} at byte {error.start}"
-    # Numbers of thousands of digits, and brackets that nest as deep.
-    return f"JSON that Python can't hold: {error}"
+        _, end = decoder.raw_decode(text, start)
+        yield Row(line, text[start:end])
 
 
 def _data_set(name: str, **how: object) -> Iterator[Row]:

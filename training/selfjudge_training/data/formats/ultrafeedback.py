@@ -9,9 +9,9 @@ judgments are under the default one (A.5), so pairs carry none. A rating "N/A" i
 import random
 import re
 from collections import Counter
-from operator import attrgetter
+from operator import itemgetter
 from statistics import fmean
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field, FiniteFloat
 
@@ -78,13 +78,9 @@ class Completion(BaseModel):
         return self.annotations.get(principle.replace(" ", "_"))
 
 
-class _Rated(NamedTuple):
-    rank: tuple[float, int]
-    """Rating and length."""
-    completion: Completion
-
-
-_RANK = attrgetter("rank")
+_Rated = tuple[float, int, Completion]
+"""Rating and length, by which completions rank, and the completion."""
+_RANK = itemgetter(0, 1)
 
 
 class UltraFeedbackRow(BaseModel):
@@ -97,10 +93,10 @@ class UltraFeedbackRow(BaseModel):
 
     def demonstration(self) -> Demonstration:
         """The best completion, under the system message it was made with. Raises MalformedRowError."""
-        best = max(self._rated(None), key=_RANK, default=None)
-        if best is None:
+        rated = self._rated(None)
+        if not rated:
             raise MalformedRowError("no completion has a rating")
-        chosen = _with_words(best.completion)
+        chosen = _with_words(max(rated, key=_RANK)[-1])
         system = [{"role": "system", "content": chosen.custom_system_prompt}] if chosen.custom_system_prompt else []
         return Demonstration([*system, {"role": "user", "content": self.instruction}], chosen.response)
 
@@ -116,7 +112,7 @@ class UltraFeedbackRow(BaseModel):
 
     def _rated(self, principle: str | None) -> list[_Rated]:
         ratings = [(one.rating(principle), one) for one in self.completions]
-        return [_Rated((rating, len(one.response)), one) for rating, one in ratings if rating is not None]
+        return [(rating, len(one.response), one) for rating, one in ratings if rating is not None]
 
     def _pair(
         self, principle: str | None, template: JudgmentTemplate, rng: random.Random, left_out: Counter[str]
@@ -125,27 +121,23 @@ class UltraFeedbackRow(BaseModel):
         if principle is None:
             rated.sort(key=_RANK, reverse=True)
         elif template.rationale:
-            explained = [
-                one for one in rated if (why := one.completion.explanation(principle)) and not is_comparative(why)
-            ]
+            explained = [one for one in rated if (why := one[-1].explanation(principle)) and not is_comparative(why)]
             left_out["rationale is missing or compares responses"] += len(rated) - len(explained)
             rated = explained
-        best = max(rated, key=_RANK, default=None)
-        inferior = [one.completion for one in rated if best and _is_below(one, best, by_length=principle is None)]
+        top, longest, best = max(rated, key=_RANK, default=(0, 0, None))
+        inferior = [
+            one
+            for rating, length, one in rated
+            if best and one.response != best.response and (rating < top or (principle is None and length < longest))
+        ]
         if best is None or not inferior:
             left_out[f"no response is inferior {f'under {principle!r}' if principle else 'overall'}"] += 1
             return None
-        chosen, rejected, rationale = _with_words(best.completion), rng.choice(inferior), None
+        chosen, rejected, rationale = _with_words(best), rng.choice(inferior), None
         if principle and template.rationale:
             rationale = Rationale(chosen.explanation(principle), rejected.explanation(principle))
         asked = [{"role": "user", "content": self.instruction}]
         return PreferencePair(asked, chosen.response, rejected.response, principle, rationale, self.source)
-
-
-def _is_below(one: _Rated, best: _Rated, *, by_length: bool) -> bool:
-    """Whether another response is inferior: in rating, or by length where that tells equals apart."""
-    lower = one.rank < best.rank if by_length else one.rank[0] < best.rank[0]
-    return lower and one.completion.response != best.completion.response
 
 
 def _with_words(best: Completion) -> Completion:
