@@ -14,7 +14,7 @@ from typing import Any
 import torch.nn.functional as F
 from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
 from selfjudge_training.data.examples.jsft_set import each_example
-from selfjudge_training.data.records import Demonstration, PreferencePair, Rationale
+from selfjudge_training.data.records import Demonstration, PreferencePair
 from selfjudge_training.jsft.batches import Collator, Row, Schedule, StepSampler
 from selfjudge_training.jsft.examples import as_row, lengths
 from selfjudge_training.jsft.trainer import JsftTrainer, trainer_arguments
@@ -108,7 +108,7 @@ def pretraining_rows(chat: Chat, templates: Sequence[JudgmentTemplate], count: i
         number = rng.randrange(len(templates))
         principle = rng.choice(list(templates[number].principles or (None,)))
         wrong = edited(problem.answer, rng)
-        pairs[number].append(PreferencePair(asked(problem.prompt), problem.answer, wrong, principle, Rationale("", "")))
+        pairs[number].append(PreferencePair(asked(problem.prompt), problem.answer, wrong, principle, ("", "")))
     made = [as_row(one) for one in each_example(chat, templates[0], dialogues, [], max_tokens=MAX_TOKENS)]
     for template, chosen in zip(templates, pairs, strict=True):
         whole = each_example(chat, template, [], chosen, max_tokens=MAX_TOKENS, replay=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from selfjudge_training.cli import main
-from selfjudge_training.data.brackets import Wanted, load_brackets
+from selfjudge_training.data.brackets import load_brackets
 from selfjudge_training.data.load import load_demonstrations, load_pairs
 from selfjudge_training.data.source import DataError, Source
 
@@ -60,14 +60,14 @@ def log(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def pairs(path: Path, wanted: Wanted | None = None) -> list[tuple[str, str, float]]:
-    loaded = load_brackets([path], wanted or Wanted())
+def pairs(path: Path, **wanted: Any) -> list[tuple[str, str, float]]:  # noqa: ANN401  as load_brackets takes
+    loaded = load_brackets([path], **wanted)
     sides = [tuple(pair[side][0]["content"] for side in ("chosen", "rejected")) for pair in loaded.records]
     return [(*texts, round(pair["margin"], 9)) for texts, pair in zip(sides, loaded.records, strict=True)]
 
 
-def left_out(path: Path, wanted: Wanted | None = None) -> dict[str, int]:
-    return dict(load_brackets([path], wanted or Wanted()).left_out)
+def left_out(path: Path, **wanted: Any) -> dict[str, int]:  # noqa: ANN401  likewise
+    return dict(load_brackets([path], **wanted).left_out)
 
 
 def test_winners_are_chosen_over_losers(log: Callable[..., Path]) -> None:
@@ -77,9 +77,9 @@ def test_winners_are_chosen_over_losers(log: Callable[..., Path]) -> None:
 
 def test_the_margin_and_both_orders_can_be_asked_for(log: Callable[..., Path]) -> None:
     path = log(bracket(match(0, 1, 0.9), match(2, 3, 0.55), match(0, 3, 0.7, consistent=False)))
-    assert pairs(path, Wanted(least_margin=0.1)) == [("zero", "one", 0.4), ("zero", "three", 0.2)]
-    assert pairs(path, Wanted(consistent_only=True)) == [("zero", "one", 0.4), ("two", "three", 0.05)]
-    assert left_out(path, Wanted(0.1, consistent_only=True)) == {
+    assert pairs(path, least_margin=0.1) == [("zero", "one", 0.4), ("zero", "three", 0.2)]
+    assert pairs(path, consistent_only=True) == [("zero", "one", 0.4), ("two", "three", 0.05)]
+    assert left_out(path, least_margin=0.1, consistent_only=True) == {
         "the margin is below 0.1": 1,
         "the two orders have different winners": 1,
     }
@@ -157,30 +157,29 @@ def test_models_can_be_chosen(log: Callable[..., Path], model: str, count: int) 
         bracket(match(0, 2, 0.9), model="chat@5678"),
         bracket(match(0, 3, 0.9), model="base"),
     )
-    assert len(pairs(path, Wanted(models=(model,)))) == count
-    assert left_out(path, Wanted(models=(model,))) == {"the bracket is another model's": 3 - count}
+    assert len(pairs(path, models=(model,))) == count
+    assert left_out(path, models=(model,)) == {"the bracket is another model's": 3 - count}
 
 
 def test_malformed_lines_are_shown_and_strict_stops(log: Callable[..., Path]) -> None:
     bad = bracket(match(0, 7, 0.9))
     path = log("{", bracket(match(0, 1, 0.9)), bad, {**bad, "format": 2}, "", "[" * 100_000)
-    loaded = load_brackets([path], Wanted())
-    assert [(row.line, row.reason.partition(":")[0]) for row in loaded.malformed] == [
-        (1, "not JSON"),
-        (3, "matches"),
-        (4, "format"),
-        (6, "JSON that Python can't hold"),
+    loaded = load_brackets([path])
+    assert [problem.removeprefix(f"{path}:") for problem in loaded.malformed] == [
+        "1: Invalid JSON: EOF while parsing an object at line 1 column 1",
+        "3: matches: 0 and 7 are not both among the candidates",
+        "4: format: Input should be 1",
+        "6: Invalid JSON: recursion limit exceeded at line 1 column 202",
     ]
-    assert loaded.malformed[1].reason == "matches: 0 and 7 are not both among the candidates"
     assert len(loaded.records) == 1
-    with pytest.raises(DataError, match=r"log.jsonl:1: not JSON"):
-        load_brackets([path], Wanted(), strict=True)
+    with pytest.raises(DataError, match=r"log.jsonl:1: Invalid JSON"):
+        load_brackets([path], strict=True)
 
 
 def test_a_torn_last_line_is_counted_and_never_stops(log: Callable[..., Path]) -> None:
     whole = bracket(match(0, 1, 0.9))
     path = log(whole, json.dumps(whole)[:-7], end="")
-    loaded = load_brackets([path], Wanted(), strict=True)
+    loaded = load_brackets([path], strict=True)
     assert (len(loaded.records), loaded.malformed) == (1, [])
     assert dict(loaded.left_out) == {"the last line of a file was torn when a server was killed": 1}
 
@@ -197,14 +196,14 @@ def test_folders_and_packed_files_are_read_in_order(tmp_path: Path) -> None:
 def test_logs_that_are_not_there_are_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=name):
-        load_brackets([tmp_path / name], Wanted())
+        load_brackets([tmp_path / name])
 
 
 def test_a_packed_file_that_ends_early_is_an_error(tmp_path: Path) -> None:
     packed = gzip.compress(json.dumps(bracket(match(0, 1, 0.9))).encode())
     (tmp_path / "log.jsonl.gz").write_bytes(packed[:-9])
     with pytest.raises(DataError, match=r"log.jsonl.gz: cannot be read"):
-        load_brackets([tmp_path / "log.jsonl.gz"], Wanted())
+        load_brackets([tmp_path / "log.jsonl.gz"])
 
 
 @pytest.mark.parametrize("name", ["pairs.jsonl", "pairs.jsonl.gz"])

@@ -26,11 +26,13 @@ def test_malformed_rows_are_counted_and_shown_with_line_and_reason(tmp_path: Pat
     rows = [plain("a"), "{", plain("b", None), 7, plain("c", "same", "same"), plain("d")]
     loaded = load_pairs([Source(format="preferences", path=write(tmp_path / "p.jsonl", rows))], OVERALL)
     assert [pair.conversation[0]["content"] for pair in loaded.records] == ["a", "d"]
-    assert [bad.line for bad in loaded.malformed] == [2, 3, 4, 5]
-    account = loaded.account("pairs")
-    assert account[0] == "2 pairs from 6 rows, 4 of them malformed"
-    assert account[-1].endswith("p.jsonl:5: chosen and rejected are the same response")
-    assert "p.jsonl:3: chosen" in account[2]
+    assert loaded.account("pairs") == [
+        "2 pairs from 6 rows, 4 of them malformed",
+        f"  {tmp_path}/p.jsonl:2: Invalid JSON: EOF while parsing an object at line 1 column 1",
+        f"  {tmp_path}/p.jsonl:3: chosen: should be text or a list of messages, not null",
+        f"  {tmp_path}/p.jsonl:4: Input should be an object",
+        f"  {tmp_path}/p.jsonl:5: chosen and rejected are the same response",
+    ]
 
 
 def test_a_long_list_of_malformed_rows_is_shortened_but_counted(tmp_path: Path) -> None:
@@ -115,4 +117,4 @@ def test_an_empty_response_is_never_what_is_learned(tmp_path: Path) -> None:
     }
     source = Source(format="ultrafeedback", path=write(tmp_path / "rows.jsonl", [row]))
     for loaded in (load_pairs([source], OVERALL), load_pairs([source], PRINCIPLED), load_demonstrations([source])):
-        assert [bad.reason for bad in loaded.malformed] == ["the best completion is empty"]
+        assert loaded.malformed == [f"{source.path}:1: the best completion is empty"]

@@ -147,12 +147,17 @@ def _stats(options: argparse.Namespace) -> None:
 
 
 def _from_brackets(options: argparse.Namespace) -> None:
-    from selfjudge_training.data.brackets import Wanted, load_brackets
+    from selfjudge_training.data.brackets import load_brackets
     from selfjudge_training.data.rows import write_lines
     from selfjudge_training.data.source import DataError
 
-    wanted = Wanted(options.least_margin, options.consistent_only, tuple(options.model))
-    loaded = load_brackets(options.logs, wanted, strict=options.strict)
+    loaded = load_brackets(
+        options.logs,
+        least_margin=options.least_margin,
+        consistent_only=options.consistent_only,
+        models=options.model,
+        strict=options.strict,
+    )
     print(*loaded.account("pairs"), sep="\n", file=sys.stderr)
     if not loaded.records:
         raise DataError("the logs give no pair; the account above says why")

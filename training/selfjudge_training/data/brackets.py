@@ -6,16 +6,16 @@ has it. What gives no pair, and what would harm training, is counted by reason.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, FiniteFloat, NonNegativeInt, TypeAdapter, model_validator
 from tqdm import tqdm
 
 from selfjudge import ConversationError, message_text
 from selfjudge_training.data.formats.texts import ROLES
-from selfjudge_training.data.loaded import LeftOutError, Loaded
+from selfjudge_training.data.load import LeftOutError, Loaded
 from selfjudge_training.data.records import Messages
 from selfjudge_training.data.rows import LINES, Row, read_file, validated
 from selfjudge_training.data.source import DataError, MalformedRowError
@@ -62,21 +62,19 @@ class _Bracket(BaseModel):
 _BRACKET = TypeAdapter(_Bracket)
 
 
-class Wanted(NamedTuple):
-    """Which pairs are asked for."""
-
-    least_margin: float = 0.0
-    """In [0, 0.5)."""
-    consistent_only: bool = False
-    models: tuple[str, ...] = ()
-    """Brackets answered by these: names of models, or of policies in any version; none: by any."""
-
-
-def load_brackets(logs: Sequence[Path], wanted: Wanted, *, strict: bool = False) -> Loaded[dict[str, Any]]:
+def load_brackets(
+    logs: Sequence[Path],
+    *,
+    least_margin: float = 0.0,
+    consistent_only: bool = False,
+    models: Collection[str] = (),
+    strict: bool = False,
+) -> Loaded[dict[str, Any]]:
     """The pairs of all logs, files or folders of them, in order; of equal pairs the first.
 
     They are conversational rows of format `preferences`; their further keys `margin`, `model` and `bracket` are for
-    people. A last line without an end is what a server that was killed leaves: it is counted, and not malformed.
+    people. `models` are names of models, or of policies in any version; none: any. A last line without an end is what
+    a server that was killed leaves: it is counted, and not malformed.
     Raises DataError where a log cannot be read, with `strict` also at the first malformed line.
     """
     loaded, seen = Loaded[dict[str, Any]](), set[bytes]()
@@ -84,11 +82,11 @@ def load_brackets(logs: Sequence[Path], wanted: Wanted, *, strict: bool = False)
     for path, row in tqdm(rows, "reading", unit="row", disable=None, leave=False):
         with loaded.row(f"{path}:{row.line}", strict=strict), loaded.part():
             bracket = _bracket(row)
-            if wanted.models and not {bracket.model, bracket.model.partition("@")[0]} & {*wanted.models}:
+            if models and not {bracket.model, bracket.model.partition("@")[0]} & {*models}:
                 raise LeftOutError("the bracket is another model's")
             for match in bracket.matches:
                 with loaded.part():
-                    pair = _pair(bracket, match, wanted)
+                    pair = _pair(bracket, match, least_margin, consistent_only=consistent_only)
                     _require_new(pair, seen)
                     loaded.records.append(pair)
     return loaded
@@ -116,7 +114,7 @@ def _bracket(row: Row) -> _Bracket:
         raise
 
 
-def _pair(bracket: _Bracket, match: _Match, wanted: Wanted) -> dict[str, Any]:
+def _pair(bracket: _Bracket, match: _Match, least_margin: float, *, consistent_only: bool) -> dict[str, Any]:
     conversation = _conversation(bracket)
     if match.verdict is None or match.second is None or match.outcome is None:
         raise LeftOutError(f"the match was not judged ({match.reason})")
@@ -131,8 +129,8 @@ def _pair(bracket: _Bracket, match: _Match, wanted: Wanted) -> dict[str, Any]:
     for applies, reason in (
         (not chosen.text, "the chosen response is empty"),
         (chosen.finish_reason == "length", "the chosen response was cut off by max_tokens"),
-        (margin < wanted.least_margin, f"the margin is below {wanted.least_margin:g}"),
-        (wanted.consistent_only and not match.verdict.consistent, "the two orders have different winners"),
+        (margin < least_margin, f"the margin is below {least_margin:g}"),
+        (consistent_only and not match.verdict.consistent, "the two orders have different winners"),
     ):
         if applies:
             raise LeftOutError(reason)

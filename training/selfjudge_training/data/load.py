@@ -7,8 +7,10 @@ Which pairs are made follows from the judgment template they are for: one withou
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -16,15 +18,18 @@ from selfjudge import JudgmentTemplate, load_templates
 from selfjudge_training.data.formats.hh import HHRow
 from selfjudge_training.data.formats.preferences import PreferenceRow
 from selfjudge_training.data.formats.ultrafeedback import UltraFeedbackRow
-from selfjudge_training.data.loaded import Loaded
 from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
 from selfjudge_training.data.rows import read_rows, validated
-from selfjudge_training.data.source import DataError, Format, Part, Source
+from selfjudge_training.data.source import DataError, Format, MalformedRowError, Part, Source
 
 HELD_OUT_SHARE = 0.1
 """Of the prompts (section 4.1)."""
 
-Record = TypeVar("Record", PreferencePair, Demonstration)
+SHOWN = 20
+"""Malformed rows that an account lists one by one; the rest are counted."""
+
+Record = TypeVar("Record")
+OfPrompt = TypeVar("OfPrompt", PreferencePair, Demonstration)
 Fit = Callable[[Messages], object]
 """Raises MalformedRowError for a conversation that can't be used (`selfjudge_training.data.examples.shown`)."""
 
@@ -34,6 +39,50 @@ _KINDS: dict[Format, TypeAdapter[Any]] = {
     "preferences": TypeAdapter(PreferenceRow),
     "ultrafeedback": TypeAdapter(UltraFeedbackRow),
 }
+
+
+class LeftOutError(Exception):
+    """What is sound, but is not taken; the message is the reason."""
+
+
+@dataclass
+class Loaded(Generic[Record]):
+    """Records in the order of the rows they come from."""
+
+    records: list[Record] = field(default_factory=list)
+    rows: int = 0
+    """Rows read, malformed ones included."""
+    malformed: list[str] = field(default_factory=list)
+    """Of each row that could not be used, where it is, and why."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """What a sound row did not give, by reason: no inferior response under a principle, and the like."""
+
+    @contextmanager
+    def row(self, place: str, *, strict: bool) -> Iterator[None]:
+        """Counts a row. A MalformedRowError within is kept; with `strict` it becomes a DataError."""
+        self.rows += 1
+        try:
+            yield
+        except MalformedRowError as error:
+            if strict:
+                raise DataError(f"{place}: {error}") from error
+            self.malformed.append(f"{place}: {error}")
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Counts by its reason what a LeftOutError within leaves out."""
+        try:
+            yield
+        except LeftOutError as reason:
+            self.left_out[str(reason)] += 1
+
+    def account(self, of: str) -> list[str]:
+        """Lines for people: how many rows, records, malformed rows (listed up to `SHOWN`), and what was left out."""
+        lines = [f"{len(self.records):,} {of} from {self.rows:,} rows, {len(self.malformed):,} of them malformed"]
+        lines += [f"  {problem}" for problem in self.malformed[:SHOWN]]
+        if len(self.malformed) > SHOWN:
+            lines.append(f"  and {len(self.malformed) - SHOWN:,} more")
+        return lines + [f"  left out {count:,} times: {why}" for why, count in self.left_out.most_common() if count]
 
 
 def load_pairs(
@@ -77,12 +126,12 @@ def load_demonstrations(
 
 def _load(
     sources: Sequence[Source],
-    records: Callable[[AnyRow, Counter[str]], list[Record]],
+    records: Callable[[AnyRow, Counter[str]], list[OfPrompt]],
     *,
     strict: bool,
     fit: Fit | None,
-) -> Loaded[Record]:
-    loaded = Loaded[Record]()
+) -> Loaded[OfPrompt]:
+    loaded = Loaded[OfPrompt]()
     for source in sources:
         for row in read_rows(source):
             with loaded.row(f"{source.name}:{row.line}", strict=strict):

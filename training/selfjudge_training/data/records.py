@@ -13,13 +13,6 @@ class Demonstration(NamedTuple):
     response: str
 
 
-class Rationale(NamedTuple):
-    """Why the chosen response is better: what is said of each (table 16)."""
-
-    of_chosen: str
-    of_rejected: str
-
-
 class PreferencePair(NamedTuple):
     """One comparison of D_Judge: two responses to a conversation, the better one known."""
 
@@ -28,6 +21,7 @@ class PreferencePair(NamedTuple):
     rejected: str
     principle: str | None = None
     """Key of the principle (table 14) under which `chosen` is better; None: on the whole."""
-    rationale: Rationale | None = None
+    rationale: tuple[str, str] | None = None
+    """Why: what is said of the chosen response and of the rejected one (table 16)."""
     category: str = ""
     """What kind of prompt it is, for figures by category; empty where nobody says."""

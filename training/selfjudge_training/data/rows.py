@@ -21,7 +21,7 @@ from selfjudge_training.run.files import beside
 LINES = (".jsonl", ".jsonl.gz")
 SUFFIXES = (*LINES, ".json", ".json.gz", ".parquet")
 
-_ARRAYS = "accepted is one array; a file of one object a line is called .jsonl"
+_NO_ARRAY = "holds no JSON array (a file of one object a line is called .jsonl)"
 
 Made = TypeVar("Made")
 
@@ -92,7 +92,7 @@ def validated_rows(path: Path, kind: TypeAdapter[Made], accepted: str) -> list[t
         try:
             rows.append((place, validated(row, kind)))
         except MalformedRowError as error:
-            raise DataError(f"{place}: {error}; should have {accepted}") from error
+            raise DataError(f"{place}: should have {accepted}: {error}") from error
     if not rows:
         raise DataError(f"{path}: holds no row")
     return rows
@@ -121,9 +121,9 @@ def _elements(path: Path, content: bytes) -> Iterator[Row]:
         text = content.decode("utf-8-sig")
         array = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON: {error}; {_ARRAYS}") from error
+        raise DataError(f"{path}: {_NO_ARRAY}: {error}") from error
     if not isinstance(array, list):
-        raise DataError(f"{path}: not an array; {_ARRAYS}")
+        raise DataError(f"{path}: {_NO_ARRAY}")
     line, at, end, decoder = 1, 0, text.index("[") + 1, json.JSONDecoder()
     for _ in array:
         start = end

@@ -15,8 +15,7 @@ from typing_extensions import override
 
 from selfjudge import Chat, dialogue_example
 from selfjudge_training.data.examples.shown import as_shown, require_dialogue
-from selfjudge_training.data.load import load_overall_pairs
-from selfjudge_training.data.loaded import Loaded
+from selfjudge_training.data.load import Loaded, load_overall_pairs
 from selfjudge_training.data.records import Messages, PreferencePair
 from selfjudge_training.data.source import DataError, Source
 from selfjudge_training.run.kept_rows import find_rows, make_rows, open_rows, own_share, write_rows

@@ -2,7 +2,7 @@
 
 import pytest
 from selfjudge_training.data.examples.jsft_set import JsftExample, each_example
-from selfjudge_training.data.records import Demonstration, PreferencePair, Rationale
+from selfjudge_training.data.records import Demonstration, PreferencePair
 from selfjudge_training.data.source import DataError
 from transformers import AutoTokenizer
 
@@ -13,7 +13,7 @@ TEMPLATES = load_templates()
 ASKED = [{"role": "user", "content": "Sort these letters: DCBA"}]
 SHOWN = Demonstration(ASKED, "ABCD")
 PAIR = PreferencePair(ASKED, "ABCD", "DCBA")
-EXPLAINED = PAIR._replace(principle="honesty", rationale=Rationale("In order.", "Not in order."))
+EXPLAINED = PAIR._replace(principle="honesty", rationale=("In order.", "Not in order."))
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_long_judgments_are_cut_before_the_choice(chat: Chat) -> None:
 
 
 def test_a_long_rationale_loses_its_end_and_never_the_choice(chat: Chat) -> None:
-    long = EXPLAINED._replace(rejected="XYZ " * 500, rationale=Rationale("In order. " * 100, "Not."))
+    long = EXPLAINED._replace(rejected="XYZ " * 500, rationale=("In order. " * 100, "Not."))
     _, at_a, at_b = render(chat, "ultrafeedback-principle-rationale", long, 600)
     assert len(at_a.input_ids) == len(at_b.input_ids) == 600
     assert at_a.cut

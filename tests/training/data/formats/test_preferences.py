@@ -1,10 +1,12 @@
 """Plain preference rows, in every form that TRL takes."""
 
+import json
+
 import pytest
+from pydantic import TypeAdapter
 from selfjudge_training.data.formats.preferences import PreferenceRow
-from selfjudge_training.data.loaded import checked
 from selfjudge_training.data.records import PreferencePair
-from selfjudge_training.data.rows import Row
+from selfjudge_training.data.rows import Row, validated
 from selfjudge_training.data.source import MalformedRowError
 
 ASKED = [{"role": "user", "content": "Sky?"}]
@@ -12,7 +14,7 @@ BLUE, GREEN = [{"role": "assistant", "content": "blue"}], [{"role": "assistant",
 
 
 def pair(row: object) -> PreferencePair:
-    return checked(PreferenceRow, Row(1, row)).pair()
+    return validated(Row(1, json.dumps(row)), TypeAdapter(PreferenceRow)).pair()
 
 
 @pytest.mark.parametrize(
@@ -101,8 +103,8 @@ def test_messages_of_openai_are_taken_as_they_are() -> None:
         ([{"role": "assistant", "content": "", "tool_calls": [{}]}], "message 1 calls tools"),
         (7, "prompt: should be text or a list of messages, not 7"),
         ({"role": "user", "content": "x"}, "prompt: should be text or a list of messages, not {"),
-        ("Sky \ud83d", r"prompt: holds half of a character \(a lone surrogate"),
-        ([{"role": "user", "content": "\udc00"}], "prompt: holds half of a character"),
+        ("Sky \ud83d", "Invalid JSON: unexpected end of hex escape"),
+        ([{"role": "user", "content": "\udc00"}], "Invalid JSON: lone leading surrogate"),
     ],
 )
 def test_what_is_no_text_says_where_and_what_would_be(prompt: object, complaint: str) -> None:

@@ -4,7 +4,6 @@ from collections import Counter
 
 import pytest
 from selfjudge_training.data.formats.ultrafeedback import UltraFeedbackRow, is_comparative
-from selfjudge_training.data.records import Rationale
 from selfjudge_training.data.source import MalformedRowError
 
 from selfjudge import load_templates
@@ -72,7 +71,7 @@ def test_rationales_follow_their_responses_and_comparisons_are_out() -> None:
     found = asked.pairs(JM_PR, 0, left_out)
     assert [pair.principle for pair in found] == list(JM_P.principles or ())
     assert {(pair.chosen, pair.rejected) for pair in found} == {("good", "bad")}
-    assert found[2].rationale == Rationale("Good. instruction_following", "Bad. instruction_following")
+    assert found[2].rationale == ("Good. instruction_following", "Bad. instruction_following")
     assert left_out["rationale is missing or compares responses"] == 4
 
 

@@ -59,7 +59,7 @@ def test_a_wrong_row_is_named(row: object, message: str, tmp_path: Path) -> None
     [
         ("q.json", "{}", "holds no JSON array"),
         ("q.json", "[]", "holds no row"),
-        ("q.jsonl", '{"instruction": "Why?"}\nnonsense', r"q\.jsonl:2: not JSON"),
+        ("q.jsonl", '{"instruction": "Why?"}\nnonsense', r"q\.jsonl:2: should have .*: Invalid JSON"),
     ],
 )
 def test_a_wrong_file_is_named(name: str, text: str, message: str, tmp_path: Path) -> None:

@@ -58,10 +58,9 @@ def each_example(
         dialogue = _dialogue(chat, conversation, demonstration.response, max_tokens)
         if any(dialogue.loss_mask):
             yield dialogue
-    encoders: dict[str | None, JudgmentEncoder] = {}
+    principles = dict.fromkeys(pair.principle for pair in pairs)
+    encoders = {principle: _encoder(chat, template, principle, max_tokens) for principle in principles}
     for pair in tqdm(pairs, "judgments", disable=hidden, leave=False):
-        if pair.principle not in encoders:
-            encoders[pair.principle] = _encoder(chat, template, pair.principle, max_tokens)
         yield from _judgments(encoders[pair.principle], pair, max_tokens, replay=replay)
 
 

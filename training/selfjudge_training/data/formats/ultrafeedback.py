@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, Field, FiniteFloat
 
 from selfjudge import JudgmentTemplate
 from selfjudge_training.data.formats.texts import Category
-from selfjudge_training.data.records import Demonstration, PreferencePair, Rationale
+from selfjudge_training.data.records import Demonstration, PreferencePair
 from selfjudge_training.data.source import MalformedRowError
 
 NOTHING_SAID = ("N/A", "None", "")
@@ -135,7 +135,7 @@ class UltraFeedbackRow(BaseModel):
             return None
         chosen, rejected, rationale = _with_words(best), rng.choice(inferior), None
         if principle and template.rationale:
-            rationale = Rationale(chosen.explanation(principle), rejected.explanation(principle))
+            rationale = chosen.explanation(principle), rejected.explanation(principle)
         asked = [{"role": "user", "content": self.instruction}]
         return PreferencePair(asked, chosen.response, rejected.response, principle, rationale, self.source)
 

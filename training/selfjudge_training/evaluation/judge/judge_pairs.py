@@ -7,8 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, TypeAdapter
 
 from selfjudge import JudgmentTemplate, load_templates
-from selfjudge_training.data.load import load_pairs
-from selfjudge_training.data.loaded import Loaded
+from selfjudge_training.data.load import Loaded, load_pairs
 from selfjudge_training.data.records import PreferencePair
 from selfjudge_training.data.rows import validated_rows
 from selfjudge_training.data.source import DataError, Source
