@@ -1,4 +1,1 @@
-"""The paper's comparisons in miniature: every variant trained on instructions that a program can check, and a report.
-
-Recipes over the library; it has no training loop of its own.
-"""
+"""The paper's comparisons in miniature: every variant trained on instructions that a program can check; a report."""

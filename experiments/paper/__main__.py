@@ -8,6 +8,7 @@ from selfjudge_training.run.folder import RunFolder
 
 from experiments.paper.plan import plan_stages
 from experiments.paper.recipe import PaperRecipe
+from experiments.paper.report import write_report
 from experiments.paper.stages import run_stages
 
 RECIPE = Path(__file__).with_name("recipe.yaml")
@@ -31,11 +32,7 @@ def main() -> None:
     recipe = load_config(PaperRecipe, options.recipe, options.overrides)
     root = RunFolder.open(options.work, recipe, seed=recipe.seed).path.resolve()
     run_stages(plan_stages(recipe, root), root, options.workers)
-    # Matplotlib and SciPy take a while, and stages do without.
-    from experiments.paper.report import write_report  # noqa: PLC0415
-    from experiments.paper.results import Finished  # noqa: PLC0415
-
-    for path in write_report(recipe, Finished(recipe, root).results(), options.output):
+    for path in write_report(recipe, root, options.output):
         print(f"wrote {path}")
 
 

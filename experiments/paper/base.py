@@ -1,15 +1,16 @@
-"""The base that every variant starts from: the shipped model's pre-training (`tiny`), shown all judgment templates.
+"""The base that every variant starts from: the shipped model's pre-training, shown all judgment templates.
 
 Half-made judgments come in equal shares for JM, JM-P and JM-PR, so that none of them meets its template as a stranger.
 Checkpoints on the way stay, as their mistakes are what preference pairs are made of.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
 import torch
+from selfjudge_training.jsft.jsft_stage import MODEL
 from selfjudge_training.seeds import derived_seed
 
 from experiments.letters.model import new_model
@@ -19,27 +20,15 @@ from experiments.letters.pretraining import pretrain, step_model
 from experiments.letters.tasks import Problem
 from experiments.letters.tasks.split import Split, draw_problems
 from experiments.letters.tokenizer import train_tokenizer
-from experiments.paper.recipe import PaperRecipe
+from experiments.paper.recipe import VARIANTS, PaperRecipe
 from selfjudge import load_templates
-
-TEMPLATES = ("ultrafeedback", "ultrafeedback-principle", "ultrafeedback-principle-rationale")
-"""Of JM, JM-P and JM-PR (tables 13, 15 and 16)."""
-
-MODEL = "model"
-"""What the stage leaves in its folder, beside `checkpoint`s."""
-
-
-def checkpoint(base: Path, step: int) -> Path:
-    """The weak model of a step, in the folder of the stage."""
-    return step_model(base, step)
 
 
 def make_base(recipe: PaperRecipe, folder: Path) -> None:
-    """Train tokenizer and base; write the base and its checkpoints."""
-    problems = draw_problems(Split.TRAIN, derived_seed(recipe.seed, "tokenizer"))
-    texts = _texts(list(islice(problems, recipe.tokens.problems)), recipe.seed)
-    templates = [load_templates()[name] for name in TEMPLATES]
-    tokenizer = train_tokenizer(texts, templates, recipe.tokens.vocabulary)
+    """Train tokenizer and base; write the base's `MODEL`, and its checkpoints as `step_model`s."""
+    problems = islice(draw_problems(Split.TRAIN, derived_seed(recipe.seed, "tokenizer")), recipe.tokens.problems)
+    templates = [load_templates()[name] for name in dict.fromkeys(VARIANTS.values())]
+    tokenizer = train_tokenizer(tokenizer_texts(problems, recipe.seed), templates, recipe.tokens.vocabulary)
     torch.manual_seed(derived_seed(recipe.seed, "base"))
     model = new_model(recipe.shape, tokenizer)
     seed = derived_seed(recipe.seed, "documents")
@@ -47,7 +36,7 @@ def make_base(recipe: PaperRecipe, folder: Path) -> None:
     step_model(folder, recipe.pretraining.steps).rename(folder / MODEL)
 
 
-def _texts(problems: Sequence[Problem], seed: int) -> Iterator[str]:
+def tokenizer_texts(problems: Iterable[Problem], seed: int) -> Iterator[str]:
     """What merges are learnt from: prompts, hedges and rationales."""
     rng = random.Random(seed)
     for problem in problems:

@@ -1,117 +1,128 @@
-"""Figures with intervals, differences between models on the same instructions, and what they say of a claim.
+"""What a finished run measured: values by kind of model, and means of them with intervals."""
 
-Values are arrays [runs, instructions]: runs are seeds of one kind of model. Intervals draw instructions anew, and runs
-too where there are several, so that they say what another run on other instructions might give. Of one run alone they
-can't say how much another would differ.
-"""
-
+import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import bootstrap  # type: ignore[import-untyped]  # it ships no py.typed
+from scipy.stats import t as student  # type: ignore[import-untyped]  # it ships no py.typed
 from selfjudge_training.evaluation.statistics import Estimate
+from selfjudge_training.jsft.jsft_stage import MODEL
+from selfjudge_training.run.metrics import read_metrics
 
+from experiments.letters.model import load_model
 from experiments.letters.tasks import Problem
-from experiments.paper.measure import Judged, rating
+from experiments.paper.measure import FILE, Measured, questions, rating
+from experiments.paper.plan import measured, subjects
+from experiments.paper.recipe import ARMS, JUDGES, VARIANTS, Judge, PaperRecipe
+from experiments.paper.stages import TIMES
 
 Values = NDArray[np.float64]
-"""[runs, instructions]"""
+"""[runs, instructions]: runs are the seeds of one kind of model, instructions the same for all kinds."""
+
+Figures = dict[str, Values]
+"""By name: `accuracy` and `consistency` as a judge, `win_rate` and `exact` as a policy, and `own`, the accuracy of the
+judge that it would learn from on pairs of its own answers, which are no other model's."""
 
 
-class Part(NamedTuple):
-    """One inequality of a claim: an effect that it says is above 0."""
+class Finished(NamedTuple):
+    """A finished run."""
 
-    what: str
-    effect: Estimate
-
-    @property
-    def verdict(self) -> str:
-        """What the 95% interval says."""
-        if self.effect.low > 0:
-            return "holds"
-        return "reversed" if self.effect.high < 0 else "not shown"
-
-
-class Claim(NamedTuple):
-    """A claim of the paper; it holds where all of its parts do."""
-
-    text: str
-    parts: list[Part]
-
-    @property
-    def verdict(self) -> str:
-        """In the words of the report."""
-        verdicts = [part.verdict for part in self.parts]
-        if set(verdicts) == {"holds"}:
-            return "holds"
-        if "reversed" in verdicts:
-            return "does not hold" if set(verdicts) == {"reversed"} else "does not hold as a whole"
-        return "not shown" if "holds" not in verdicts else "holds in part"
+    models: dict[str, Figures]
+    """Base, variants and arms."""
+    sweeps: dict[str, dict[int, Figures]]
+    """Self-rejection of JM and JM-PR after self-training, by N: the first seed of each."""
+    iterations: dict[Judge, dict[int, Figures]]
+    """By judge and number; 0: before self-training."""
+    skipped: dict[Judge, dict[int, float]]
+    """The same way: the share of prompts without a pair in an iteration's last ten steps."""
+    parameters: dict[str, int]
+    """Of the model, and alive in the process of on-policy training, counted at its first step."""
+    times: dict[str, dict[str, float]]
+    """Of each stage, in seconds by the clock and of its processor."""
+    seconds: float
+    """From the first stage's beginning to the last one's end."""
 
 
 def estimate(*terms: tuple[float, Values]) -> Estimate:
-    """A weighted sum of means on the same instructions, with its interval; runs are drawn for each by itself."""
-    rng, size = np.random.default_rng(0), terms[0][1].shape[1]
+    """A weighted sum of means on the same instructions; in its interval it lies with other seeds and instructions, too.
 
-    def redrawn(columns: NDArray[np.int64]) -> float:
-        return sum(
-            weight * float(values[rng.integers(len(values), size=len(values))][:, columns].mean())
-            for weight, values in terms
-        )
-
-    drawn = bootstrap((np.arange(size),), redrawn, vectorized=False, n_resamples=1000, method="percentile", rng=1)
-    mean = sum(weight * float(values.mean()) for weight, values in terms)
-    return Estimate(mean, float(drawn.confidence_interval.low), float(drawn.confidence_interval.high), size)
-
-
-def difference(more: Values, less: Values) -> Estimate:
-    """Mean of ``more`` less that of ``less``, on the same instructions, with its interval."""
-    return estimate((1.0, more), (-1.0, less))
+    At 95%, by Student's t, as three seeds are few, with Welch's and Satterthwaite's degrees of freedom. Each term has
+    seeds of its own; of a single one nothing can be said about others.
+    """
+    by_instruction = np.array(sum(weight * values.mean(0) for weight, values in terms))
+    sources = [by_instruction, *(weight * values.mean(1) for weight, values in terms)]
+    freedoms = np.array([max(len(source) - 1, 1) for source in sources])
+    variances = np.array([source.var() for source in sources]) / freedoms
+    mean, variance = float(by_instruction.mean()), variances.sum()
+    reach = 0.0
+    if variance > 0:
+        freedom = variance**2 / (variances**2 / freedoms).sum()
+        reach = float(student.ppf(0.975, freedom) * np.sqrt(variance))
+    return Estimate(mean, mean - reach, mean + reach, len(by_instruction))
 
 
-def judge_accuracy(judged: Judged) -> list[float]:
-    """For each prompt, the share of its pairs whose chosen response wins, a tie counting half."""
-    return _by_prompt(judged, judged.points)
+def win_rate(problem: Problem, answers: Sequence[str], baseline: Sequence[str]) -> float:
+    """How often an answer beats one of the baseline's in mean rating, a tie counting half."""
+    ours, theirs = ([rating(problem, text) for text in texts] for texts in (answers, baseline))
+    return float(np.sign(np.subtract.outer(ours, theirs)).mean() + 1) / 2
 
 
-def judge_consistency(judged: Judged) -> list[float]:
-    """For each prompt, the share of its pairs with the same winner in both orders."""
-    return _by_prompt(judged, [float(one) for one in judged.consistent])
+def read_finished(recipe: PaperRecipe, root: Path) -> Finished:
+    """Everything about a finished run."""
+    runs: dict[str, list[Measured]] = defaultdict(list)
+    for one in subjects(recipe, root):
+        found = (root / measured(one) / FILE).read_text(encoding="utf-8")
+        runs[one.kind].append(Measured.model_validate_json(found))
+    problems, baseline = questions(recipe), runs["jm"][0].samples
+
+    def figures(of_kind: Sequence[Measured]) -> Figures:
+        judged = [one.overall for one in of_kind if one.overall]
+        answered = [list(zip(problems, one.samples, baseline, strict=True)) for one in of_kind if one.samples]
+        found = {
+            "accuracy": [one.points for one in judged],
+            "consistency": [one.consistent for one in judged],
+            "win_rate": [[win_rate(*of_one) for of_one in answers] for answers in answered],
+            "exact": [
+                [texts.count(problem.answer) / len(texts) for problem, texts, _ in answers] for answers in answered
+            ],
+            "own": [[point for one in of_kind if one.own for point in one.own.points]],
+        }
+        arrays = {name: np.array(values, float) for name, values in found.items()}
+        return {name: values for name, values in arrays.items() if values.size}
+
+    plan, swept = recipe.self_training, {"JM": "on-policy", "JM-PR": "iterated-previous-1"}
+    numbers = range(1, plan.iterations + 1)
+    files = sorted(root.glob(f"*/{TIMES}"))
+    times = {file.parent.name: json.loads(file.read_text(encoding="utf-8")) for file in files}
+    ends = {file.parent.name: file.stat().st_mtime for file in files}
+    return Finished(
+        models={kind: figures(runs[kind]) for kind in ("base", *VARIANTS, *ARMS)},
+        sweeps={
+            name: {1: figures(runs[kind][:1])}
+            | {size: figures([Measured(samples=picks)]) for size, picks in runs[kind][0].picks.items()}
+            for name, kind in swept.items()
+        },
+        iterations={
+            judge: {0: figures(runs["jm-pr"][:1])}
+            | {number: figures(runs[f"iterated-{judge}-{number}"]) for number in numbers}
+            for judge in JUDGES
+        },
+        skipped={judge: {number: _skipped(recipe, root, judge, number) for number in numbers} for judge in JUDGES},
+        parameters={
+            "model": load_model(root / "base" / MODEL)[0].num_parameters(),
+            "in_process": int(read_metrics(root / f"on-policy-{plan.seeds[0]}")[0]["memory/parameters"]),
+        },
+        times=times,
+        seconds=max(ends.values()) - min(end - times[name]["seconds"] for name, end in ends.items()),
+    )
 
 
-def win_rate(
-    problems: Sequence[Problem], answers: Sequence[Sequence[str]], baseline: Sequence[Sequence[str]]
-) -> list[float]:
-    """For each question, how often its answers beat the baseline's in mean rating, a tie counting half."""
-    return [
-        fmean(_points(problem, text, theirs[number % len(theirs)]) for number, text in enumerate(texts))
-        for problem, texts, theirs in zip(problems, answers, baseline, strict=True)
-    ]
-
-
-def mean_score(
-    problems: Sequence[Problem], answers: Sequence[Sequence[str]], score: Callable[[Problem, str], float]
-) -> list[float]:
-    """For each question, the mean score of its answers."""
-    return [fmean(score(problem, text) for text in texts) for problem, texts in zip(problems, answers, strict=True)]
-
-
-def exact(problem: Problem, text: str) -> float:
-    """1 for exactly the right answer."""
-    return float(text == problem.answer)
-
-
-def _points(problem: Problem, ours: str, theirs: str) -> float:
-    lead = 0.0 if ours == theirs else rating(problem, ours) - rating(problem, theirs)
-    return 0.5 if lead == 0 else float(lead > 0)
-
-
-def _by_prompt(judged: Judged, values: Sequence[float]) -> list[float]:
-    groups: dict[str, list[float]] = defaultdict(list)
-    for prompt, value in zip(judged.prompts, values, strict=True):
-        groups[prompt].append(value)
-    return [fmean(group) for _, group in sorted(groups.items())]
+def _skipped(recipe: PaperRecipe, root: Path, judge: Judge, number: int) -> float:
+    folders = [root / f"iterated-{judge}-{seed}" for seed in recipe.self_training.iteration_seeds]
+    last = [line for folder in folders for line in read_metrics(folder / f"iteration-{number}")[-10:]]
+    return 1 - fmean(line["pairs"] for line in last) / recipe.self_training.batch

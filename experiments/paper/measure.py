@@ -4,7 +4,7 @@ Figures are made of these afterwards (`figures`), as differences between models 
 instructions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from statistics import fmean
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pydantic import BaseModel
 from selfjudge_training.data.load import load_overall_pairs
 from selfjudge_training.data.records import Messages, PreferencePair
+from selfjudge_training.data.source import Source
 from selfjudge_training.evaluation.judges.model_judge import ModelJudge
 from selfjudge_training.evaluation.policy.contests import winners
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
@@ -22,7 +23,7 @@ from experiments.letters.model import load_model
 from experiments.letters.preferences.ratings import rate
 from experiments.letters.tasks import Problem
 from experiments.letters.tasks.split import held_out_problems
-from experiments.paper.data import TEST, source
+from experiments.paper.data import TEST
 from experiments.paper.recipe import PaperRecipe
 from selfjudge import Comparison, load_templates
 
@@ -34,15 +35,14 @@ class Subject(NamedTuple):
     """A model that is measured, and what is wanted of it."""
 
     name: str
-    stage: str
-    """Which trains it."""
+    kind: str
+    """Shared by the runs that differ in their seed alone."""
     path: Path
     template: str
-    judge: bool
-    samples: int
-    """Answers per question; 0: the model is no policy."""
-    sizes: tuple[int, ...] = ()
-    """The values of N above 1 for self-rejection, the model its own judge."""
+    judges: bool = True
+    answers: bool = True
+    swept: bool = False
+    """Whether it also picks among N of its answers, for each N."""
     own_by: Path | None = None
     """The model that judges pairs of its answers, as in training."""
 
@@ -61,7 +61,7 @@ class Measured(BaseModel):
     """One model."""
 
     overall: Judged | None = None
-    """On pairs that differ in mean rating, judged on the whole."""
+    """On pairs that differ in mean rating, one an instruction, judged on the whole."""
     own: Judged | None = None
     """On pairs of the model's own answers that differ in mean rating, by the judge that it would learn from."""
     samples: list[list[str]] = []
@@ -72,24 +72,29 @@ class Measured(BaseModel):
 
 def measure(recipe: PaperRecipe, subject: Subject, data: Path, folder: Path) -> None:
     """Measure a model, and write `FILE`."""
-    rollouts, asked, found = _load(subject.path), questions(recipe), Measured()
-    judge = _judge(rollouts, subject.template)
-    if subject.judge:
-        found.overall = _judged(judge, load_overall_pairs([source(data, TEST)]).records)
-    if subject.samples:
-        found.samples = _answers(recipe, rollouts, asked, max(subject.samples, *subject.sizes, 0))
+    plan, asked, rollouts = recipe.evaluation, questions(recipe), HuggingFaceRollOuts(*load_model(subject.path))
+    conversations: list[Messages] = [[{"role": "user", "content": problem.prompt}] for problem in asked]
+    template, sizes = load_templates()[subject.template], plan.sizes[1:] if subject.swept else ()
+    judge, found = ModelJudge(rollouts, template), Measured()
+    if subject.judges:
+        test = Source(format="ultrafeedback", path=data / TEST)
+        found.overall = _judged(judge, load_overall_pairs([test]).records)
+    if subject.answers:
+        drawn = rollouts.sample(
+            conversations,
+            samples=max(plan.samples, *sizes, 0),
+            sampling=recipe.self_training.decoding.sampling,
+            seed=derived_seed(recipe.seed, "answers"),  # the same for every model
+        )
+        found.samples = [[answer.text for answer in answers] for answers in drawn]
     if subject.own_by is not None:
-        found.own = _judged(_judge(_load(subject.own_by), subject.template), _own_pairs(asked, found.samples))
-    for size in subject.sizes:
+        own_judge = ModelJudge(HuggingFaceRollOuts(*load_model(subject.own_by)), template)
+        found.own = _judged(own_judge, list(_own_pairs(asked, conversations, found.samples)))
+    for size in sizes:
         groups = [texts[:size] for texts in found.samples]
-        best = winners(judge, [_conversation(problem) for problem in asked], groups, recipe.seed)
+        best = winners(judge, conversations, groups, recipe.seed)
         found.picks[size] = [[texts[index]] for texts, index in zip(groups, best, strict=True)]
     (folder / FILE).write_text(found.model_dump_json(), encoding="utf-8")
-
-
-def read_measured(folder: Path) -> Measured:
-    """What a stage measured."""
-    return Measured.model_validate_json((folder / FILE).read_text(encoding="utf-8"))
 
 
 def questions(recipe: PaperRecipe) -> list[Problem]:
@@ -103,47 +108,18 @@ def rating(problem: Problem, text: str) -> float:
     return fmean(note.rating for note in rate(problem, text).values())
 
 
-def _conversation(problem: Problem) -> Messages:
-    return [{"role": "user", "content": problem.prompt}]
-
-
-def _load(model: Path) -> HuggingFaceRollOuts:
-    return HuggingFaceRollOuts(*load_model(model))
-
-
-def _judge(rollouts: HuggingFaceRollOuts, template: str) -> ModelJudge:
-    return ModelJudge(rollouts, load_templates()[template])
-
-
-def _answers(
-    recipe: PaperRecipe, rollouts: HuggingFaceRollOuts, asked: Sequence[Problem], samples: int
-) -> list[list[str]]:
-    """So many answers to each instruction; every model draws with the same seed."""
-    drawn = rollouts.sample(
-        [_conversation(problem) for problem in asked],
-        samples=samples,
-        sampling=recipe.self_training.decoding.sampling,
-        seed=derived_seed(recipe.seed, "answers"),
-    )
-    return [[answer.text for answer in group] for group in drawn]
-
-
-def _own_pairs(asked: Sequence[Problem], samples: Sequence[Sequence[str]]) -> list[PreferencePair]:
+def _own_pairs(
+    asked: Sequence[Problem], conversations: Sequence[Messages], samples: Sequence[Sequence[str]]
+) -> Iterator[PreferencePair]:
     """The first two answers to each instruction, the one rated higher as the chosen one."""
-    ranked = [
-        (problem, sorted(texts[:2], key=partial(rating, problem)))
-        for problem, texts in zip(asked, samples, strict=True)
-    ]
-    return [
-        PreferencePair(_conversation(problem), better, worse)
-        for problem, (worse, better) in ranked
-        if rating(problem, better) > rating(problem, worse)
-    ]
+    for problem, conversation, texts in zip(asked, conversations, samples, strict=True):
+        worse, better = sorted(texts[:2], key=partial(rating, problem))
+        if rating(problem, better) > rating(problem, worse):
+            yield PreferencePair(conversation, better, worse)
 
 
-def _judged(panel: ModelJudge, pairs: Sequence[PreferencePair]) -> Judged:
-    asked = [Comparison(pair.conversation, pair.chosen, pair.rejected) for pair in pairs]
-    judgments = panel.verdicts(asked, None)
+def _judged(judge: ModelJudge, pairs: Sequence[PreferencePair]) -> Judged:
+    judgments = judge.verdicts([Comparison(pair.conversation, pair.chosen, pair.rejected) for pair in pairs])
     return Judged(
         points=[judgment.points for judgment in judgments],
         consistent=[judgment.consistent for judgment in judgments],

@@ -1,16 +1,34 @@
-"""The recipe of the miniature: every number that decides what comes out."""
+"""The recipe of the miniature: every number that decides what comes out, and which models are compared."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from selfjudge_training.jsft.jsft_config import Lora
 from selfjudge_training.run.config import Section
 from selfjudge_training.self_training.self_training_config import Decoding
 
-from experiments.letters.letters_recipe import Pretraining, Rates, Shape, Tokens
+from experiments.letters.letters_recipe import Pretraining, Rates, Shape, Share, Tokens
 
 Seeds = Annotated[tuple[int, ...], Field(min_length=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
+
+JUDGE_ONLY = "judge-only"
+"""The variant without demonstrations (table 2)."""
+
+VARIANTS = {
+    "jm": "ultrafeedback",
+    "jm-p": "ultrafeedback-principle",
+    "jm-pr": "ultrafeedback-principle-rationale",
+    JUDGE_ONLY: "ultrafeedback",
+}
+"""The models of tables 2 and 5, and the judgment template of each (tables 13, 15 and 16)."""
+
+Arm = Literal["offline", "off-policy", "on-policy"]
+ARMS: tuple[Arm, ...] = ("offline", "off-policy", "on-policy")
+"""Where the pairs of table 4 come from."""
+
+Judge = Literal["previous", "first"]
+JUDGES: tuple[Judge, ...] = ("previous", "first")
+"""Of an iteration (figure 5): the model before it, as in the paper, or the one that all began with."""
 
 
 class Data(Section):
@@ -29,10 +47,10 @@ class Data(Section):
 
 
 class Jsft(Section):
-    """The four models of tables 2 and 5."""
+    """The variants."""
 
     seeds: Seeds
-    """Each trains every model once; self-training begins with those of the first."""
+    """Each trains every variant once; self-training begins with those of the first."""
     steps: Annotated[int, Field(ge=3)]
     """Of a model with demonstrations."""
     batch: PositiveInt
@@ -42,10 +60,9 @@ class Jsft(Section):
     replay: NonNegativeFloat
     """Weight of the chosen response as a target within a judgment, where the choice has 1; 0 is the paper's."""
 
-    @property
-    def steps_without(self) -> int:
-        """Of the judge-only model: a row gives two judgments and a demonstration, so these are as many judgments."""
-        return round(self.steps * 2 / 3)
+    def steps_of(self, variant: str) -> int:
+        """A row gives two judgments and a demonstration: without the latter as many judgments take a third less."""
+        return round(self.steps * 2 / 3) if variant == JUDGE_ONLY else self.steps
 
 
 class LearningRates(Section):

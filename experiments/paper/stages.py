@@ -9,7 +9,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
@@ -21,15 +21,8 @@ import torch
 from selfjudge_training.run.files import put_in_place
 
 TIMES = "times.json"
-"""What every stage leaves in its folder beside its own."""
-
-
-class Times(NamedTuple):
-    """How long a stage took, in seconds; attempts that were killed are left out."""
-
-    seconds: float
-    processor: float
-    """Of all processes of the stage."""
+"""What every stage leaves in its folder beside its own: its seconds by the clock and of its processes, killed attempts
+left out."""
 
 
 class Stage(NamedTuple):
@@ -38,10 +31,8 @@ class Stage(NamedTuple):
     name: str
     needs: tuple[str, ...]
     """Stages that must be done before."""
-    work: Callable[[Path], None]
-    """Fills a folder; a function that another process can be sent."""
-    alone: bool = False
-    """Whether it uses all cores by itself."""
+    work: partial[None] | partial[Path]
+    """Fills a folder."""
 
 
 def run_stages(stages: Sequence[Stage], root: Path, workers: int) -> None:
@@ -50,25 +41,19 @@ def run_stages(stages: Sequence[Stage], root: Path, workers: int) -> None:
     Raises what a stage raises, when those beside it are done.
     """
     done = {stage.name for stage in stages if (root / stage.name).is_dir()}
-    waiting, running = [stage for stage in stages if stage.name not in done], dict[Future[None], Stage]()
+    waiting, running = [stage for stage in stages if stage.name not in done], dict[Future[None], str]()
     context = get_context("forkserver")
-    context.set_forkserver_preload([stage.work.func.__module__ for stage in stages if isinstance(stage.work, partial)])
+    context.set_forkserver_preload([stage.work.func.__module__ for stage in stages])
     with ProcessPoolExecutor(workers, context, max_tasks_per_child=1) as pool:
         while waiting or running:
-            for stage in [stage for stage in waiting if done.issuperset(stage.needs)]:
-                beside = list(running.values())
-                if len(beside) < workers and not any(one.alone for one in beside) and not (stage.alone and beside):
-                    waiting.remove(stage)
-                    running[pool.submit(_run, stage, root)] = stage
-                    print(f"{time.strftime('%H:%M:%S')} {stage.name}, {len(waiting)} to go", file=sys.stderr)
+            ready = [stage for stage in waiting if done.issuperset(stage.needs)]
+            for stage in ready[: workers - len(running)]:
+                waiting.remove(stage)
+                running[pool.submit(_run, stage, root)] = stage.name
+                print(f"{time.strftime('%H:%M:%S')} {stage.name}, {len(waiting)} to go", file=sys.stderr)
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                done.add(running.pop(future).name)
+                done.add(running.pop(future))
                 future.result()
-
-
-def times_of(root: Path, stage: str) -> Times:
-    """How long a finished stage took."""
-    return Times(**json.loads((root / stage / TIMES).read_text(encoding="utf-8")))
 
 
 def _run(stage: Stage, root: Path) -> None:
@@ -82,6 +67,9 @@ def _run(stage: Stage, root: Path) -> None:
         began = time.monotonic()
         stage.work(unfinished)
         usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        times = Times(time.monotonic() - began, sum(usage.ru_utime + usage.ru_stime for usage in usages))
-        (unfinished / TIMES).write_text(json.dumps(times._asdict()) + "\n", encoding="utf-8")
+        times = {
+            "seconds": time.monotonic() - began,
+            "processor": sum(usage.ru_utime + usage.ru_stime for usage in usages),
+        }
+        (unfinished / TIMES).write_text(json.dumps(times) + "\n", encoding="utf-8")
         put_in_place(unfinished, whole)

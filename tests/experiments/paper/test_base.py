@@ -5,9 +5,10 @@ from transformers import PreTrainedTokenizerFast
 
 from experiments.letters.pretraining import pretraining_rows
 from experiments.letters.tokenizer import fixed_pieces
-from experiments.paper.base import TEMPLATES
+from experiments.paper.recipe import VARIANTS
 from selfjudge import Chat, JudgmentEncoder, RationalePair, SafeTokenizer, judgment_example, load_templates
 
+TEMPLATES = tuple(dict.fromkeys(VARIANTS.values()))
 CASES = [(name, principle) for name in TEMPLATES for principle in load_templates()[name].principles or (None,)]
 
 

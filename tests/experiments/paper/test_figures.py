@@ -1,4 +1,4 @@
-"""Figures, differences and verdicts, on values whose answers are known."""
+"""Figures, their intervals, and verdicts, on values whose answers are known."""
 
 import math
 from collections.abc import Callable
@@ -8,19 +8,8 @@ import pytest
 from selfjudge_training.evaluation.statistics import Estimate
 
 from experiments.letters.tasks import Problem
-from experiments.paper.figures import (
-    Claim,
-    Part,
-    Values,
-    difference,
-    estimate,
-    exact,
-    judge_accuracy,
-    judge_consistency,
-    mean_score,
-    win_rate,
-)
-from experiments.paper.measure import Judged
+from experiments.paper.claims import Claim, Part
+from experiments.paper.figures import Values, estimate, win_rate
 
 stacked: Callable[[list[list[float]]], Values] = np.array
 PROBLEM = Problem("sort", "KDAZ", "Sort these letters: KDAZ", "ADKZ")
@@ -31,45 +20,45 @@ def test_the_interval_of_independent_trials_has_the_width_of_theory() -> None:
     found = estimate((1.0, values))
     assert found.mean == 0.25
     error = math.sqrt(0.25 * 0.75 / 400)
-    assert found.low == pytest.approx(0.25 - 1.96 * error, abs=0.008)
-    assert found.high == pytest.approx(0.25 + 1.96 * error, abs=0.008)
+    assert found.low == pytest.approx(0.25 - 1.96 * error, abs=0.001)
+    assert found.high == pytest.approx(0.25 + 1.96 * error, abs=0.001)
 
 
-def test_runs_that_differ_widen_the_interval() -> None:
+def test_runs_that_differ_widen_the_interval_as_far_as_so_few_of_them_can_say() -> None:
     same = estimate((1.0, stacked([[0.5] * 100] * 3)))
     assert (same.low, same.high) == (0.5, 0.5)
     apart = estimate((1.0, stacked([[share] * 100 for share in (0.4, 0.5, 0.6)])))
-    assert apart.low == pytest.approx(0.4)
-    assert apart.high == pytest.approx(0.6)
+    reach = 4.303 * 0.1 / math.sqrt(3)  # by Student's t with two degrees of freedom
+    assert (apart.low, apart.high) == pytest.approx((0.5 - reach, 0.5 + reach), abs=1e-3)
+
+
+def test_an_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(300):
+        seeds, instructions = rng.normal(0, 0.05, (3, 1)), rng.normal(0, 0.4, (1, 200))
+        found = estimate((1.0, 0.5 + seeds + instructions + rng.normal(0, 0.2, (3, 200))))
+        held += found.low <= 0.5 <= found.high
+    assert 0.92 <= held / 300 <= 0.99
 
 
 def test_a_difference_on_the_same_instructions_is_paired() -> None:
     hardness = np.random.default_rng(0).random((1, 200))
-    found = difference(hardness + 0.1, hardness)
-    assert found.mean == pytest.approx(0.1)
-    assert found.low == pytest.approx(0.1)
-    assert found.high == pytest.approx(0.1)
-    assert difference(hardness, hardness + 0.1).mean == pytest.approx(-0.1)
+    found = estimate((1.0, hardness + 0.1), (-1.0, hardness))
+    assert tuple(found) == pytest.approx((0.1, 0.1, 0.1, 200))
 
 
 def test_gains_of_gains() -> None:
     levels = [stacked([[level] * 50]) for level in (0.2, 0.5, 0.6)]
-    first_less_last = estimate((1.0, levels[1]), (-1.0, levels[0]), (-1.0, levels[2]), (1.0, levels[1]))
+    first_less_last = estimate((2.0, levels[1]), (-1.0, levels[0]), (-1.0, levels[2]))
     assert first_less_last.mean == pytest.approx(0.3 - 0.1)
 
 
-def test_pairs_of_one_prompt_count_as_one() -> None:
-    judged = Judged(points=[1, 0, 0.5, 1], consistent=[True, False, True, True], prompts=["b", "b", "a", "c"])
-    assert judge_accuracy(judged) == [0.5, 0.5, 1.0]
-    assert judge_consistency(judged) == [1.0, 0.5, 1.0]
-
-
-def test_answers_win_by_their_ratings() -> None:
-    answers = [["ADKZ", "ADKZ", "ADKX", "I guess ADKX"]]
-    assert win_rate([PROBLEM], answers, [["ADKX"]]) == [(1 + 1 + 0.5 + 1) / 4]
-    assert win_rate([PROBLEM], [["ADKX"]], [["ADKZ"]]) == [0.0]
-    assert win_rate([PROBLEM], [["ADKZ", "ADKX"]], [["ADKZ", "ADKX"]]) == [0.5]
-    assert mean_score([PROBLEM], answers, exact) == [0.5]
+def test_every_answer_meets_every_one_of_the_baseline() -> None:
+    answers = ["ADKZ", "ADKZ", "ADKX", "I guess ADKX"]
+    assert win_rate(PROBLEM, answers, ["ADKX"]) == (1 + 1 + 0.5 + 1) / 4
+    assert win_rate(PROBLEM, ["ADKX"], ["ADKZ"]) == 0
+    assert win_rate(PROBLEM, ["ADKZ", "ADKX"], ["ADKX", "ADKZ"]) == 0.5
+    assert win_rate(PROBLEM, ["ADKZ"], ["ADKX", "ADKZ"]) == 0.75
 
 
 def effect(low: float, high: float) -> Part:

@@ -58,18 +58,16 @@ def check_report(out: Path, recipe: PaperRecipe) -> None:
     ]
     for claim in content["claims"]:
         assert f"| {claim['text']} | **{claim['verdict']}** |" in page
-    assert "| Offline | 28.57 | 58.75 | 4.68 |" in page
-    assert "| JM-PR | 84.0 |" in page
-    assert content["policies"]["jm"]["win_rate"]["mean"] == 0.5
-    assert len(content["policies"]["on-policy"]["by_run"]) == len(recipe.self_training.seeds)
-    assert {judge: [one["number"] for one in points] for judge, points in content["iterations"].items()} == {
-        "previous": [0, 1, 2],
-        "first": [0, 1, 2],
-    }
+    assert "| offline | 28.57 |" in page
+    assert "| JM-PR |  | 84.0 |" in page
+    assert len(page.split()) < 1250
+    assert content["models"]["jm"]["win_rate"]["mean"] == 0.5
+    assert len(content["models"]["on-policy"]["win_rate"]["by_seed"]) == len(recipe.self_training.seeds)
+    assert content["iterations"].keys() == {"previous", "first"}
+    assert list(content["iterations"]["first"]) == ["0", "1", "2"]
     assert list(content["sweeps"]["JM"]) == ["1", "2", "4"]
-    assert content["memory"]["in_process"] > content["memory"]["model"]
     # A second copy of the weights anywhere in the process would make it 2 or more.
-    assert content["memory"]["in_process"] < 1.9 * content["memory"]["model"]
+    assert 1 < content["parameters"]["in_process"] / content["parameters"]["model"] < 1.9
     for image in re.findall(r"!\[.*?\]\((.*?)\)", page):
         assert (out / image).stat().st_size > 10_000
     for line in page.splitlines():

@@ -1,12 +1,13 @@
 """The scheduler, on stages that only write files."""
 
+import json
 import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from experiments.paper.stages import Stage, run_stages, times_of
+from experiments.paper.stages import TIMES, Stage, run_stages
 
 
 def note_times(seconds: float, folder: Path) -> None:
@@ -29,25 +30,23 @@ def times(root: Path, name: str) -> tuple[float, float]:
 
 def test_stages_run_side_by_side_but_after_their_needs_and_only_once(tmp_path: Path) -> None:
     stages = [
-        Stage("first", (), partial(note_times, 0.1), alone=True),
+        Stage("first", (), partial(note_times, 0.1)),
         Stage("left", ("first",), partial(note_times, 0.6)),
         Stage("right", ("first",), partial(note_times, 0.6)),
-        Stage("all", (), partial(note_times, 0.1), alone=True),
         Stage("last", ("left", "right"), partial(note_times, 0.0)),
     ]
     run_stages(stages, tmp_path, 2)
-    first, left, right, alone, last = (times(tmp_path, stage.name) for stage in stages)
+    first, left, right, last = (times(tmp_path, stage.name) for stage in stages)
     assert first[1] < min(left[0], right[0])
     assert max(left[0], right[0]) < min(left[1], right[1])
     assert max(left[1], right[1]) < last[0]
-    assert alone[1] < left[0] or alone[0] > max(left[1], right[1])
-    assert times_of(tmp_path, "left").seconds >= 0.6
+    assert json.loads((tmp_path / "left" / TIMES).read_text(encoding="utf-8"))["seconds"] >= 0.6
     run_stages(stages, tmp_path, 2)
     assert times(tmp_path, "last") == last
 
 
 def test_a_stage_goes_on_from_what_it_left(tmp_path: Path) -> None:
-    stages = [Stage("it", (), go_on)]
+    stages = [Stage("it", (), partial(go_on))]
     with pytest.raises(RuntimeError, match="half-way"):
         run_stages(stages, tmp_path, 1)
     assert not (tmp_path / "it").exists()
