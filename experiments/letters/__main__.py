@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from selfjudge_training.data.rows import write_lines
@@ -48,7 +49,7 @@ def _preferences(options: argparse.Namespace) -> None:
         options.rows,
         seed=options.seed,
         split=Split(options.split),
-        responder=edited_responses if options.edits else sampled_responses(options.model),
+        responder=edited_responses if options.edits else partial(sampled_responses, options.model),
         hedged=options.hedged,
     )
     write_lines(tqdm(rows, "rows", options.rows, leave=False, disable=None), options.output)

@@ -140,15 +140,12 @@ class Build:
 
     def _finetune(self, number: int) -> Figures:
         plan, rates = self.recipe.rounds[number - 1], self.recipe.rates
-        demonstrations, pairs = (
-            (Source(format="preferences", path=self._rows(name, number)),) for name in ("demonstrations", "pairs")
-        )
         config = jsft.JsftConfig(
             seed=self._seed(f"round {number}"),
             start=jsft.Start(path=str(self._model_after(number - 1)), architecture="llama"),
             data=jsft.Data(
-                demonstrations=demonstrations,
-                pairs=pairs,
+                demonstrations=(Source(format="preferences", path=self._rows("demonstrations", number)),),
+                pairs=(Source(format="preferences", path=self._rows("pairs", number)),),
                 template=TEMPLATE.name,
                 max_length=min(MAX_TOKENS, self.recipe.shape.context),
                 replay=plan.replay,

@@ -168,14 +168,12 @@ def _judged(judge: Judge, pairs: Sequence[tuple[Problem, str, str]]) -> Report:
 
 def _attacks(judge: Judge, problems: Sequence[Problem], samples: Groups, seed: int) -> Report:
     """How often the right answer beats a wrong sample that pleads with the judge, by kind of attack."""
-    rng = random.Random(seed)
-    firsts = [
-        (p, next((text for text in group if text != p.answer), None))
-        for p, group in zip(problems, samples, strict=True)
-    ]
+    rng, wrong = random.Random(seed), list[tuple[Problem, str]]()
+    for problem, group in zip(problems, samples, strict=True):
+        wrong += [(problem, text) for text in group if text != problem.answer][:1]
     report: Report = {}
     for kind in ATTACKS:
-        attacked = [Comparison(p.prompt, p.answer, attack(kind, text, rng)) for p, text in firsts if text is not None]
+        attacked = [Comparison(p.prompt, p.answer, attack(kind, text, rng)) for p, text in wrong]
         resisted = wilson(verdict.winner == "A" for verdict in judge.verdicts(attacked))
         report[kind] = {"trained_on": kind not in HELD_OUT, "right_answer_wins": resisted._asdict()}
     return report

@@ -55,27 +55,18 @@ def edited_responses(problems: Sequence[Problem], seed: int) -> list[list[Respon
     return [[response(problem.answer) for _ in range(4)] for problem in problems]
 
 
-def sampled_responses(model: Path) -> Responder:
+def sampled_responses(model: Path, problems: Sequence[Problem], seed: int) -> list[list[Response]]:
     """Samples at temperature 1 of a model folder: its very mistakes. Raises FileNotFoundError where there is no model.
 
     Two of the four come under the default system message, where UltraFeedback's completions have one each.
     """
-    rollouts = HuggingFaceRollOuts(*load_model(model))
-
-    def respond(problems: Sequence[Problem], seed: int) -> list[list[Response]]:
-        prompts = [problem.prompt for problem in problems]
-        plain = sample_answers(rollouts, prompts, 2, 1.0, 2 * seed)
-        told = sample_answers(rollouts, prompts, 2, 1.0, 2 * seed + 1, system=True)
-        return [
-            [
-                Response(text, model.name, system)
-                for system, texts in (("", some), (SYSTEM_MESSAGE, more))
-                for text in texts
-            ]
-            for some, more in zip(plain, told, strict=True)
-        ]
-
-    return respond
+    rollouts, prompts = HuggingFaceRollOuts(*load_model(model)), [problem.prompt for problem in problems]
+    drawn = [sample_answers(rollouts, prompts, 2, 1.0, 2 * seed + told, system=bool(told)) for told in (0, 1)]
+    systems = ("", SYSTEM_MESSAGE)
+    return [
+        [Response(text, model.name, system) for system, texts in zip(systems, both, strict=True) for text in texts]
+        for both in zip(*drawn, strict=True)
+    ]
 
 
 def checkable_rows(

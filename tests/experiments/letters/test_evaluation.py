@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from experiments.letters.evaluation import contest_winners, evaluate, majority_votes, write_results
 from experiments.letters.model import RememberingJudge, sample_answers, save_model
+from experiments.letters.preferences.wrong import ATTACKS
 from selfjudge import Comparison, PrincipleVerdict, Reading, RoundRobin, Verdict
 
 PROMPTS = ["Sort these letters: CAB", "Reverse ABCDE", "Reverse 123"]
@@ -63,15 +64,18 @@ def test_answers_are_drawn_by_the_seed_and_a_judge_remembers(
 
 
 def test_an_evaluation_writes_its_report_and_plot(
-    toy_model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, tmp_path: Path
+    toy_model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("experiments.letters.evaluation.SIZES", (1, 2, 4))
     save_model(toy_model, tokenizer, tmp_path / "model", torch.float16)
     report = evaluate(tmp_path / "model", prompts=6, seed=0)
     paths = write_results(report, tmp_path / "results")
     assert [path.suffix for path in paths] == [".json", ".png"]
     written = json.loads(paths[0].read_text(encoding="utf-8"))
     curves = written["selection"]["exact_match"]
-    assert set(curves["tournament"]) == {"1", "2", "4", "8", "16", "32"}
+    assert set(curves["tournament"]) == {"1", "2", "4"}
+    assert set(curves["round_robin"]) == {"4"}
+    assert set(written["attacks"]) == set(ATTACKS)
     for size, oracle in curves["oracle"].items():
         assert oracle["mean"] >= max(curves["tournament"][size]["mean"], curves["majority"][size]["mean"])
 

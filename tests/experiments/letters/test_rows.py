@@ -1,6 +1,7 @@
 """Checkable preference data in three formats, read back by the loaders."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -71,7 +72,7 @@ def test_equal_seeds_write_equal_files(tmp_path: Path) -> None:
 
 
 def test_responses_of_a_model_are_its_own_mistakes_under_both_system_messages() -> None:
-    responder = sampled_responses(SHIPPED_MODEL)
+    responder = partial(sampled_responses, SHIPPED_MODEL)
     rows = list(checkable_rows("ultrafeedback", 40, responder=responder, hedged=0.0))
     completions = [completion for row in rows for completion in row["completions"]]
     assert len(completions) == 160
@@ -84,4 +85,4 @@ def test_responses_of_a_model_are_its_own_mistakes_under_both_system_messages() 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no model"):
-        sampled_responses(tmp_path)
+        sampled_responses(tmp_path, [], 0)
