@@ -145,11 +145,10 @@ def _judging(judge: Judge, problems: Sequence[Problem], samples: Groups) -> Repo
     for problem, group in zip(problems, samples, strict=True):
         graded = {text: grade(problem, text) for text in group}
         told_apart = [pair for pair in combinations(graded, 2) if graded[pair[0]] != graded[pair[1]]]
-        with_right = [pair for pair in told_apart if problem.answer in pair]
         # Every wrong sample meets the right answer; of the far more pairs of wrong ones, a few per prompt will do.
         both_wrong = [pair for pair in told_apart if problem.answer not in pair][:WRONG_PAIRS]
-        for kind, found in zip(pairs, (with_right, both_wrong), strict=True):
-            pairs[kind] += [(problem, *pair) for pair in found]
+        pairs["right_against_wrong"] += [(problem, *pair) for pair in told_apart if problem.answer in pair]
+        pairs["wrong_against_wrong"] += [(problem, *pair) for pair in both_wrong]
     return {kind: _judged(judge, found) for kind, found in pairs.items() if found}
 
 

@@ -8,6 +8,7 @@ from selfjudge_training.data.records import Messages
 from selfjudge_training.rollouts.base import RollOuts, Sampling
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.rollouts.judge import Judge
+from selfjudge_training.run.model_folder import save_model_folder
 from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 from typing_extensions import override
 
@@ -52,19 +53,10 @@ def save_model(
     stored = LlamaForCausalLM(model.config)
     stored.load_state_dict(model.state_dict())
     # Plain sampling at temperature 1 is what the figures in the model card are about; let it be the default.
-    stored.generation_config = GenerationConfig(
-        do_sample=True,
-        temperature=1.0,
-        top_k=0,
-        top_p=1.0,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    torch.nn.Module.to(stored, dtype)
-    stored.save_pretrained(directory)
+    plain = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
+    stored.generation_config = GenerationConfig(**plain, pad_token_id=tokenizer.pad_token_id)
     tokenizer.model_max_length = model.config.max_position_embeddings
-    tokenizer.save_pretrained(directory)
-    (directory / "model.safetensors").chmod(0o644)  # safetensors keeps its files from other users
+    save_model_folder(torch.nn.Module.to(stored, dtype), tokenizer, directory)
 
 
 def load_model(directory: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase]:

@@ -16,7 +16,7 @@ from selfjudge_training.self_training.self_training_stage import self_train
 from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from experiments.letters.letters_recipe import Shape
-from experiments.letters.model import new_model, save_model
+from experiments.letters.model import new_model
 from experiments.letters.preferences.rows import checkable_rows
 from selfjudge import DIALOGUE_TEMPLATE
 
@@ -48,7 +48,8 @@ def model(tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
 
 @pytest.fixture
 def start(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, tmp_path: Path) -> Path:
-    save_model(model, tokenizer, tmp_path / "start")
+    model.save_pretrained(tmp_path / "start")
+    tokenizer.save_pretrained(tmp_path / "start")
     assert ends(tmp_path / "start") == END_OF_SEQUENCE
     return tmp_path / "start"
 
