@@ -62,7 +62,7 @@ def test_samples_and_their_log_probabilities_agree(
 
 def greedy_log_probabilities(other: EngineRollOuts | ServerRollOuts, prompts: list[list[int]]) -> list[list[float]]:
     """Of each generated token, as the back end's own engine says it."""
-    options = {"max_tokens": GREEDY.max_new_tokens, "temperature": 0, "logprobs": 0, "stop_token_ids": other._ends}
+    options = {"max_tokens": GREEDY.max_new_tokens, "temperature": 0, "logprobs": 0, "stop_token_ids": other.ends}
     if isinstance(other, ServerRollOuts):
         bodies = [{**options, "model": other._sampled, "prompt": prompt} for prompt in prompts]
         answers = other._endpoint.post_all("completions", bodies)

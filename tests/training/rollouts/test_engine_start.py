@@ -6,8 +6,10 @@ from typing import NamedTuple
 import psutil  # type: ignore[import-untyped]  # it has no stubs
 import pytest
 import torch
-from selfjudge_training.rollouts.engine_start import _cache_bytes, _cache_errors
+from selfjudge_training.rollouts.engine_start import _cache_bytes, start_engine
 from selfjudge_training.run.config import ConfigError
+
+from tests.training.rollouts.conftest import SHIPPED
 
 GIB = 2**30
 
@@ -31,12 +33,21 @@ def test_the_cache_takes_a_part_of_what_is_free_unless_a_size_is_set(
 
 
 @pytest.mark.slow
-def test_an_error_of_vllm_about_its_cache_names_our_key() -> None:
+def test_an_error_of_vllm_about_its_cache_names_our_key(monkeypatch: pytest.MonkeyPatch) -> None:
     from vllm.v1.core.kv_cache_utils import _check_enough_kv_cache_memory
+    from vllm.v1.engine.llm_engine import LLMEngine
 
-    said = r"rollouts\.engine\.cache_gib: a cache of 1 GiB won't do; set another, or lower max_tokens\. vLLM says: "
-    with pytest.raises(ConfigError, match=said), _cache_errors(1):
+    def too_small(*_: object, **__: object) -> None:
         _check_enough_kv_cache_memory(GIB, lambda: 2 * GIB, 4096, lambda _: 2048)
-    with pytest.raises(ValueError, match="another matter") as other, _cache_errors(None):
+
+    def another(*_: object, **__: object) -> None:
         raise ValueError("another matter")
+
+    monkeypatch.setattr(LLMEngine, "from_engine_args", too_small)
+    said = r"rollouts\.engine\.cache_gib: a cache of 1 GiB won't do; set another, or lower max_tokens\. vLLM says: "
+    with pytest.raises(ConfigError, match=said):
+        start_engine(SHIPPED, 8, 64, 1.0)
+    monkeypatch.setattr(LLMEngine, "from_engine_args", another)
+    with pytest.raises(ValueError, match="another matter") as other:
+        start_engine(SHIPPED, 8, 64, None)
     assert not isinstance(other.value, ConfigError)

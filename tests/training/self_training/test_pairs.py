@@ -3,11 +3,9 @@
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import pytest
-from selfjudge_training.data.records import Messages
-from selfjudge_training.rollouts.base import RollOuts, Sample, Sampling
+from selfjudge_training.rollouts.base import RollOuts, Sampling
 from selfjudge_training.rollouts.judge import Judge
 from selfjudge_training.self_training.loop import figures_of
 from selfjudge_training.self_training.losses import Pair
@@ -15,7 +13,7 @@ from selfjudge_training.self_training.pairs import OnPolicy, Prompt
 from transformers import PreTrainedTokenizerBase
 from typing_extensions import override
 
-from selfjudge import Chat, ChoiceTokens, JudgmentEncoder, Reading, SafeTokenizer, load_templates
+from selfjudge import Chat, ChoiceTokens, JudgmentEncoder, SafeTokenizer, load_templates
 
 RESPONSES = re.compile(r"Response A:\n-----\n(.*?)\n-----\n.*Response B:\n-----\n(.*?)\n-----", re.DOTALL)
 
@@ -23,38 +21,25 @@ RESPONSES = re.compile(r"Response A:\n-----\n(.*?)\n-----\n.*Response B:\n-----\
 class ScriptedRollOuts(RollOuts):
     """Answers each prompt with the script's responses, in turn, and prefers place A by sigmoid(lean(a, b))."""
 
-    context = 1024
-
-    def __init__(
-        self, chat: Chat, script: Mapping[str, Sequence[str]], lean: Callable[[str, str], float], end: str = "<|eos|>"
-    ) -> None:
-        self.chat, self._script, self._lean = chat, script, lean
-        [self._end] = chat.tokens.encode(chat.tokens.trusted(end))
-        self.adapters: list[Path | None] = []
-        self.judgments_read = 0
+    def __init__(self, chat: Chat, script: Mapping[str, Sequence[str]], lean: Callable[[str, str], float]) -> None:
+        super().__init__(chat.tokens.source, 1024)
+        self._script, self._lean = script, lean
+        self.asked: list[str] = []
+        self.judged: list[str] = []
 
     @override
-    def sample(
-        self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
-    ) -> list[list[Sample]]:
-        return [
-            [
-                Sample(text, [*self.chat.tokens.encode(text), self._end], finished=True)
-                for text in self._script[conversation[-1]["content"]][:samples]
-            ]
-            for conversation in conversations
-        ]
+    def _generate(self, prompts: Sequence[list[int]], samples: int, sampling: Sampling, seed: int) -> list[list[int]]:
+        texts = [str(self.chat.tokens.source.decode(prompt)) for prompt in prompts]
+        self.asked += texts
+        responses = [responses for text in texts for name, responses in self._script.items() if name in text]
+        return [[*self.chat.tokens.encode(text), self.ends[0]] for each in responses for text in each[:samples]]
 
     @override
-    def read(self, prompts: Sequence[list[int]], choice: ChoiceTokens) -> list[Reading]:
-        self.judgments_read += len(prompts)
-        found = (RESPONSES.search(str(self.chat.tokens.source.decode(prompt))) for prompt in prompts)
-        leans = [self._lean(match[1], match[2]) for match in found if match]
-        return [Reading(-math.log1p(math.exp(-lean)), -math.log1p(math.exp(lean))) for lean in leans]
-
-    @override
-    def use_adapter(self, path: Path | None) -> None:
-        self.adapters.append(path)
+    def _read(self, prompts: Sequence[list[int]], choice: ChoiceTokens) -> list[list[float]]:
+        texts = [str(self.chat.tokens.source.decode(prompt)) for prompt in prompts]
+        self.judged += texts
+        leans = [self._lean(match[1], match[2]) for match in map(RESPONSES.search, texts) if match]
+        return [[-math.log1p(math.exp(-lean)), -math.log1p(math.exp(lean))] for lean in leans]
 
 
 QUALITY = {"good": 3.0, "fair": 1.1, "even": 1.0, "also": 1.0, "bad": -2.0}
@@ -103,14 +88,14 @@ def test_equal_samples_are_skipped_and_no_judge_is_asked(chat: Chat) -> None:
     assert pair.equal
     assert pair.skipped
     assert pair.consistent is None
-    assert rollouts.judgments_read == 0
+    assert not rollouts.judged
 
 
 def test_ties_are_skipped(chat: Chat) -> None:
     [pair], rollouts = judged(chat, ["tied"])
     assert pair.tie
     assert pair.skipped
-    assert rollouts.judgments_read == 2
+    assert len(rollouts.judged) == 2
 
 
 def test_a_judge_that_only_sees_places_ties(chat: Chat) -> None:
@@ -135,33 +120,12 @@ def test_everything_skipped_is_counted(chat: Chat) -> None:
     assert figures["judge/position_consistency"] == 1.0
 
 
-class Listening(ScriptedRollOuts):
-    """Remembers what it was asked, as text."""
-
-    def __init__(self, chat: Chat) -> None:
-        super().__init__(chat, SCRIPT, by_quality)
-        self.answered: list[str] = []
-        self.read_text: list[str] = []
-
-    @override
-    def sample(
-        self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
-    ) -> list[list[Sample]]:
-        self.answered += [str(conversation) for conversation in conversations]
-        return super().sample(conversations, samples=samples, sampling=sampling, seed=seed)
-
-    @override
-    def read(self, prompts: Sequence[list[int]], choice: ChoiceTokens) -> list[Reading]:
-        self.read_text += [str(self.chat.tokens.source.decode(prompt)) for prompt in prompts]
-        return super().read(prompts, choice)
-
-
 def test_the_default_system_message_is_for_the_policy_and_not_for_the_judge(chat: Chat) -> None:
-    rollouts, template = Listening(chat), load_templates()["ultrafeedback-principle"]
+    rollouts, template = ScriptedRollOuts(chat, SCRIPT, by_quality), load_templates()["ultrafeedback-principle"]
     encoders = [JudgmentEncoder(chat, template, principle, max_tokens=500) for principle in template.principles or ()]
     conversation = [{"role": "user", "content": "first"}]
     prompt = Prompt(conversation, [{"role": "system", "content": "Be right."}, *conversation], [5, 6])
     OnPolicy(rollouts, Judge(rollouts, encoders), [prompt], Sampling(), 0.0).judged([0], seed=0)
-    assert all("Be right." in text for text in rollouts.answered)
-    assert len(rollouts.read_text) == 2 * len(encoders)
-    assert not any("Be right." in text for text in rollouts.read_text)
+    assert all("Be right." in text for text in rollouts.asked)
+    assert len(rollouts.judged) == 2 * len(encoders)
+    assert not any("Be right." in text for text in rollouts.judged)

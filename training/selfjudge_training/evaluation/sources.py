@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Self
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from selfjudge import JudgmentTemplate, load_templates
+from selfjudge.adapters import check_adapter
 from selfjudge_training.evaluation.evaluation_config import JudgeSource, PolicySource
 from selfjudge_training.evaluation.journal import Journal, KeptJudge, KeptPolicy
 from selfjudge_training.evaluation.judges.chat_judge import ChatJudge
@@ -92,11 +94,14 @@ def _load(folder: Path, adapter: Path | None) -> HuggingFaceRollOuts:
     on_gpu = torch.cuda.is_available()
     # Half precision is slow on CPUs, and not what a model was measured in that was trained on one.
     dtype = "auto" if on_gpu else torch.float32
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
+    model: PreTrainedModel | PeftModel = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, local_files_only=True
+    )
     torch.nn.Module.to(model, "cuda" if on_gpu else "cpu")
-    rollouts = HuggingFaceRollOuts(model, AutoTokenizer.from_pretrained(folder, local_files_only=True))
-    rollouts.use_adapter(adapter)
-    return rollouts
+    if adapter is not None:
+        check_adapter(adapter, {name: tuple(weight.shape) for name, weight in model.named_parameters()})
+        model = PeftModel.from_pretrained(model, adapter)
+    return HuggingFaceRollOuts(model, AutoTokenizer.from_pretrained(folder, local_files_only=True))
 
 
 def find_template(name: str) -> JudgmentTemplate:

@@ -1,14 +1,16 @@
 """What a roll-out back end does, whatever runs the model: sample with the newest adapter, judge without any.
 
-Also what all of them share: the token ids of a conversation, those of inference and of JSFT, and samples made of token
-ids. Knows nothing of losses, of preference pairs, or of how a verdict is made of readings (`judge`).
+Token ids of conversations are those of inference and of JSFT. Knows nothing of losses, of preference pairs, or of how a
+verdict is made of readings (`judge`).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from selfjudge import Chat, ChoiceTokens, Reading
+from transformers import PreTrainedTokenizerBase
+
+from selfjudge import Chat, ChoiceTokens, Reading, SafeTokenizer
 from selfjudge_training.data.records import Messages
 
 
@@ -32,13 +34,15 @@ class Sample(NamedTuple):
     """False where `max_new_tokens` cut it off."""
 
 
-class RollOuts(Protocol):
-    """Policy and frozen reference in one copy of the weights: the adapter is what parts them."""
+class RollOuts(ABC):
+    """Policy and frozen reference in one copy of the weights: the adapter is what parts them.
 
-    chat: Chat
-    """The tokenizer and its template, the same for what is sampled and what is judged."""
-    context: int
-    """Longest sequence, prompt and response together, in tokens."""
+    ``context`` is the longest sequence, prompt and response together, in tokens.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, context: int) -> None:
+        self.chat, self.context = Chat(SafeTokenizer(tokenizer)), context
+        self.ends = self.chat.end_ids()
 
     def sample(
         self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
@@ -47,29 +51,42 @@ class RollOuts(Protocol):
 
         Raises PromptError where a conversation and `max_new_tokens` together are longer than the model's context.
         """
-        ...
+        prompts = encode_prompts(self.chat, conversations)
+        self._require_room(prompts, sampling.max_new_tokens)
+        drawn = samples if sampling.temperature else 1
+        generated = self._generate(prompts, drawn, sampling, seed)
+        decode = self.chat.tokens.source.batch_decode
+        texts = decode(generated, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        made = [Sample(text, ids, ids[-1] in self.ends) for text, ids in zip(texts, generated, strict=True)]
+        return [made[start : start + drawn] * (samples // drawn) for start in range(0, len(made), drawn)]
 
     def read(self, prompts: Sequence[list[int]], choice: ChoiceTokens) -> list[Reading]:
         """What the frozen reference, the model without adapter, says after each prompt.
 
         Raises PromptError where a prompt fills the model's context, ReadingError where the model says NaN.
         """
-        ...
+        self._require_room(prompts, 1)
+        return [Reading(*each) for each in self._read(prompts, choice)]
 
-    def use_adapter(self, path: Path | None) -> None:
-        """Sample with this adapter from now on: a folder as PEFT writes it; None: with the bare model.
+    @abstractmethod
+    def _generate(self, prompts: Sequence[list[int]], samples: int, sampling: Sampling, seed: int) -> list[list[int]]:
+        """So many responses to each prompt, one behind the other, each up to and with the token that ended it."""
 
-        Raises `selfjudge.AdapterError` where the folder holds no adapter for this model, and leaves the one in use.
-        """
-        ...
+    @abstractmethod
+    def _read(self, prompts: Sequence[list[int]], choice: ChoiceTokens) -> list[list[float]]:
+        """Log-probabilities of the choice tokens behind each prompt, by the bare model."""
+
+    def _require_room(self, prompts: Sequence[list[int]], new_tokens: int) -> None:
+        for index, prompt in enumerate(prompts):
+            if len(prompt) + new_tokens > self.context:
+                raise PromptError(
+                    f"prompt {index} has {len(prompt)} tokens, and {new_tokens} are to follow it, but the model's "
+                    f"context is {self.context}; shorten or drop the prompt, or ask for fewer new tokens"
+                )
 
 
 class PromptError(ValueError):
     """A prompt leaves no room in the model's context for what is to follow it."""
-
-
-class EngineMissingError(ValueError):
-    """The engine back end was asked for where vLLM is not installed."""
 
 
 def encode_prompts(chat: Chat, conversations: Iterable[Messages]) -> list[list[int]]:
@@ -85,19 +102,3 @@ def _prompt_text(chat: Chat, conversation: Messages) -> str:
     *before, last = map(chat.tokens.trusted, chat.scaffold(roles, answering=True))
     contents = (message["content"] for message in conversation)
     return "".join(piece + content for piece, content in zip(before, contents, strict=True)) + last
-
-
-def require_room(prompts: Sequence[list[int]], new_tokens: int, context: int) -> None:
-    """Raises PromptError for the first prompt that has no room for so many tokens behind it in the model's context."""
-    for index, prompt in enumerate(prompts):
-        if len(prompt) + new_tokens > context:
-            raise PromptError(
-                f"prompt {index} has {len(prompt)} tokens, and {new_tokens} are to follow it, but the model's context "
-                f"is {context}; shorten or drop the prompt, or ask for fewer new tokens"
-            )
-
-
-def make_samples(chat: Chat, generated: list[list[int]], ends: Sequence[int]) -> list[Sample]:
-    """Samples of token ids that a policy generated, each up to and with the token of `ends` that ended it, if any."""
-    texts = chat.tokens.source.batch_decode(generated, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return [Sample(text, ids, ids[-1] in ends) for text, ids in zip(texts, generated, strict=True)]

@@ -6,16 +6,16 @@ the Hugging Face back end.
 """
 
 from collections.abc import Sequence
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transformers import AutoTokenizer
+from typing_extensions import override
 
-from selfjudge import AdapterError, Chat, ChoiceTokens, Reading, SafeTokenizer
+from selfjudge import AdapterError, ChoiceTokens
 from selfjudge.adapters import check_adapter, read_base
-from selfjudge_training.data.records import Messages
-from selfjudge_training.rollouts.base import Sample, Sampling, encode_prompts, make_samples, require_room
+from selfjudge_training.rollouts.base import RollOuts, Sampling
 from selfjudge_training.rollouts.engine_start import served_rank, start_engine
 from selfjudge_training.seeds import seed_of
 
@@ -25,45 +25,38 @@ if TYPE_CHECKING:
     from vllm.outputs import CompletionOutput
 
 
-class EngineRollOuts:
+class EngineRollOuts(RollOuts):
     """An engine and its adapter. The folder of an adapter has to stay as it is while the adapter is in use."""
 
     def __init__(self, model: Path, *, rank: int, max_tokens: int, cache_gib: float | None = None) -> None:
-        """Load a model from its folder. Raises ConfigError, and EngineMissingError where vLLM is not installed."""
+        """Load a model from its folder. Raises ConfigError, also where vLLM is not installed."""
         self._model, self._max_rank = model, served_rank(rank)
         self._engine = start_engine(model, self._max_rank, max_tokens, cache_gib)
-        self.chat = Chat(SafeTokenizer(AutoTokenizer.from_pretrained(model)))
-        self.context = int(self._engine.model_config.max_model_len)
-        self._ends = self.chat.end_ids()
+        super().__init__(AutoTokenizer.from_pretrained(model), int(self._engine.model_config.max_model_len))
         self._adapter: LoRARequest | None = None
         self._adapter_ids = count(1)
 
-    def sample(
-        self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
-    ) -> list[list[Sample]]:
-        """As `RollOuts.sample`; a seed's responses to a conversation depend on its place, not on those around it."""
-        prompts = encode_prompts(self.chat, conversations)
-        require_room(prompts, sampling.max_new_tokens, self.context)
-        options: dict[str, Any] = {"max_tokens": sampling.max_new_tokens, "stop_token_ids": self._ends}
-        if sampling.temperature == 0:
-            params = [_parameters(temperature=0, **options) for _ in prompts]
-        else:
-            options |= {"n": samples, "temperature": sampling.temperature, "top_p": sampling.top_p}
-            params = [_parameters(seed=seed_of(seed, place), **options) for place in range(len(prompts))]
-        outputs = self._run(prompts, params, self._adapter)
-        generated = [list(output.token_ids) for output in chain.from_iterable(outputs)]
-        made = iter(make_samples(self.chat, generated, self._ends))
-        found = [[next(made) for _ in each] for each in outputs]
-        return [each * samples for each in found] if sampling.temperature == 0 else found
+    @override
+    def _generate(self, prompts: Sequence[list[int]], samples: int, sampling: Sampling, seed: int) -> list[list[int]]:
+        """A seed's responses to a conversation depend on its place, not on those around it."""
+        temperature, top_p, max_tokens = sampling
+        options: dict[str, Any] = {"max_tokens": max_tokens, "stop_token_ids": self.ends, "n": samples}
+        options |= {"temperature": temperature, "top_p": top_p}
+        params = [_parameters(seed=seed_of(seed, place), **options) for place in range(len(prompts))]
+        return [list(output.token_ids) for outputs in self._run(prompts, params, self._adapter) for output in outputs]
 
-    def read(self, prompts: Sequence[list[int]], choice: ChoiceTokens) -> list[Reading]:
-        """As `RollOuts.read`; the engine gathers the two values, of any rank, from its raw log-probabilities."""
-        require_room(prompts, 1, self.context)
+    @override
+    def _read(self, prompts: Sequence[list[int]], choice: ChoiceTokens) -> list[list[float]]:
+        """The engine gathers the two values, of any rank, from its raw log-probabilities."""
         params = [_parameters(max_tokens=1, temperature=0, logprob_token_ids=list(choice)) for _ in prompts]
-        return [_reading(output, choice) for [output] in self._run(prompts, params, None)]
+        return [_choice_logprobs(output, choice) for [output] in self._run(prompts, params, None)]
 
     def use_adapter(self, path: Path | None) -> None:
-        """As `RollOuts.use_adapter`; to the engine every call brings a version of its own, and drops the one before."""
+        """Sample with this adapter from now on: a folder as PEFT writes it; None: with the bare model.
+
+        To the engine every call brings a version of its own, and drops the one before. Raises AdapterError where the
+        folder holds no adapter for this model, and leaves the one in use.
+        """
         former, self._adapter = self._adapter, None if path is None else self._loaded(path)
         if former is not None:
             self._engine.remove_lora(former.lora_int_id)
@@ -122,8 +115,7 @@ def _parameters(**options: Any) -> "SamplingParams":  # noqa: ANN401  vLLM's own
     return SamplingParams(detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY, skip_clone=True, **options)
 
 
-def _reading(output: "CompletionOutput", choice: ChoiceTokens) -> Reading:
+def _choice_logprobs(output: "CompletionOutput", choice: ChoiceTokens) -> list[float]:
     if not output.logprobs:
         raise RuntimeError("the engine returned no log-probabilities for a judge read")
-    at_choice = output.logprobs[0]
-    return Reading(at_choice[choice.a].logprob, at_choice[choice.b].logprob)
+    return [output.logprobs[0][token].logprob for token in choice]

@@ -4,21 +4,15 @@ vLLM is imported in here only when an engine is made, so that training works wit
 """
 
 import os
-import random
 import re
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import torch
-from pydantic import PositiveFloat
 
 from selfjudge.adapters import ENGINE_RANKS, EngineRank
-from selfjudge_training.rollouts.base import EngineMissingError
-from selfjudge_training.run.config import ConfigError, Section
+from selfjudge_training.run.config import ConfigError
 
 if TYPE_CHECKING:
     from vllm.v1.engine.llm_engine import LLMEngine
@@ -36,14 +30,6 @@ _CACHE_SHARE: Final = 0.25
 _MOST_ON_CPU: Final = 4 * _GIB
 
 
-class EngineSettings(Section):
-    """Of the engine; rank, longest sequence and precision of the weights are the run's and the model's own."""
-
-    cache_gib: PositiveFloat | None = None
-    """Memory for keys and values; has to hold at least one sequence of `max_tokens`. None: a quarter of what is free
-    beside two copies of the weights, on a CPU 4 GiB at most."""
-
-
 def served_rank(rank: int) -> EngineRank:
     """The rank that vLLM is started for. Raises ConfigError where it has none that high."""
     if rank > max(ENGINE_RANKS):
@@ -52,10 +38,10 @@ def served_rank(rank: int) -> EngineRank:
 
 
 def start_engine(model: Path, max_rank: EngineRank, max_tokens: int, cache_gib: float | None) -> "LLMEngine":
-    """An engine in this process. Raises EngineMissingError where vLLM is not installed.
+    """An engine in this process, which seeds its random numbers; what training draws, it seeds anew each time.
 
-    Raises ConfigError where its cache of keys and values can't hold one of the longest sequences. The process's random
-    numbers and PyTorch's threads stay as they were.
+    Raises ConfigError where vLLM is not installed, or its cache of keys and values can't hold one of the longest
+    sequences.
     """
     # The plugin that comes with this package mends vLLM's LoRA on CPUs, where it is named.
     named = [name for name in os.environ.get("VLLM_PLUGINS", "").split(",") if name]
@@ -69,7 +55,7 @@ def start_engine(model: Path, max_rank: EngineRank, max_tokens: int, cache_gib: 
         from vllm.platforms import current_platform  # noqa: PLC0415
         from vllm.v1.engine.llm_engine import LLMEngine  # noqa: PLC0415
     except ImportError as error:
-        raise EngineMissingError(
+        raise ConfigError(
             "roll-outs by the engine need vLLM, which is not installed here: install selfjudge[cuda] on a GPU, or the "
             "list requirements/cpu.txt on a CPU; or choose the Hugging Face back end, which needs nothing"
         ) from error
@@ -87,8 +73,22 @@ def start_engine(model: Path, max_rank: EngineRank, max_tokens: int, cache_gib: 
         disable_log_stats=True,
         **options,
     )
-    with _process_state_kept(), _cache_errors(cache_gib):
-        return LLMEngine.from_engine_args(arguments, enable_multiprocessing=False)
+    set_num_threads = torch.set_num_threads
+    try:
+        with warnings.catch_warnings():
+            # vLLM looks at every attribute of PyTorch, deprecated ones included.
+            warnings.simplefilter("ignore", FutureWarning)
+            return LLMEngine.from_engine_args(arguments, enable_multiprocessing=False)
+    except ValueError as error:
+        # Errors about the cache name keys of vLLM's own that can't be set here.
+        if not re.search(r"KV\s+cache|memory for kv", str(error)):
+            raise
+        size = "sized by what is free" if cache_gib is None else f"of {cache_gib:g} GiB"
+        raise ConfigError(
+            f"rollouts.engine.cache_gib: a cache {size} won't do; set another, or lower max_tokens. vLLM says: {error}"
+        ) from error
+    finally:
+        torch.set_num_threads = set_num_threads  # which vLLM disables on a CPU
 
 
 def _cache_bytes(model: Path, cache_gib: float | None, *, on_cpu: bool) -> int:
@@ -101,33 +101,3 @@ def _cache_bytes(model: Path, cache_gib: float | None, *, on_cpu: bool) -> int:
     free = psutil.virtual_memory().available if on_cpu else torch.cuda.mem_get_info()[0]
     size = int(_CACHE_SHARE * max(0, free - 2 * weights))
     return min(size, _MOST_ON_CPU) if on_cpu else size
-
-
-@contextmanager
-def _cache_errors(cache_gib: float | None) -> Iterator[None]:
-    """An error of vLLM's about its cache names the keys of ours that decide; its own can't be set here."""
-    try:
-        yield
-    except ValueError as error:
-        if not re.search(r"KV\s+cache|memory for kv", str(error)):
-            raise
-        size = "sized by what is free" if cache_gib is None else f"of {cache_gib:g} GiB"
-        raise ConfigError(
-            f"rollouts.engine.cache_gib: a cache {size} won't do; set another, or lower max_tokens. vLLM says: {error}"
-        ) from error
-
-
-@contextmanager
-def _process_state_kept() -> Iterator[None]:
-    """Starting an engine seeds every generator there is, and on a CPU disables PyTorch's setter of threads."""
-    set_num_threads, of_python, of_numpy = torch.set_num_threads, random.getstate(), np.random.get_state()  # noqa: NPY002
-    devices = list(range(torch.cuda.device_count()))
-    try:
-        with torch.random.fork_rng(devices), warnings.catch_warnings():
-            # vLLM looks at every attribute of PyTorch, deprecated ones included.
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        torch.set_num_threads = set_num_threads
-        random.setstate(of_python)
-        np.random.set_state(of_numpy)  # noqa: NPY002

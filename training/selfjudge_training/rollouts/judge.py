@@ -13,10 +13,7 @@ class Judge:
     """Judges by a back end's bare model, under one principle for each encoder (section 3.1)."""
 
     def __init__(self, rollouts: RollOuts, encoders: Sequence[JudgmentEncoder]) -> None:
-        """Raises ValueError without an encoder."""
-        if not encoders:
-            raise ValueError("a judge needs at least one encoder: one for each principle, or one that knows none")
-        self._rollouts, self._encoders = rollouts, list(encoders)
+        self._rollouts, self._encoders = rollouts, encoders
 
     def verdicts(self, comparisons: Sequence[Comparison]) -> list[Verdict]:
         """The verdict on each comparison, in the order given. Raises ConversationError."""
@@ -26,8 +23,5 @@ class Judge:
     def _judge(self, encoder: JudgmentEncoder, comparisons: Sequence[Comparison]) -> list[PrincipleVerdict]:
         prompts = encoder.encode_batch(comparisons)
         ids = [order for prompt in prompts for order in (prompt.first_at_a, prompt.first_at_b)]
-        readings = self._rollouts.read(ids, encoder.choice_tokens)
-        return [
-            PrincipleVerdict(encoder.principle, at_a, at_b)
-            for at_a, at_b in zip(readings[::2], readings[1::2], strict=True)
-        ]
+        readings = iter(self._rollouts.read(ids, encoder.choice_tokens))
+        return [PrincipleVerdict(encoder.principle, *orders) for orders in zip(readings, readings, strict=True)]

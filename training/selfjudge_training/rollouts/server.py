@@ -6,18 +6,17 @@ whatever template it renders chats with. Leaves out the server's own `/judge`, w
 and whose reads go ahead of the samples of those whom the server is there for: training waits its turn.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, Field, PositiveInt, ValidationError
+from pydantic import AliasPath, BaseModel, Field, TypeAdapter, ValidationError
 from transformers import PreTrainedTokenizerBase
+from typing_extensions import override
 
-from selfjudge import Chat, ChoiceTokens, Reading, SafeTokenizer
+from selfjudge import ChoiceTokens
 from selfjudge.adapters import Manifest
-from selfjudge_training.data.records import Messages
-from selfjudge_training.rollouts.base import Sample, Sampling, encode_prompts, make_samples, require_room
-from selfjudge_training.run.config import Section
+from selfjudge_training.rollouts.base import RollOuts, Sampling
 from selfjudge_training.run.endpoint import Endpoint, EndpointError
 from selfjudge_training.seeds import seed_of
 
@@ -28,64 +27,43 @@ READS: Final = 16
 _PLAIN: Final = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
 
 
-class ServerSettings(Section):
-    """Where the server is."""
+class ServerRollOuts(RollOuts):
+    """A server, and the version that it samples with.
 
-    at: str = "http://127.0.0.1:8000/v1"
-    """Of one server, started with the store and with admin keys; not of a balancer over several, of which some would
-    take up a version later than others."""
-    key_variable: str = "SELFJUDGE_ADMIN_KEY"
-    """Environment variable that holds an admin key of the server, which opens all of its routes."""
-    requests_at_once: PositiveInt = 32
-    """Requests under way at a time."""
-
-
-class ServerRollOuts:
-    """A server, and the version that it samples with."""
+    ``publish`` makes an adapter's folder a version in the server's store. The endpoint becomes ours to close. Raises
+    EndpointError where the server can't be reached or serves no base model.
+    """
 
     def __init__(
         self, tokenizer: PreTrainedTokenizerBase, endpoint: Endpoint, publish: Callable[[Path], Manifest]
     ) -> None:
-        """``publish`` makes an adapter's folder a version in the server's store. The endpoint becomes ours to close.
-
-        Raises EndpointError where the server can't be reached or serves no base model.
-        """
         self._endpoint, self._publish = endpoint, publish
-        self.chat = Chat(SafeTokenizer(tokenizer))
-        self._ends = self.chat.end_ids()
-        base = _base_of(endpoint)
-        self.context = base.max_model_len or 0
-        self._base = self._sampled = base.id
+        self._base, context = _base_of(endpoint)
+        self._sampled = self._base
+        super().__init__(tokenizer, context)
 
-    def sample(
-        self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
-    ) -> list[list[Sample]]:
-        """As `RollOuts.sample`, a request for each conversation; the seeds are those of the engine's back end.
+    @override
+    def _generate(self, prompts: Sequence[list[int]], samples: int, sampling: Sampling, seed: int) -> list[list[int]]:
+        """A request for each prompt; the seeds are those of the engine's back end.
 
         Raises EndpointError, also where the version in use is not loaded any more.
         """
-        prompts = encode_prompts(self.chat, conversations)
-        require_room(prompts, sampling.max_new_tokens, self.context)
-        greedy = sampling.temperature == 0
-        drawn = 1 if greedy else samples
         options = {
             **_PLAIN,
             "model": self._sampled,
-            "n": drawn,
+            "n": samples,
             "temperature": sampling.temperature,
-            "top_p": 1.0 if greedy else sampling.top_p,
+            "top_p": sampling.top_p if sampling.temperature else 1.0,
             "max_tokens": sampling.max_new_tokens,
-            "stop_token_ids": self._ends,
+            "stop_token_ids": self.ends,
             "return_token_ids": True,
         }
         bodies = [{**options, "prompt": prompt, "seed": seed_of(seed, place)} for place, prompt in enumerate(prompts)]
-        choices = [choice for answer in self._complete(bodies, drawn) for choice in answer]
-        made = make_samples(self.chat, [choice.token_ids for choice in choices], self._ends)
-        return [made[start : start + drawn] * (samples // drawn) for start in range(0, len(made), drawn)]
+        return [choice.token_ids for choice in self._complete(bodies, [samples] * len(bodies))]
 
-    def read(self, prompts: Sequence[list[int]], choice: ChoiceTokens) -> list[Reading]:
-        """As `RollOuts.read`; the server gathers the two values, of any rank, from its raw log-probabilities."""
-        require_room(prompts, 1, self.context)
+    @override
+    def _read(self, prompts: Sequence[list[int]], choice: ChoiceTokens) -> list[list[float]]:
+        """The server gathers the two values, of any rank, from its raw log-probabilities."""
         options = {
             "model": self._base,
             "temperature": 0,
@@ -96,13 +74,14 @@ class ServerRollOuts:
             "return_tokens_as_token_ids": True,
         }
         groups = [list(prompts[start : start + READS]) for start in range(0, len(prompts), READS)]
-        answers = self._complete([{**options, "prompt": group} for group in groups], 1)
-        return [_reading(one, choice) for answer in answers for one in answer]
+        answers = self._complete([{**options, "prompt": group} for group in groups], map(len, groups))
+        return [_choice_logprobs(answer, choice) for answer in answers]
 
     def use_adapter(self, path: Path | None) -> None:
-        """As `RollOuts.use_adapter`: the folder becomes a version in the store, which the server is told to activate.
+        """Sample with this adapter from now on: a folder as PEFT writes it; None: with the bare model.
 
-        Raises EndpointError where the server refuses it, as it does one of another base model; it says why.
+        It becomes a version in the store, which the server is told to activate. Raises AdapterError, and EndpointError
+        where the server refuses it, as it does one of another base model; it says why.
         """
         if path is None:
             self._sampled = self._base
@@ -115,14 +94,10 @@ class ServerRollOuts:
         """Close the connections; nothing can be sampled or read afterwards. The server goes on."""
         self._endpoint.close()
 
-    def _complete(self, bodies: Sequence[dict[str, Any]], choices: int) -> list[list["_Choice"]]:
-        """The choices of each request, in order: so many for each of its prompts."""
-        answers = self._endpoint.post_all("completions", bodies)
-        return [_choices(body, answer, choices) for body, answer in zip(bodies, answers, strict=True)]
-
-
-class _Logprobs(BaseModel):
-    top_logprobs: list[dict[str, float]] = Field(min_length=1)
+    def _complete(self, bodies: Sequence[dict[str, Any]], wanted: Iterable[int]) -> list["_Choice"]:
+        """The choices of all requests in order, so many of each."""
+        answers = zip(bodies, self._endpoint.post_all("completions", bodies), wanted, strict=True)
+        return [choice for each in answers for choice in _choices(*each)]
 
 
 class _Choice(BaseModel):
@@ -130,7 +105,8 @@ class _Choice(BaseModel):
 
     index: int
     token_ids: list[int] = Field(min_length=1)
-    logprobs: _Logprobs | None
+    at_first: Annotated[dict[str, float], Field(validation_alias=AliasPath("logprobs", "top_logprobs", 0))] = {}
+    """Log-probabilities at the first token."""
 
 
 class _Completion(BaseModel):
@@ -144,39 +120,35 @@ class _Card(BaseModel):
     max_model_len: int | None = None
 
 
-class _Models(BaseModel):
-    data: list[_Card]
-
-
-def _base_of(endpoint: Endpoint) -> _Card:
-    """The served model, which has no parent."""
+def _base_of(endpoint: Endpoint) -> tuple[str, int]:
+    """Name and context of the served model, which has no parent."""
     try:
-        cards = _Models.model_validate(endpoint.get("models")).data
+        cards = TypeAdapter(list[_Card]).validate_python(endpoint.get("models").get("data"))
     except ValidationError as error:
         raise EndpointError(f"{endpoint.base_url}/models answers no list of models: {error}") from error
     for card in cards:
         if card.parent is None and card.max_model_len:
-            return card
+            return card.id, card.max_model_len
     raise EndpointError(f"{endpoint.base_url}/models lists no base model with its max_model_len")
 
 
-def _choices(body: dict[str, Any], answer: dict[str, Any], each: int) -> list[_Choice]:
+def _choices(body: dict[str, Any], answer: dict[str, Any], wanted: int) -> list[_Choice]:
     try:
         completion = _Completion.model_validate(answer)
     except ValidationError as error:
         raise EndpointError(f"the answer of /completions is not as vLLM's, with token ids: {error}") from error
     if completion.model != body["model"]:
         raise EndpointError(f"{body['model']} was asked, but {completion.model} answered")
-    wanted = each * (len(body["prompt"]) if isinstance(body["prompt"][0], list) else 1)
     found = sorted(completion.choices, key=lambda choice: choice.index)
     if [choice.index for choice in found] != list(range(wanted)):
         raise EndpointError(f"/completions answered {len(found)} choices where {wanted} were asked for")
     return found
 
 
-def _reading(choice: _Choice, tokens: ChoiceTokens) -> Reading:
-    at_choice = choice.logprobs.top_logprobs[0] if choice.logprobs else {}
+def _choice_logprobs(choice: _Choice, tokens: ChoiceTokens) -> list[float]:
     names = [f"token_id:{token}" for token in tokens]
-    if not at_choice.keys() >= set(names):
-        raise EndpointError(f"/completions gave log-probabilities of {list(at_choice)}, not of {' and '.join(names)}")
-    return Reading(*(at_choice[name] for name in names))
+    if not choice.at_first.keys() >= set(names):
+        raise EndpointError(
+            f"/completions gave log-probabilities of {list(choice.at_first)}, not of {' and '.join(names)}"
+        )
+    return [choice.at_first[name] for name in names]

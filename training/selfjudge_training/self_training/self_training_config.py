@@ -10,8 +10,6 @@ from selfjudge.adapters import PolicyName
 from selfjudge_training.data.source import Source
 from selfjudge_training.jsft.jsft_config import Lora
 from selfjudge_training.rollouts.base import Sampling
-from selfjudge_training.rollouts.engine_start import EngineSettings
-from selfjudge_training.rollouts.server import ServerSettings
 from selfjudge_training.run.config import Section
 from selfjudge_training.run.named_model import ModelFolder
 
@@ -40,6 +38,26 @@ class Decoding(Section):
     def sampling(self) -> Sampling:
         """As roll-outs take it."""
         return Sampling(self.temperature, self.top_p, self.max_new_tokens)
+
+
+class EngineSettings(Section):
+    """Of the engine; rank, longest sequence and precision of the weights are the run's and the model's own."""
+
+    cache_gib: PositiveFloat | None = None
+    """Memory for keys and values; has to hold at least one sequence of `max_tokens`. None: a quarter of what is free
+    beside two copies of the weights, on a CPU 4 GiB at most."""
+
+
+class ServerSettings(Section):
+    """Where the server is."""
+
+    at: str = "http://127.0.0.1:8000/v1"
+    """Of one server, started with the store and with admin keys; not of a balancer over several, of which some would
+    take up a version later than others."""
+    key_variable: str = "SELFJUDGE_ADMIN_KEY"
+    """Environment variable that holds an admin key of the server, which opens all of its routes."""
+    requests_at_once: PositiveInt = 32
+    """Requests under way at a time."""
 
 
 class RollOutsSection(Section):
