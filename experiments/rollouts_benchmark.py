@@ -10,26 +10,30 @@ import argparse
 import gc
 import math
 import time
-from itertools import pairwise
+from contextlib import ExitStack
 from pathlib import Path
-from statistics import fmean, median
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import torch
 from selfjudge_training.run.config import load_config, recipe_path
+from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.run.model_folder import save_model_folder
 from selfjudge_training.run.processes import make_accelerator
 from selfjudge_training.self_training.exchange import AdapterExchange
 from selfjudge_training.self_training.learner import Learner
+from selfjudge_training.self_training.loop import Loop
+from selfjudge_training.self_training.policy import load_policy
 from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
-from selfjudge_training.self_training.self_training_stage import Sampling
+from selfjudge_training.self_training.self_training_stage import Backend, on_policy, start_backend, takers_of
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from selfjudge.shipped import SHIPPED_MODEL
 
 BACKENDS = ("huggingface", "vllm")
-CONTEXT, BATCH, MEAN_TOKENS = 1024, 64, 48
+CONTEXT, MEAN_TOKENS = 1024, 48
+COLUMNS = ("step", "sampling and judging", "learning", "processor", "tokens")
 
 
 class Cell(NamedTuple):
@@ -90,54 +94,47 @@ def config_of(cell: Cell, backend: str, folder: Path) -> SelfTrainingConfig:
     return load_config(SelfTrainingConfig, recipe_path("self-train-tiny"), overrides)
 
 
-class Contender:
-    """A back end with its policy and learner; a step is the loop's."""
+def make_loop(config: SelfTrainingConfig, backend: Backend | None, folder: Path, steps: int) -> Loop:
+    """Of a policy of its own."""
+    accelerator = make_accelerator()
+    policy = load_policy(config, accelerator.device)
+    return Loop(
+        config,
+        accelerator,
+        RunFolder.open(folder, config, seed=0, trackers=()),
+        Learner(config, policy, accelerator, steps),
+        on_policy(config, policy, accelerator, config.model, backend),
+        AdapterExchange(policy, folder, accelerator, takers_of(config, backend)),
+        (),
+        steps,
+    )
 
-    def __init__(self, config: SelfTrainingConfig, folder: Path, steps: int) -> None:
-        accelerator = make_accelerator()
-        self._sampling = Sampling.make(config, accelerator, folder, config.model)
-        policy = self._sampling.policy
-        self._learner = Learner(config, policy, accelerator, steps)
-        self._exchange = AdapterExchange(policy, folder, accelerator, self._sampling.takers)
-        self.close = self._sampling.close
 
-    def step(self, number: int) -> dict[str, float]:
-        """Wall clock of each part, and what the process used of the processors over all of them."""
-        used, marks = time.process_time(), [time.perf_counter()]
-        self._exchange.hand_over(number)
-        marks.append(time.perf_counter())
-        pairs = self._sampling.source.judged(range(number * BATCH, (number + 1) * BATCH), number)
-        marks.append(time.perf_counter())
-        self._learner.learn(pairs, number)
-        marks.append(time.perf_counter())
-        exchange, rollouts, learning = (later - earlier for earlier, later in pairwise(marks))
-        tokens = fmean(len(response) for pair in pairs for response in (pair.chosen, pair.rejected))
-        return {
-            "step": marks[-1] - marks[0],
-            "exchange": exchange,
-            "sampling and judging": rollouts,
-            "learning": learning,
-            "processor": time.process_time() - used,
-            "tokens": tokens,
-        }
+def take(loop: Loop, step: int) -> dict[str, float]:
+    """Wall clock of a step's parts, and what the process used of the processors over all of them."""
+    began = time.process_time()
+    figures = loop.step(step)
+    used, names = time.process_time() - began, ("seconds/rollouts", "seconds/learning", "sampled/tokens")
+    rollouts, learning, tokens = (figures[name] for name in names)
+    return dict(zip(COLUMNS, (rollouts + learning, rollouts, learning, used, tokens), strict=True))
 
 
 def measure(cell: Cell, steps: int, warm_up: int) -> dict[str, dict[str, float]]:
     """Medians over steps in which both took turns."""
-    with TemporaryDirectory() as name:
-        folder = Path(name)
+    with TemporaryDirectory() as name, ExitStack() as stack:
+        folder, loops, taken = Path(name), {}, warm_up + steps
         if cell.width is not None:
             make_model(cell.width, folder / "model")
-        contenders = {
-            each: Contender(config_of(cell, each, folder), folder / each, warm_up + steps) for each in BACKENDS
-        }
-        found = [{each: one.step(number) for each, one in contenders.items()} for number in range(warm_up + steps)]
-        for one in contenders.values():
-            one.close()
-    del contenders
+        for each in BACKENDS:
+            config = config_of(cell, each, folder)
+            backend = start_backend(config, make_accelerator(), folder)
+            if backend is not None:
+                stack.callback(backend.close)
+            loops[each] = make_loop(config, backend, folder / each, taken)
+        found = [{each: take(loop, step) for each, loop in loops.items()} for step in range(taken)][warm_up:]
+    del loops
     gc.collect()  # the next cell has no room for this one's engine
-    counted = found[warm_up:]
-    return {each: {part: median(row[each][part] for row in counted) for part in counted[0][each]} for each in BACKENDS}
+    return {each: {part: median(row[each][part] for row in found) for part in found[0][each]} for each in BACKENDS}
 
 
 def main() -> None:
@@ -147,7 +144,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--warm-up", type=int, default=2)
     options = parser.parse_args()
-    print("| cell | back end | step | exchange | sampling and judging | learning | processor | tokens |")
+    print("| cell | back end |", " | ".join(COLUMNS), "|")
     for name in options.cells:
         for backend, figures in measure(CELLS[name], options.steps, options.warm_up).items():
             print(f"| {CELLS[name].name} | {backend} |", " | ".join(f"{value:.3f}" for value in figures.values()), "|")

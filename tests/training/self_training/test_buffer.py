@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
-from safetensors.torch import load_file
 from selfjudge_training.data.load import load_overall_pairs
 from selfjudge_training.data.records import PreferencePair
 from selfjudge_training.data.source import DataError
@@ -14,14 +13,14 @@ from selfjudge_training.rollouts.base import encode_prompts
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.kept_rows import open_rows
 from selfjudge_training.run.metrics import read_metrics
-from selfjudge_training.self_training.buffer import FOLDER, each_pair, given_buffer
+from selfjudge_training.self_training.buffer import FOLDER, each_pair, given_pairs
+from selfjudge_training.self_training.policy import load_policy
 from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
-from selfjudge_training.self_training.self_training_stage import Sampling, self_train
+from selfjudge_training.self_training.self_training_stage import on_policy, self_train
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from selfjudge import Chat, SafeTokenizer
 from tests.training.self_training.conftest import toy
-from tests.training.self_training.processes import run_in_two
 
 TASK = [{"role": "user", "content": "Add 3 and 4."}]
 
@@ -51,10 +50,11 @@ def test_a_sampled_buffer_is_met_again_and_a_lost_part_is_made_again(toy_folder:
     assert weights == (tmp_path / "run" / "model" / "model.safetensors").read_bytes()
 
 
-def test_on_policy_samples_anew(toy_folder: Path, tmp_path: Path) -> None:
-    source = Sampling.make(toy(toy_folder), Accelerator(), tmp_path, toy_folder).source
-    assert source.judged(range(4), seed=1) == source.judged(range(4), seed=1)
-    assert source.judged(range(4), seed=1) != source.judged(range(4), seed=2)
+def test_on_policy_samples_anew(toy_folder: Path) -> None:
+    config, accelerator = toy(toy_folder), Accelerator()
+    source = on_policy(config, load_policy(config, accelerator.device), accelerator, toy_folder, None)
+    assert source.judged(range(4), 1) == source.judged(range(4), 1)
+    assert source.judged(range(4), 1) != source.judged(range(4), 2)
 
 
 def test_token_ids_are_those_of_roll_outs(chat: Chat) -> None:
@@ -104,11 +104,11 @@ def test_pairs_of_data_sets_lie_in_a_file_and_take_no_memory(
 ) -> None:
     loaded = load_overall_pairs(uneven.prompts.sources, seed=uneven.seed).records
     expected = list(each_pair(chat, loaded, system=None, max_tokens=uneven.max_tokens))
-    buffer = given_buffer(uneven, chat, tmp_path, begun=False)
+    buffer = given_pairs(uneven, chat, tmp_path, begun=False)
     assert f"{len(loaded)} pairs" in (said := capsys.readouterr().out)
     assert said.endswith(f"\n{len(loaded) - len(expected)} left out as too long\n")
     assert len(loaded) - len(expected) == 2
-    pairs = buffer.judged(range(len(buffer)), 0)
+    pairs = buffer.judged(range(buffer.prompts), 0)
     assert pairs == expected
     rows = open_rows(tmp_path / FOLDER)
     tokens = sum(len(part) for pair in expected for part in pair[:3])
@@ -118,9 +118,9 @@ def test_pairs_of_data_sets_lie_in_a_file_and_take_no_memory(
 def test_a_run_that_goes_on_keeps_its_pairs_and_one_that_never_began_does_not(
     offline: SelfTrainingConfig, uneven: SelfTrainingConfig, chat: Chat, tmp_path: Path
 ) -> None:
-    first = len(given_buffer(offline, chat, tmp_path, begun=False))
-    assert len(given_buffer(uneven, chat, tmp_path, begun=True)) == first
-    assert len(given_buffer(uneven, chat, tmp_path, begun=False)) != first
+    first = given_pairs(offline, chat, tmp_path, begun=False).prompts
+    assert given_pairs(uneven, chat, tmp_path, begun=True).prompts == first
+    assert given_pairs(uneven, chat, tmp_path, begun=False).prompts != first
 
 
 def test_sources_that_give_nothing_are_said_to(toy_folder: Path, tmp_path: Path) -> None:
@@ -144,20 +144,6 @@ def test_an_offline_run_learns_the_pairs_and_leaves_a_model(offline: SelfTrainin
     assert torch.equal(start["model.embed_tokens.weight"], end["model.embed_tokens.weight"])
     assert self_train(offline, tmp_path / "run") == model
     assert read_metrics(tmp_path / "run") == lines
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)  # several processes that each load everything
-def test_two_processes_give_the_result_of_one(offline: SelfTrainingConfig, tmp_path: Path) -> None:
-    self_train(offline, tmp_path / "one")
-    said = run_in_two("self-train", "--config", str(tmp_path / "one/config.yaml"), "--output", str(tmp_path / "two"))
-    assert said.count("left out as too long") == 1, "each process took itself for alone"
-    weights = [load_file(tmp_path / run / "adapter" / "adapter_model.safetensors") for run in ("one", "two")]
-    for name, tensor in weights[0].items():
-        # Sums of gradients round differently; where a gradient is all but 0, AdamW makes much of that.
-        assert (weights[1][name] - tensor).abs().mean() < 1e-5
-    for mine, theirs in zip(read_metrics(tmp_path / "one"), read_metrics(tmp_path / "two"), strict=True):
-        assert theirs["loss"] == pytest.approx(mine["loss"], abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -66,12 +66,6 @@ def test_a_run_publishes_the_start_then_every_so_often_and_the_end(toy_folder: P
     assert published(store, toy_folder) == versions
 
 
-def test_without_a_number_of_steps_only_the_end_is_published(toy_folder: Path, tmp_path: Path) -> None:
-    store = tmp_path / "store"
-    self_train(toy(toy_folder, f"publish={{store: {store}, policy: chat}}"), tmp_path / "run")
-    assert [one.metrics["training/step"] for one in published(store, toy_folder)] == [STEPS]
-
-
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [

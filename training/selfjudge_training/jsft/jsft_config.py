@@ -97,8 +97,8 @@ class Lora(Section):
     """Names of the modules that get an adapter."""
 
 
-class Machine(Section):
-    """What the hardware decides, with no part in the method."""
+class Hardware(Section):
+    """What the hardware decides, with no part in the method, in all training."""
 
     attn_implementation: str | None = None
     """As Transformers names it (`sdpa`, `flash_attention_2`, ...); none: its own choice."""
@@ -108,10 +108,15 @@ class Machine(Section):
     """Compute activations twice rather than hold them."""
     checkpoint_every: PositiveInt = 100
     """Optimizer steps between checkpoints; the last two are kept."""
-    log_every: PositiveInt = 10
-    """Optimizer steps of which a line of metrics is the mean."""
     trackers: tuple[str, ...] = ("tensorboard",)
     """Where figures go besides metrics.jsonl, as Accelerate names it: `tensorboard`, `wandb`, `mlflow`, ..."""
+
+
+class Machine(Hardware):
+    """The same for JSFT."""
+
+    log_every: PositiveInt = 10
+    """Optimizer steps of which a line of metrics is the mean."""
 
 
 class Evaluation(Section):

@@ -11,7 +11,6 @@ from pathlib import Path
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
 from datasets import Dataset, Features, List, Value  # type: ignore[import-untyped]  # likewise
 from tqdm import tqdm
-from typing_extensions import override
 
 from selfjudge import Chat, dialogue_example
 from selfjudge_training.data.examples.shown import as_shown, require_dialogue
@@ -35,26 +34,16 @@ _FEATURES = Features(
 """Of a `Pair`."""
 
 
-class Buffer(PairSource):
-    """One pair for each prompt, always the same."""
-
-    def __init__(self, rows: Dataset) -> None:
-        self._rows = rows
-
-    @override
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @override
-    def judged(self, indices: Sequence[int], seed: int) -> list[Pair]:
-        return [Pair(**self._rows[index]) for index in indices]
+def _kept(rows: Dataset) -> PairSource:
+    """Always the same, whatever the seed."""
+    return PairSource(len(rows), lambda indices, _: [Pair(**rows[index]) for index in indices])
 
 
-def sampled_buffer(config: SelfTrainingConfig, source: PairSource, accelerator: Accelerator, output: Path) -> Buffer:
+def sampled_pairs(config: SelfTrainingConfig, source: PairSource, accelerator: Accelerator, output: Path) -> PairSource:
     """One pair of a source for each prompt, each call of the roll-outs in a file: what is there already is kept."""
     folder = output / FOLDER
     folder.mkdir(exist_ok=True)
-    size, prompts = config.rollouts.prompts_per_call, range(len(source))
+    size, prompts = config.rollouts.prompts_per_call, range(source.prompts)
     calls = [prompts[start : start + size] for start in range(0, len(prompts), size)]
     own = range(accelerator.process_index, len(calls), accelerator.num_processes)
     for number in tqdm(own, "filling the buffer", unit="call", disable=not accelerator.is_main_process):
@@ -63,10 +52,10 @@ def sampled_buffer(config: SelfTrainingConfig, source: PairSource, accelerator: 
             pairs = source.judged(calls[number], derived_seed(config.seed, "buffer", number))
             write_rows((pair._asdict() for pair in pairs), _FEATURES, file)
     accelerator.wait_for_everyone()
-    return Buffer(open_rows(folder))
+    return _kept(open_rows(folder))
 
 
-def given_buffer(config: SelfTrainingConfig, chat: Chat, output: Path, *, begun: bool) -> Buffer:
+def given_pairs(config: SelfTrainingConfig, chat: Chat, output: Path, *, begun: bool) -> PairSource:
     """The pairs of the data sets; where the run has ``begun``, those that its folder holds. Raises DataError."""
     rows = find_rows(output / FOLDER, begun=begun)
     if rows is None:
@@ -78,7 +67,7 @@ def given_buffer(config: SelfTrainingConfig, chat: Chat, output: Path, *, begun:
             print(*loaded.account("pairs"), f"{len(loaded.records) - len(rows):,} left out as too long", sep="\n")
     if not len(rows):
         raise DataError("the sources give no pair; the account above says why")
-    return Buffer(rows)
+    return _kept(rows)
 
 
 def held_out_pairs(config: SelfTrainingConfig, chat: Chat) -> list[Pair]:

@@ -73,7 +73,7 @@ class Loop:
         main = self.accelerator.is_main_process
         bar = tqdm(range(start, self.steps), "self-training", self.steps, initial=start, unit="step", disable=not main)
         for step in bar:
-            figures = self._step(step)
+            figures = self.step(step)
             if step == start:
                 figures |= parameters_in_memory()
             self.folder.metrics.log(step + 1, **figures)
@@ -85,7 +85,8 @@ class Loop:
         self.folder.metrics.close()
         self.exchange.hand_over(self.steps, last=True)
 
-    def _step(self, step: int) -> dict[str, float]:
+    def step(self, step: int) -> dict[str, float]:
+        """Take one, counted from 0, and return its figures."""
         figures: dict[str, float] = {}
         if self.held_out and step % self.config.evaluation.every == 0:
             figures = {f"evaluation/{name}": value for name, value in self.learner.measure(self.held_out).items()}
@@ -100,7 +101,7 @@ class Loop:
     def _pairs(self, step: int) -> list[Pair]:
         """The pairs of a step, the same in all processes; calls are dealt out to them."""
         seed, size = self.config.seed, self.config.rollouts.prompts_per_call
-        batch = batch_of_step(len(self.source), self.config.optimisation.batch, step, seed)
+        batch = batch_of_step(self.source.prompts, self.config.optimisation.batch, step, seed)
         calls = [batch[start : start + size] for start in range(0, len(batch), size)]
         mine = range(self.accelerator.process_index, len(calls), self.accelerator.num_processes)
         own = [(number, self.source.judged(calls[number], derived_seed(seed, step, number))) for number in mine]

@@ -1,12 +1,10 @@
 """Sources of pairs, one of which is the policy: prompts of data sets, two samples to each, judged."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, Protocol
-
-from typing_extensions import override
+from typing import NamedTuple
 
 from selfjudge import Chat, Comparison
 from selfjudge_training.data.examples.shown import as_shown, require_prompt
@@ -21,16 +19,13 @@ from selfjudge_training.self_training.losses import Pair
 from selfjudge_training.self_training.self_training_config import Prompts
 
 
-class PairSource(Protocol):
+class PairSource(NamedTuple):
     """Gives the pairs of a step. A further way of making pairs (RSO's rejection sampling, say) is another of these."""
 
-    def __len__(self) -> int:
-        """How many prompts there are, each with one pair."""
-        ...
-
-    def judged(self, indices: Sequence[int], seed: int) -> list[Pair]:
-        """One pair for each of the prompts with these indices, in their order; equal seeds give equal pairs."""
-        ...
+    prompts: int
+    """How many there are, each with one pair."""
+    judged: Callable[[Sequence[int], int], list[Pair]]
+    """One pair for each of the prompts with these indices, in their order, by a seed; equal ones give equal pairs."""
 
 
 class Prompt(NamedTuple):
@@ -68,7 +63,7 @@ def gather_prompts(chat: Chat, config: Prompts, *, longest: int) -> list[Prompt]
 
 
 @dataclass(frozen=True)
-class OnPolicy(PairSource):
+class OnPolicy:
     """Two samples of the policy to each prompt, as it is now, judged in both orders by the reference (section 3.2)."""
 
     rollouts: RollOuts
@@ -78,12 +73,8 @@ class OnPolicy(PairSource):
     least_margin: float
     """In [0, 0.5): pairs with |P(first is better) - 1/2| below it are skipped."""
 
-    @override
-    def __len__(self) -> int:
-        return len(self.prompts)
-
-    @override
     def judged(self, indices: Sequence[int], seed: int) -> list[Pair]:
+        """As a `PairSource` gives them."""
         prompts = [self.prompts[index] for index in indices]
         asked = [prompt.asked for prompt in prompts]
         sampled = self.rollouts.sample(asked, samples=2, sampling=self.sampling, seed=seed)

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from selfjudge.adapters import PolicyName
 from selfjudge_training.data.source import Source
+from selfjudge_training.jsft import jsft_config
 from selfjudge_training.jsft.jsft_config import Lora
 from selfjudge_training.rollouts.base import Sampling
 from selfjudge_training.run.config import Section
@@ -136,30 +137,22 @@ class Optimisation(Section):
     """Largest norm of the gradient."""
 
 
-class Evaluation(Section):
+class Evaluation(jsft_config.Evaluation):
     """Held-out pairs on which loss, reward margin and accuracy are measured while it trains; no judge plays a part."""
 
-    pairs: tuple[Source, ...] = ()
-    """Preference sets; none: nothing is measured."""
     every: PositiveInt = 50
     """Steps between two measurements, the first before training."""
 
 
-class Machine(Section):
+class Machine(jsft_config.Hardware):
     """What the hardware decides, with no part in the method."""
 
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the frozen weights and of those that come out; the adapter is trained in float32."""
-    attn_implementation: str | None = None
-    """As Transformers names it (`sdpa`, `flash_attention_2`, ...); none: its own choice."""
     micro_batch: PositiveInt = 8
     """Pairs that go through the model together, in each process; gradients are averaged over all of a step's pairs."""
-    gradient_checkpointing: bool = False
-    """Compute activations twice rather than hold them."""
     checkpoint_every: PositiveInt = 50
     """Optimizer steps between checkpoints; the last two are kept."""
-    trackers: tuple[str, ...] = ("tensorboard",)
-    """Where figures go besides metrics.jsonl, as Accelerate names it: `tensorboard`, `wandb`, `mlflow`, ..."""
 
 
 class SelfTrainingConfig(Section):

@@ -9,7 +9,7 @@ import pytest
 from selfjudge_training.data.examples.shown import as_shown, require_dialogue
 from selfjudge_training.data.load import load_demonstrations
 from selfjudge_training.data.source import DataError, Source
-from selfjudge_training.self_training.buffer import given_buffer
+from selfjudge_training.self_training.buffer import given_pairs
 from selfjudge_training.self_training.pairs import gather_prompts
 from selfjudge_training.self_training.self_training_config import Prompts, SelfTrainingConfig
 from transformers import AutoTokenizer
@@ -80,7 +80,7 @@ def test_offline_pairs_leave_them_out(
 ) -> None:
     prompts = Prompts(sources=(source,), system="Be brief.")
     config = SelfTrainingConfig(model=tmp_path, prompts=prompts, max_tokens=100)
-    assert len(given_buffer(config, strict, tmp_path / "run", begun=False)) == 3
+    assert given_pairs(config, strict, tmp_path / "run", begun=False).prompts == 3
     assert "3 pairs from 6 rows, 3 of them malformed" in capsys.readouterr().out
 
 
