@@ -98,7 +98,8 @@ def contest_winners(
     judge: Judge, prompts: Sequence[str], groups: Groups, seed: int, kind: Callable[..., Contest] = Tournament
 ) -> list[str]:
     """The winner of each prompt's contest."""
-    return [group[best] for group, best in zip(groups, winners(judge, prompts, groups, seed, kind), strict=True)]
+    best = winners(judge.verdicts, prompts, groups, seed, kind)
+    return [group[index] for group, index in zip(groups, best, strict=True)]
 
 
 def majority_votes(groups: Groups, seed: int) -> list[str]:

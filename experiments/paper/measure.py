@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from selfjudge_training.data.load import load_overall_pairs
 from selfjudge_training.data.records import Messages, PreferencePair
 from selfjudge_training.data.source import Source
-from selfjudge_training.evaluation.judges.model_judge import ModelJudge
+from selfjudge_training.evaluation.judges import Judge, model_judge
 from selfjudge_training.evaluation.policy.contests import winners
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.seeds import derived_seed
@@ -75,7 +75,7 @@ def measure(recipe: PaperRecipe, subject: Subject, data: Path, folder: Path) -> 
     plan, asked, rollouts = recipe.evaluation, questions(recipe), HuggingFaceRollOuts(*load_model(subject.path))
     conversations: list[Messages] = [[{"role": "user", "content": problem.prompt}] for problem in asked]
     template, sizes = load_templates()[subject.template], plan.sizes[1:] if subject.swept else ()
-    judge, found = ModelJudge(rollouts, template), Measured()
+    judge, found = model_judge(rollouts, template), Measured()
     if subject.judges:
         test = Source(format="ultrafeedback", path=data / TEST)
         found.overall = _judged(judge, load_overall_pairs([test]).records)
@@ -88,7 +88,7 @@ def measure(recipe: PaperRecipe, subject: Subject, data: Path, folder: Path) -> 
         )
         found.samples = [[answer.text for answer in answers] for answers in drawn]
     if subject.own_by is not None:
-        own_judge = ModelJudge(HuggingFaceRollOuts(*load_model(subject.own_by)), template)
+        own_judge = model_judge(HuggingFaceRollOuts(*load_model(subject.own_by)), template)
         found.own = _judged(own_judge, list(_own_pairs(asked, conversations, found.samples)))
     for size in sizes:
         groups = [texts[:size] for texts in found.samples]
@@ -118,8 +118,8 @@ def _own_pairs(
             yield PreferencePair(conversation, better, worse)
 
 
-def _judged(judge: ModelJudge, pairs: Sequence[PreferencePair]) -> Judged:
-    judgments = judge.verdicts([Comparison(pair.conversation, pair.chosen, pair.rejected) for pair in pairs])
+def _judged(judge: Judge, pairs: Sequence[PreferencePair]) -> Judged:
+    judgments = judge([Comparison(pair.conversation, pair.chosen, pair.rejected) for pair in pairs])
     return Judged(
         points=[judgment.points for judgment in judgments],
         consistent=[judgment.consistent for judgment in judgments],

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 import httpx2
 from selfjudge_training.data.records import Messages
-from selfjudge_training.evaluation.judges.judgment import Judgment
-from selfjudge_training.evaluation.policy.policies import UNASKED, Answer
+from selfjudge_training.evaluation.judges import Judgment
+from selfjudge_training.evaluation.policies import UNASKED, Answer, Answers
 from selfjudge_training.rollouts.base import Sampling
 from selfjudge_training.run.endpoint import Endpoint
 
@@ -27,7 +27,7 @@ class Preferring:
         self.asked: list[Comparison] = []
         self.principles: list[str | None] = []
 
-    def verdicts(self, comparisons: Sequence[Comparison], principle: str | None = None) -> list[Judgment]:
+    def __call__(self, comparisons: Sequence[Comparison], principle: str | None = None) -> list[Judgment]:
         self.principles.append(principle)
         self.asked += comparisons
         return [self._judge(self._value(one.first) - self._value(one.second)) for one in comparisons]
@@ -45,9 +45,7 @@ class Counting:
         self._context = context
         """In characters."""
 
-    def sample(
-        self, conversations: Sequence[Messages], *, samples: int, sampling: Sampling, seed: int
-    ) -> list[list[Answer]]:
+    def __call__(self, conversations: Sequence[Messages], samples: int, sampling: Sampling, seed: int) -> Answers:
         return [self._answers(conversation, samples, sampling.max_new_tokens) for conversation in conversations]
 
     def _answers(self, conversation: Messages, samples: int, new_tokens: int) -> list[Answer]:

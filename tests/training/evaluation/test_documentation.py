@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from selfjudge_training.data.records import PreferencePair
 from selfjudge_training.evaluation.evaluation_config import JudgeConfig, PolicyConfig
-from selfjudge_training.evaluation.judge.judge_figures import evaluate_judge
-from selfjudge_training.evaluation.judge.judge_report import judge_report
+from selfjudge_training.evaluation.judge.judge_report import evaluate_judge, judge_report
 from selfjudge_training.run.config import load_config, recipe_path
 
 from tests.training.evaluation.fakes import Preferring

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 from selfjudge_training.data.records import Messages
-from selfjudge_training.evaluation.journal import JOURNAL, Journal, KeptJudge, KeptPolicy
-from selfjudge_training.evaluation.judges.judgment import Judgment
-from selfjudge_training.evaluation.policy.policies import Answer
+from selfjudge_training.evaluation.journal import Journal, kept_judge, kept_policy
+from selfjudge_training.evaluation.judges import Judgment
+from selfjudge_training.evaluation.policies import Answer
+from selfjudge_training.evaluation.sources import JOURNAL
 from selfjudge_training.rollouts.base import Sampling
 
 from selfjudge import Comparison
@@ -21,34 +22,29 @@ def asked(*texts: str) -> list[Messages]:
     return [[{"role": "user", "content": text}] for text in texts]
 
 
+def numbers(path: Path, request: object, made: float) -> list[float]:
+    """Two batches of one number, as they are kept."""
+    return Journal(path).each([request], ["x", "y"], 1, NUMBERS, lambda _, number: [made + number])
+
+
 def test_what_was_made_is_not_made_again(tmp_path: Path) -> None:
-    def never() -> list[float]:
-        raise AssertionError
-
-    journal = Journal(tmp_path / JOURNAL)
-    assert journal.kept(["a", 1], NUMBERS, lambda: [0.1 + 0.2]) == [0.1 + 0.2]
-    assert journal.kept(["a", 1], NUMBERS, never) == [0.1 + 0.2]
-    later = Journal(tmp_path / JOURNAL)
-    assert later.kept(["a", 1], NUMBERS, never) == [0.1 + 0.2], "not to the last bit"
-    assert later.kept(["a", 2], NUMBERS, lambda: [2.0]) == [2.0]
-    later.remove()
-    assert Journal(tmp_path / JOURNAL).kept(["a", 1], NUMBERS, lambda: [3.0]) == [3.0]
+    file = tmp_path / JOURNAL
+    assert numbers(file, "a", 0.1 + 0.2) == [0.1 + 0.2, 0.1 + 0.2 + 1]
+    assert numbers(file, "a", 9.0) == [0.1 + 0.2, 0.1 + 0.2 + 1], "not to the last bit"
+    assert numbers(file, "b", 2.0) == [2.0, 3.0]
+    file.unlink()
+    assert numbers(file, "a", 3.0) == [3.0, 4.0]
 
 
-@pytest.mark.parametrize("kept", [0, 1, 30, 60, 93])  # a line has 94 bytes
+@pytest.mark.parametrize("kept", [0, 1, 30, 60, 74])  # of the 75 bytes of the last entry
 def test_killed_while_it_writes_it_keeps_what_is_whole(tmp_path: Path, kept: int) -> None:
     file = tmp_path / JOURNAL
-    journal = Journal(file)
-    journal.kept("first", NUMBERS, lambda: [1.0])
-    whole = file.stat().st_size
-    journal.kept("second", NUMBERS, lambda: [2.0])
-    with file.open("r+b") as handle:
-        handle.truncate(whole + kept)
-    resumed = Journal(file)
-    assert file.stat().st_size == whole
-    assert resumed.kept("first", NUMBERS, lambda: [9.0]) == [1.0]
-    assert resumed.kept("second", NUMBERS, lambda: [9.0]) == [9.0]
-    assert Journal(file).kept("second", NUMBERS, lambda: [0.0]) == [9.0]
+    numbers(file, "a", 1.0)
+    lines = file.read_bytes().split(b"\n")
+    assert [len(line) for line in lines] == [0, 75, 75]
+    file.write_bytes(b"\n".join([*lines[:-1], lines[-1][:kept]]))
+    assert numbers(file, "a", 8.0) == [1.0, 9.0]
+    assert numbers(file, "a", 5.0) == [1.0, 9.0]
 
 
 def test_answers_and_judgments_come_back_as_they_were(tmp_path: Path) -> None:
@@ -57,8 +53,8 @@ def test_answers_and_judgments_come_back_as_they_were(tmp_path: Path) -> None:
 
     def say() -> tuple[list[list[Answer]], list[Judgment]]:
         journal = Journal(tmp_path / JOURNAL)
-        answers = KeptPolicy(policy, journal, "me").sample(asked("a", "b"), samples=3, sampling=SAMPLING, seed=5)
-        return answers, KeptJudge(panel, journal, "you").verdicts(comparisons, "honesty")
+        answers = kept_policy(policy, journal, "me")(asked("a", "b"), 3, SAMPLING, 5)
+        return answers, kept_judge(panel, journal, "you")(comparisons, "honesty")
 
     answers, judgments = say()
     assert judgments == [judgment(0.9, 0.9), judgment(0.1, 0.1)]
@@ -69,11 +65,11 @@ def test_answers_and_judgments_come_back_as_they_were(tmp_path: Path) -> None:
 @pytest.mark.parametrize("other", ["who", "samples", "seed", "sampling", "text"])
 def test_another_request_is_asked(tmp_path: Path, other: str) -> None:
     journal, policy = Journal(tmp_path / JOURNAL), Counting()
-    KeptPolicy(policy, journal, "me").sample(asked("a"), samples=2, sampling=SAMPLING, seed=5)
-    KeptPolicy(policy, journal, "you" if other == "who" else "me").sample(
+    kept_policy(policy, journal, "me")(asked("a"), 2, SAMPLING, 5)
+    kept_policy(policy, journal, "you" if other == "who" else "me")(
         asked("b" if other == "text" else "a"),
-        samples=3 if other == "samples" else 2,
-        sampling=SAMPLING._replace(temperature=0.5) if other == "sampling" else SAMPLING,
-        seed=6 if other == "seed" else 5,
+        3 if other == "samples" else 2,
+        SAMPLING._replace(temperature=0.5) if other == "sampling" else SAMPLING,
+        6 if other == "seed" else 5,
     )
     assert len(policy.asked) == 2

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import pytest
 from selfjudge_training.data.records import PreferencePair
-from selfjudge_training.evaluation.judge.judge_figures import evaluate_judge
-from selfjudge_training.evaluation.judge.judge_report import judge_report
+from selfjudge_training.evaluation.judge.judge_report import evaluate_judge, judge_report
 from selfjudge_training.evaluation.plots import over_n
 from selfjudge_training.evaluation.report import Plot, Report, Table, cell, plain, write_report
 from selfjudge_training.evaluation.statistics import Estimate
@@ -134,8 +133,8 @@ class Nested(NamedTuple):
 
 
 def test_plain_keeps_names() -> None:
-    nested = Nested(Table("t", "n", [{"c": 1}]), {"x": Estimate(1.0, 1.0, 1.0, 1)})
+    nested = Nested(Table("t", "n", "o", {"r": {"c": 1}}), {"x": Estimate(1.0, 1.0, 1.0, 1)})
     assert plain(nested) == {
-        "inner": {"title": "t", "note": "n", "rows": [{"c": 1}]},
+        "inner": {"title": "t", "note": "n", "of": "o", "rows": {"r": {"c": 1}}},
         "by": {"x": {"mean": 1.0, "low": 1.0, "high": 1.0, "observations": 1}},
     }

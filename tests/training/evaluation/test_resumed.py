@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 from selfjudge_training.evaluation.evaluation_config import JudgeConfig, PolicyConfig
-from selfjudge_training.evaluation.journal import JOURNAL
 from selfjudge_training.evaluation.judge.judge_stage import run_judge_evaluation
-from selfjudge_training.evaluation.judges.model_judge import ModelJudge
-from selfjudge_training.evaluation.policy.policies import ModelPolicy
 from selfjudge_training.evaluation.policy.policy_stage import run_policy_evaluation
+from selfjudge_training.evaluation.sources import JOURNAL
+from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 
 from tests.training.evaluation.questions import write_questions
 
@@ -52,12 +51,14 @@ def test_a_killed_evaluation_of_a_policy_ends_with_the_same_report(
     run_policy_evaluation(config, tmp_path / "whole")
     for after in (1, 2, 4):
         with monkeypatch.context() as patch:
-            patch.setattr(ModelPolicy, "sample", dying(ModelPolicy.sample, after))
+            patch.setattr(HuggingFaceRollOuts, "sample", dying(HuggingFaceRollOuts.sample, after))
             with pytest.raises(Killed):
                 run_policy_evaluation(config, tmp_path / "killed")
         assert (tmp_path / "killed" / JOURNAL).is_file()
     with monkeypatch.context() as patch:
-        patch.setattr(ModelPolicy, "sample", dying(ModelPolicy.sample, 1))  # of eight batches, seven are there
+        patch.setattr(
+            HuggingFaceRollOuts, "sample", dying(HuggingFaceRollOuts.sample, 1)
+        )  # of eight batches, seven are there
         run_policy_evaluation(config, tmp_path / "killed")
     assert files(tmp_path / "killed") == files(tmp_path / "whole")
 
@@ -71,10 +72,10 @@ def test_a_killed_evaluation_of_a_judge_ends_with_the_same_report(
     config = JudgeConfig.model_validate({"seed": 0, "judge": SHIPPED, "sampled": sampled})
     run_judge_evaluation(config, tmp_path / "whole")
     with monkeypatch.context() as patch:
-        patch.setattr(ModelJudge, "verdicts", dying(ModelJudge.verdicts, 1))
+        patch.setattr(HuggingFaceRollOuts, "read", dying(HuggingFaceRollOuts.read, 1))
         with pytest.raises(Killed):
             run_judge_evaluation(config, tmp_path / "killed")
     with monkeypatch.context() as patch:
-        patch.setattr(ModelPolicy, "sample", dying(ModelPolicy.sample, 0))
+        patch.setattr(HuggingFaceRollOuts, "sample", dying(HuggingFaceRollOuts.sample, 0))
         run_judge_evaluation(config, tmp_path / "killed")
     assert files(tmp_path / "killed") == files(tmp_path / "whole")

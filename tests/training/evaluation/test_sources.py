@@ -6,8 +6,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from selfjudge_training.evaluation.evaluation_config import PolicySource
-from selfjudge_training.evaluation.journal import JOURNAL, Journal
-from selfjudge_training.evaluation.sources import Sources
+from selfjudge_training.evaluation.sources import open_sources
 from selfjudge_training.rollouts.base import Sampling
 from transformers import AutoModelForCausalLM
 
@@ -33,17 +32,16 @@ def adapter(tmp_path: Path) -> Path:
 
 
 def test_a_policy_samples_with_its_adapter_and_judges_without(adapter: Path, tmp_path: Path) -> None:
-    sources = Sources(Journal(tmp_path / JOURNAL))
     bare, adapted = (PolicySource(kind="folder", at=str(SHIPPED_MODEL), adapter=at) for at in (None, adapter))
-    said = [sources.policy(one).sample(CONVERSATIONS, samples=1, sampling=GREEDY, seed=0) for one in (bare, adapted)]
-    assert said[0] != said[1]
     comparison = Comparison("Sort these letters: QDBA", "ABDQ", "QDBA")
-    judged = [sources.own_judge(one, "ultrafeedback").verdicts([comparison])[0] for one in (bare, adapted)]
+    with open_sources(tmp_path) as sources:
+        said = [sources.policy(one)(CONVERSATIONS, 1, GREEDY, 0) for one in (bare, adapted)]
+        judged = [sources.own_judge(one, "ultrafeedback")([comparison])[0] for one in (bare, adapted)]
+    assert said[0] != said[1]
     assert judged[0].probability_a == pytest.approx(judged[1].probability_a, abs=1e-6)
 
 
 def test_a_folder_without_an_adapter_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(AdapterError, match=r"no adapter_config\.json"):
-        Sources(Journal(tmp_path / JOURNAL)).policy(
-            PolicySource(kind="folder", at=str(SHIPPED_MODEL), adapter=tmp_path)
-        )
+    policy = PolicySource(kind="folder", at=str(SHIPPED_MODEL), adapter=tmp_path)
+    with pytest.raises(AdapterError, match=r"no adapter_config\.json"), open_sources(tmp_path) as sources:
+        sources.policy(policy)

@@ -85,7 +85,9 @@ def test_the_two_parts_of_a_file_are_two_sets(tmp_path: Path, capsys: pytest.Cap
     preferences.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     parts = [f"{{format: preferences, path: {preferences}, part: {part}}}" for part in ("train", "held-out")]
     output = tmp_path / "out"
-    twice = ["evaluate", "judge", "--output", str(output), "sampled=null", f"pairs=[{parts[0]}, {parts[0]}]"]
+    # The pairs have no principles; they are judged under all of the template's.
+    twice = ["evaluate", "judge", "--output", str(output), "judge.template=ultrafeedback-principle", "sampled=null"]
+    twice.append(f"pairs=[{parts[0]}, {parts[0]}]")
     assert main(twice) == 2
     assert "pairs.jsonl, train is there twice" in capsys.readouterr().err
     assert main([*twice[:-1], f"pairs=[{', '.join(parts)}]"]) == 0

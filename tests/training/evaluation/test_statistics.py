@@ -41,5 +41,7 @@ def test_prompts_are_weighted_by_their_rows() -> None:
 
 
 def test_nothing_has_no_estimate() -> None:
-    with pytest.raises(ValueError, match="at least one row"):
+    with pytest.raises(ValueError, match="not less than 1"):
         rate([], [])
+    with pytest.raises(ValueError, match="at least one row"):
+        bootstrap([])

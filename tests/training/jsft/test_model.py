@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from selfjudge_training.evaluation.judges.model_judge import ModelJudge
+from selfjudge_training.evaluation.judges import model_judge
 from selfjudge_training.jsft.jsft_config import JsftConfig, Lora, Start
 from selfjudge_training.jsft.jsft_stage import run_jsft
 from selfjudge_training.jsft.model import load_start, write_model
@@ -123,9 +123,9 @@ def test_its_control_tokens_are_trained_and_what_comes_out_answers_and_judges(
     )
     assert sample.token_ids
     label_mass, untrained = (
-        ModelJudge(HuggingFaceRollOuts(each, tokenizer), load_templates()["ultrafeedback"])
-        .verdicts([Comparison("Hi", "Ho", "Hm")])[0]
-        .label_mass
+        model_judge(HuggingFaceRollOuts(each, tokenizer), load_templates()["ultrafeedback"])(
+            [Comparison("Hi", "Ho", "Hm")]
+        )[0].label_mass
         for each in (loaded, before.model)
     )
     assert label_mass > untrained, "it has not learned to answer A or B"

@@ -9,13 +9,20 @@ from selfjudge_training.evaluation.statistics import Estimate, Figures
 
 GREEN, RED, GREY = "#0b6e4f", "#c8553d", "#888888"
 
-CURVES = {
-    "exact_match": "exact match",
-    "win_rate": "win rate",
+LABELS = {
+    "place_a": "P(A)",
+    "chosen_shorter": "chosen is shorter",
     "length": "length, characters",
+    "baseline_length": "its length",
     "repetition": "4-gram repetition",
+    "expected_error": "ECE",
+    "brier": "Brier score",
 }
-"""What is drawn over N, and its title."""
+
+
+def label(name: str) -> str:
+    """What tables and plots call a figure, by its name in the JSON file."""
+    return LABELS.get(name, name.replace("_", " "))
 
 
 def by_category(rows: Mapping[str, Figures], names: Sequence[str], title: str, chance: float | None = 0.5) -> Figure:
@@ -32,7 +39,7 @@ def by_category(rows: Mapping[str, Figures], names: Sequence[str], title: str, c
             fmt="o",
             color=colour,
             capsize=3,
-            label=name.replace("_", " "),
+            label=label(name),
         )
     if chance is not None:
         axes.axvline(chance, color=GREY, ls="--", lw=1)
@@ -73,16 +80,16 @@ def reliability(calibration: Calibration, title: str) -> Figure:
 def over_n(points: Mapping[int, Figures], title: str) -> Figure:
     """Figure 4: win rate, mean length and 4-gram repetition over N, and exact match where it is known."""
     sizes, known = list(points), next(iter(points.values()))
-    curves = {name: label for name, label in CURVES.items() if name in known}
+    curves = [name for name in ("exact_match", "win_rate", "length", "repetition") if name in known]
     figure = Figure(figsize=(3.6 * len(curves), 3.6), layout="constrained")
-    for axes, (name, label) in zip(figure.subplots(1, len(curves)), curves.items(), strict=True):
+    for axes, name in zip(figure.subplots(1, len(curves)), curves, strict=True):
         estimates = [figures[name] for figures in points.values()]
         axes.plot(sizes, [one.mean for one in estimates], "o-", color=GREEN)
         low, high = [one.low for one in estimates], [one.high for one in estimates]
         axes.fill_between(sizes, low, high, color=GREEN, alpha=0.15, lw=0)
         axes.set_xscale("log", base=2)
         axes.set_xticks(sizes, [str(size) for size in sizes])
-        axes.set(xlabel="N", title=label)
+        axes.set(xlabel="N", title=label(name))
         if not any(high):
             axes.set_ylim(0, 1)  # all zero: no scale of its own
         axes.grid(alpha=0.3)

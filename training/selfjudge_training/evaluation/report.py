@@ -2,27 +2,19 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
+from transformers.utils.generic import flatten_dict
 
+from selfjudge_training.evaluation.plots import label
 from selfjudge_training.evaluation.statistics import Estimate
 
 DPI = 150
-
-LABELS = {
-    "place_a": "P(A)",
-    "chosen_shorter": "chosen is shorter",
-    "repetition": "4-gram repetition",
-    "baseline_length": "its length",
-    "n": "N",
-}
-"""What tables call figures, where it is not their name in the JSON file."""
 
 
 class Table(NamedTuple):
@@ -31,13 +23,15 @@ class Table(NamedTuple):
     title: str
     note: str
     """What is shown."""
-    rows: list[dict[str, object]]
+    of: str
+    """What has a row: the heading of the first column."""
+    rows: Mapping[str, Mapping[str, object]]
     """All with the same keys. Estimates are shown with their interval, other values as they are."""
 
     @property
     def columns(self) -> list[str]:
-        """Their headings."""
-        return [LABELS.get(key, key.replace("_", " ")) for key in self.rows[0]]
+        """All headings."""
+        return [self.of, *map(label, next(iter(self.rows.values())))]
 
 
 class Plot(NamedTuple):
@@ -53,7 +47,7 @@ class Report:
     """All that is written."""
 
     title: str
-    setting: Mapping[str, object]
+    setting: dict[str, object]
     """What decided the figures: the resolved configuration."""
     summary: list[str] = field(default_factory=list)
     """Sentences at the top of the page."""
@@ -65,16 +59,22 @@ class Report:
 
 def write_report(report: Report, folder: Path) -> list[Path]:
     """Write `report.json`, `report.html` and the plots into a folder that exists; returns their paths."""
+    data, page = folder / "report.json", folder / "report.html"
     content = {"title": report.title, "setting": report.setting, "results": plain(report.results)}
-    images = {plot.name: _png(plot.figure) for plot in report.plots}
-    files = {
-        "report.json": json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n",
-        **{f"{name}.png": image for name, image in images.items()},
-        "report.html": _html(report, images).encode(),
-    }
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    return [folder / name for name in files]
+    data.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    images = {plot.name: folder / f"{plot.name}.png" for plot in report.plots}
+    for plot in report.plots:
+        plot.figure.savefig(images[plot.name], dpi=DPI)
+    sources = {name: f"data:image/png;base64,{b64encode(path.read_bytes()).decode()}" for name, path in images.items()}
+    environment = Environment(
+        loader=PackageLoader("selfjudge_training.evaluation", "."), autoescape=True, undefined=StrictUndefined
+    )
+    environment.filters["cell"] = cell
+    template = environment.get_template("report.html.jinja")
+    page.write_text(
+        template.render(report=report, setting=flatten_dict(report.setting), sources=sources), encoding="utf-8"
+    )
+    return [data, *images.values(), page]
 
 
 def plain(value: object) -> Any:  # noqa: ANN401  # whatever JSON has
@@ -86,31 +86,6 @@ def plain(value: object) -> Any:  # noqa: ANN401  # whatever JSON has
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
     return value
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
-    return buffer.getvalue()
-
-
-def _html(report: Report, images: Mapping[str, bytes]) -> str:
-    environment = Environment(
-        loader=PackageLoader("selfjudge_training.evaluation", "."), autoescape=True, undefined=StrictUndefined
-    )
-    environment.filters["cell"] = cell
-    sources = {name: f"data:image/png;base64,{b64encode(image).decode()}" for name, image in images.items()}
-    setting = dict(dotted(report.setting))
-    return environment.get_template("report.html.jinja").render(report=report, setting=setting, sources=sources)
-
-
-def dotted(setting: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """The leaves of a configuration by their dotted keys; what is not set is left out."""
-    for key, value in setting.items():
-        if isinstance(value, Mapping):
-            yield from dotted(value, f"{prefix}{key}.")
-        elif value is not None:
-            yield f"{prefix}{key}", value
 
 
 def cell(value: object) -> str:

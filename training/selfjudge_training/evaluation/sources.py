@@ -1,8 +1,9 @@
 """From configuration to the judges and policies that it names; each model folder is loaded once."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Self
 
 import torch
 from peft import PeftModel
@@ -10,69 +11,65 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from selfjudge import JudgmentTemplate, load_templates
 from selfjudge.adapters import check_adapter
+from selfjudge_training.evaluation.chat_judge import ChatJudge
 from selfjudge_training.evaluation.evaluation_config import JudgeSource, PolicySource
-from selfjudge_training.evaluation.journal import Journal, KeptJudge, KeptPolicy
-from selfjudge_training.evaluation.judges.chat_judge import ChatJudge
-from selfjudge_training.evaluation.judges.judgment import Judge
-from selfjudge_training.evaluation.judges.model_judge import ModelJudge
-from selfjudge_training.evaluation.judges.server_judge import ServerJudge
-from selfjudge_training.evaluation.policy.policies import ModelPolicy, Policy, ServerPolicy
+from selfjudge_training.evaluation.journal import Journal, kept_judge, kept_policy
+from selfjudge_training.evaluation.judges import Judge, model_judge, server_judge
+from selfjudge_training.evaluation.policies import Policy, model_policy, server_policy
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.endpoint import Endpoint
+from selfjudge_training.run.named_model import require_folder
+
+JOURNAL = "journal.jsonl"
+"""Its name in the folder of an evaluation."""
 
 
 class Sources:
-    """A context manager, as it holds connections. What its policies and judges say is kept in the journal."""
+    """What its policies and judges say is kept in the journal; who closes the stack closes their connections."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._stack = ExitStack()
-        self._models: dict[tuple[str, Path | None], HuggingFaceRollOuts] = {}
+    def __init__(self, journal: Journal, stack: ExitStack) -> None:
+        self._journal, self._stack = journal, stack
+        self._model = cache(_load)
 
     def judge(self, source: JudgeSource, adapter: Path | None = None) -> Judge:
-        """Who judges, without any adapter that its folder is loaded with already.
-
-        Raises ConfigError for an unknown template, EndpointError, FileNotFoundError.
-        """
-        return KeptJudge(self._judge(source, adapter), self._journal, _identity(source))
-
-    def _judge(self, source: JudgeSource, adapter: Path | None) -> Judge:
+        """Who judges, without any adapter that its folder is loaded with already. Raises ConfigError, EndpointError."""
+        judge: Judge
         if source.kind == "server":
-            return ServerJudge(self._endpoint(source.at, source.key_variable), source.template, source.model)
-        template = find_template(source.template)
-        if source.kind == "chat":
-            endpoint = self._endpoint(source.at, source.key_variable)
-            return ChatJudge(endpoint, str(source.model), template, source.max_tokens)
-        return ModelJudge(self._model(source.at, adapter), template)
+            judge = server_judge(self._endpoint(source), source.template, source.model)
+        else:
+            template = find_template(source.template)
+            if source.kind == "chat":
+                judge = ChatJudge(self._endpoint(source), str(source.model), template, source.max_tokens)
+            else:
+                judge = model_judge(self._model(source.at, adapter), template)
+        return kept_judge(judge, self._journal, _identity(source))
 
     def policy(self, source: PolicySource) -> Policy:
-        """Who answers. Raises EndpointError, FileNotFoundError, AdapterError."""
+        """Who answers. Raises ConfigError, EndpointError, AdapterError."""
         policy: Policy
         if source.kind == "server":
-            policy = ServerPolicy(self._endpoint(source.at, source.key_variable), str(source.model))
+            policy = server_policy(self._endpoint(source), str(source.model))
         else:
-            policy = ModelPolicy(self._model(source.at, source.adapter))
-        return KeptPolicy(policy, self._journal, _identity(source))
+            policy = model_policy(self._model(source.at, source.adapter))
+        return kept_policy(policy, self._journal, _identity(source))
 
     def own_judge(self, source: PolicySource, template: str) -> Judge:
         """The policy as its own judge: the same copy of the weights, or the same server."""
         same = source.model_dump(include={"kind", "at", "model", "key_variable"})
         return self.judge(JudgeSource(**same, template=template), source.adapter)
 
-    def _endpoint(self, base_url: str, key_variable: str | None) -> Endpoint:
-        return self._stack.enter_context(Endpoint(base_url, key_variable))
+    def _endpoint(self, source: JudgeSource | PolicySource) -> Endpoint:
+        return self._stack.enter_context(Endpoint(source.at, source.key_variable))
 
-    def _model(self, folder: str, adapter: Path | None) -> HuggingFaceRollOuts:
-        if (folder, adapter) not in self._models:
-            self._models[folder, adapter] = _load(Path(folder), adapter)
-        return self._models[folder, adapter]
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+@contextmanager
+def open_sources(folder: Path) -> Iterator[Sources]:
+    """Sources whose journal is in a folder; it goes when all is done, as a model may change before the next time."""
+    journal = folder / JOURNAL
+    with ExitStack() as stack:
+        yield Sources(Journal(journal), stack)
+    journal.unlink(missing_ok=True)
 
 
 def _identity(source: JudgeSource | PolicySource) -> str:
@@ -80,17 +77,12 @@ def _identity(source: JudgeSource | PolicySource) -> str:
     folders = [Path(source.at)] if source.kind == "folder" else []
     if isinstance(source, PolicySource) and source.adapter:
         folders.append(source.adapter)
-    files = [
-        (file.name, file.stat().st_size, file.stat().st_mtime_ns)
-        for folder in folders
-        for file in sorted(folder.iterdir())
-    ]
-    return f"{source.model_dump_json()} {files}"
+    files = [(str(file), file.stat()) for folder in folders for file in sorted(folder.iterdir())]
+    return f"{source.model_dump_json()} {[(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]}"
 
 
-def _load(folder: Path, adapter: Path | None) -> HuggingFaceRollOuts:
-    if not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"{folder} holds no model (no config.json)")
+def _load(folder: str, adapter: Path | None) -> HuggingFaceRollOuts:
+    require_folder(Path(folder), "at")
     on_gpu = torch.cuda.is_available()
     # Half precision is slow on CPUs, and not what a model was measured in that was trained on one.
     dtype = "auto" if on_gpu else torch.float32

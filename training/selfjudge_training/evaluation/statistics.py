@@ -1,6 +1,7 @@
 """Means with their uncertainty: Wilson's intervals for independent trials, bootstrap over prompts for the rest."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ Figures = dict[str, Estimate]
 
 def wilson(outcomes: Iterable[bool]) -> Estimate:
     """The share of successes among independent trials. Raises ValueError where there are none."""
-    trials = _required(list(outcomes))
+    trials = list(outcomes)
     test = stats.binomtest(sum(trials), len(trials))
     interval = test.proportion_ci(method="wilson")
     return Estimate(float(test.statistic), float(interval.low), float(interval.high), len(trials))
@@ -44,23 +45,21 @@ def rate(values: Sequence[float], prompts: Sequence[Hashable] | None = None) -> 
     return bootstrap(values, prompts)
 
 
-def rates(
-    columns: Mapping[str, Sequence[float]], prompts: Sequence[Hashable], rows: Sequence[int] | None = None
-) -> Figures:
-    """The `rate` of each column, over all rows or some."""
-    chosen = range(len(prompts)) if rows is None else rows
-    of = [prompts[row] for row in chosen]
-    return {name: rate([values[row] for row in chosen], of) for name, values in columns.items()}
+def rates(columns: Mapping[str, Sequence[float]], prompts: Sequence[Hashable]) -> Figures:
+    """The `rate` of each column."""
+    return {name: rate(values, prompts) for name, values in columns.items()}
 
 
 def rates_by_category(
     columns: Mapping[str, Sequence[float]], prompts: Sequence[Hashable], categories: Sequence[str]
 ) -> dict[str, Figures]:
     """The `rates` of each category of rows; empty where all are of one."""
-    rows: dict[str, list[int]] = {category: [] for category in sorted(set(categories))}
-    for row, category in enumerate(categories):
-        rows[category].append(row)
-    return {category: rates(columns, prompts, some) for category, some in rows.items()} if len(rows) > 1 else {}
+    found, names = {}, sorted(set(categories))
+    for name in names if len(names) > 1 else ():
+        rows = [category == name for category in categories]
+        some = {key: list(compress(values, rows)) for key, values in columns.items()}
+        found[name] = rates(some, list(compress(prompts, rows)))
+    return found
 
 
 def bootstrap(values: ArrayLike, prompts: Sequence[Hashable] | None = None) -> Estimate:
@@ -75,26 +74,21 @@ def bootstrap_means(rows: NDArray[Any], prompts: Sequence[Hashable], statistic: 
     ``prompts`` has the prompt that each row belongs to: rows of one are not independent. Raises ValueError where there
     is no row.
     """
-    numbers = {prompt: number for number, prompt in enumerate(dict.fromkeys(_required(prompts)))}
+    if not len(rows):
+        raise ValueError("an estimate needs at least one row")
+    numbers = {prompt: number for number, prompt in enumerate(dict.fromkeys(prompts))}
     places = [numbers[prompt] for prompt in prompts]
     sums, counts = np.zeros((len(numbers), rows.shape[1])), np.bincount(places)
     np.add.at(sums, places, rows)
     found = statistic(rows.mean(0))
     if len(numbers) == 1:
         return Estimate(found, found, found, len(rows))
-    drawn = stats.bootstrap(
+    interval = stats.bootstrap(
         (np.arange(len(numbers)),),
         lambda drawn: statistic(sums[drawn].sum(0) / counts[drawn].sum()),
         vectorized=False,
         n_resamples=RESAMPLES,
         method="percentile",
         rng=np.random.default_rng(0),
-    )
-    low, high = drawn.confidence_interval
-    return Estimate(found, float(low), float(high), len(rows))
-
-
-def _required(rows: Sequence[Any]) -> Sequence[Any]:
-    if not len(rows):
-        raise ValueError("an estimate needs at least one row")
-    return rows
+    ).confidence_interval
+    return Estimate(found, float(interval.low), float(interval.high), len(rows))

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 from selfjudge_training.data.records import PreferencePair
-from selfjudge_training.evaluation.judge.judge_figures import evaluate_judge
-from selfjudge_training.evaluation.judges.judgment import Judgment
+from selfjudge_training.evaluation.judge.judge_report import evaluate_judge
+from selfjudge_training.evaluation.judges import Judgment
 from selfjudge_training.evaluation.statistics import Estimate
 
 from selfjudge import Comparison
@@ -22,7 +22,7 @@ class Scripted:
     def __init__(self, judgments: Sequence[Judgment]) -> None:
         self._judgments = list(judgments)
 
-    def verdicts(self, comparisons: Sequence[Comparison], principle: str | None = None) -> list[Judgment]:
+    def __call__(self, comparisons: Sequence[Comparison], principle: str | None = None) -> list[Judgment]:
         return [self._judgments.pop(0) for _ in comparisons]
 
 

@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from selfjudge_training.data.source import DataError, Source
-from selfjudge_training.evaluation.judge.judge_pairs import llmbar_pairs, preference_pairs, sampled_pairs
+from selfjudge_training.data.source import DataError
+from selfjudge_training.evaluation.judge.judge_stage import llmbar_pairs, sampled_pairs
 from selfjudge_training.evaluation.policy.questions import Question
 from selfjudge_training.rollouts.base import PromptError, Sampling
 
-from selfjudge import load_templates
 from tests.training.evaluation.fakes import Counting
 
 
@@ -37,15 +36,6 @@ def test_a_wrong_row_of_llmbar_is_named(tmp_path: Path) -> None:
 def test_a_folder_without_llmbar_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no"):
         llmbar_pairs(tmp_path)
-
-
-def test_a_preference_file_needs_no_principles(tmp_path: Path) -> None:
-    path = tmp_path / "pairs.jsonl"
-    path.write_text('{"prompt": "Hi", "chosen": "Hello", "rejected": "No"}\n{"prompt": "Hi"}\n', encoding="utf-8")
-    source = Source(format="preferences", path=path)
-    loaded = preference_pairs(source, load_templates()["ultrafeedback-principle"])
-    assert [pair.chosen for pair in loaded.records] == ["Hello"]
-    assert len(loaded.malformed) == 1
 
 
 QUESTIONS = [Question((prompt,), prompt.upper(), answer) for prompt, answer in (("a", "a 1"), ("b", "b"))]

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from selfjudge_training.evaluation.judges.server_judge import BATCH, ServerJudge
+from selfjudge_training.evaluation.judges import BATCH, server_judge
 from selfjudge_training.run.endpoint import EndpointError
 
 from selfjudge import Comparison
@@ -46,27 +46,27 @@ MESSAGES = [{"role": "user", "content": "Hi"}]
 def test_judgments_come_back_in_order_over_batches() -> None:
     server = Server()
     comparisons = [Comparison("Hi", "x" * (number % 3), "xx"[: (number + 1) % 3]) for number in range(2 * BATCH + 1)]
-    judgments = ServerJudge(endpoint(server), "ultrafeedback").verdicts(comparisons)
+    judgments = server_judge(endpoint(server), "ultrafeedback")(comparisons)
     assert [one.winner for one in judgments] == ["A" if len(c.first) > len(c.second) else "B" for c in comparisons]
     assert sorted(len(body["comparisons"]) for body in server.bodies) == [1, BATCH, BATCH]
 
 
 def test_the_parts_of_a_judgment() -> None:
-    [one] = ServerJudge(endpoint(Server()), "ultrafeedback").verdicts([Comparison("Hi", "long", "cut")])
+    [one] = server_judge(endpoint(Server()), "ultrafeedback")([Comparison("Hi", "long", "cut")])
     assert one == ("A", 0.75, (0.8, 0.7), True, 0.5, True)
 
 
 def test_a_comparison_that_the_server_could_not_judge_is_told() -> None:
     answer = httpx2.Response(200, json={"data": [{"error": {"message": "the judge's log-probabilities are NaN"}}]})
-    judge = ServerJudge(endpoint(lambda _: answer), "ultrafeedback")
+    judge = server_judge(endpoint(lambda _: answer), "ultrafeedback")
     with pytest.raises(EndpointError, match=r"could not judge a comparison: .*are NaN"):
-        judge.verdicts([Comparison("Hi", "a", "b")])
+        judge([Comparison("Hi", "a", "b")])
 
 
 def test_what_is_asked() -> None:
     server = Server()
-    panel = ServerJudge(endpoint(server), "ultrafeedback-principle", "adapter-1")
-    panel.verdicts([Comparison(MESSAGES, "a", "b"), Comparison("Hi", "a", "b")], "honesty")
+    panel = server_judge(endpoint(server), "ultrafeedback-principle", "adapter-1")
+    panel([Comparison(MESSAGES, "a", "b"), Comparison("Hi", "a", "b")], "honesty")
     assert server.bodies == [
         {
             "template": "ultrafeedback-principle",
@@ -83,12 +83,12 @@ def test_what_is_asked() -> None:
 @pytest.mark.parametrize(("template", "asked"), [("ultrafeedback", False), ("an-operators-own", True)])
 def test_a_template_without_principles_judges_on_the_whole(template: str, asked: bool) -> None:
     server = Server()
-    ServerJudge(endpoint(server), template).verdicts([Comparison("Hi", "a", "b")], "honesty")
+    server_judge(endpoint(server), template)([Comparison("Hi", "a", "b")], "honesty")
     assert ("principles" in server.bodies[0]) == asked
 
 
 @pytest.mark.parametrize("answer", [{"data": []}, {"data": [{"winner": "C"}]}, {"error": "no"}])
 def test_another_answer_is_an_error(answer: dict[str, Any]) -> None:
-    judge = ServerJudge(endpoint(lambda request: httpx2.Response(200, json=answer)), "ultrafeedback")
+    judge = server_judge(endpoint(lambda request: httpx2.Response(200, json=answer)), "ultrafeedback")
     with pytest.raises(EndpointError, match="/judge"):
-        judge.verdicts([Comparison("Hi", "a", "b")])
+        judge([Comparison("Hi", "a", "b")])

@@ -1,7 +1,7 @@
 """The share of 4-grams that come again."""
 
 import pytest
-from selfjudge_training.evaluation.policy.policy_figures import repetition
+from selfjudge_training.evaluation.policy.policy_report import repetition
 
 
 @pytest.mark.parametrize(

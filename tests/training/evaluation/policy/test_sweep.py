@@ -1,13 +1,12 @@
 """Tournaments of many prompts, and self-rejection over N with a judge whose taste is known."""
 
 from selfjudge_training.evaluation.evaluation_config import SweepSection
-from selfjudge_training.evaluation.judges.judgment import AnswerJudge
+from selfjudge_training.evaluation.judges import answer_judge
+from selfjudge_training.evaluation.policies import Answer
 from selfjudge_training.evaluation.policy.contests import winners
-from selfjudge_training.evaluation.policy.policies import Answer
-from selfjudge_training.evaluation.policy.policy_figures import answer_figures
-from selfjudge_training.evaluation.policy.policy_report import policy_report
+from selfjudge_training.evaluation.policy.policy_report import answer_figures, policy_report
 from selfjudge_training.evaluation.policy.questions import Outputs, Question
-from selfjudge_training.evaluation.policy.sweep import Sweep, Sweeper
+from selfjudge_training.evaluation.policy.sweep import Sweep, run_sweep
 from selfjudge_training.evaluation.report import plain
 from selfjudge_training.rollouts.base import Sampling
 
@@ -27,9 +26,8 @@ def swept(
     groups: int = 1,
 ) -> Sweep:
     """Self-rejection where the judge of tournaments has the same taste as that of outputs."""
-    plan = SweepSection(sizes=sizes, groups=groups)
-    sweeper = Sweeper(policy, taste, taste, SAMPLING, seed=0)
-    return sweeper.run(plan, questions, Outputs("baseline", baseline) if baseline else None)
+    against = Outputs("baseline", baseline) if baseline else None
+    return run_sweep(SweepSection(sizes=sizes, groups=groups), policy, taste, taste, questions, against, SAMPLING, 0)
 
 
 def means(sweep: Sweep, name: str) -> list[float]:
@@ -86,9 +84,9 @@ def test_without_a_baseline_the_policys_own_next_sample_is_the_rival() -> None:
 
 
 def test_answers_judge_by_being_right() -> None:
-    judge = AnswerJudge({"11 + 12?": "23"})
+    judge = answer_judge({"11 + 12?": "23"})
     asked = [{"role": "user", "content": "11 + 12?"}]
-    verdicts = judge.verdicts(
+    verdicts = judge(
         [Comparison(asked, "23", "24"), Comparison(asked, "x", "23"), Comparison("11 + 12?", "24", "25")], "honesty"
     )
     assert [one.winner for one in verdicts] == ["A", "B", "tie"]

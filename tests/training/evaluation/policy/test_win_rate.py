@@ -4,9 +4,8 @@ import json
 
 import httpx2
 import pytest
-from selfjudge_training.evaluation.policy.policies import Answer, ServerPolicy, answer_questions
-from selfjudge_training.evaluation.policy.policy_figures import judge_outputs
-from selfjudge_training.evaluation.policy.policy_report import add_comparison, policy_report
+from selfjudge_training.evaluation.policies import Answer, answer_questions, server_policy
+from selfjudge_training.evaluation.policy.policy_report import add_comparison, compare, policy_report
 from selfjudge_training.evaluation.policy.questions import Outputs, Question
 from selfjudge_training.evaluation.report import plain
 from selfjudge_training.rollouts.base import PromptError, Sampling
@@ -21,7 +20,7 @@ QUESTIONS = [Question((name,), name.upper()) for name in "abcd"]
 def test_the_win_rate_counts_ties_half() -> None:
     ours, theirs = Outputs("ours", ["long", "s", "same", "x"]), Outputs("theirs", ["s", "long", "same", "y"])
     judge = Preferring(len)
-    judgments = judge_outputs(judge, QUESTIONS, ours.texts, theirs.texts)
+    judgments = compare(judge, QUESTIONS, ours.texts, theirs.texts)
     report = policy_report("ours", QUESTIONS, [Answer(text, finished=True) for text in ours.texts], {})
     add_comparison(report, QUESTIONS, ours, theirs, judgments)
     result = plain(report.results["comparison"])
@@ -76,14 +75,14 @@ def test_a_turn_that_a_server_finds_too_long_ends_its_dialogue_only() -> None:
         return httpx2.Response(200, json={"choices": [{"message": {"content": "so"}, "finish_reason": "stop"}]})
 
     questions = [Question(("a", "b" * 20, "c")), Question(("d" * 30,)), Question(("e", "f"))]
-    long, hopeless, whole = answer_questions(ServerPolicy(endpoint(answer), "tiny"), questions, SAMPLING, seed=0)
+    long, hopeless, whole = answer_questions(server_policy(endpoint(answer), "tiny"), questions, SAMPLING, seed=0)
     assert long == Answer(f"so\n\nUser: {'b' * 20}\n\nAssistant: \n\nUser: c\n\nAssistant: ", False, fits=False)
     assert hopeless == Answer("", finished=False, fits=False)
     assert whole == Answer("so\n\nUser: f\n\nAssistant: so", finished=True)
 
 
 def test_another_refusal_of_a_server_ends_the_evaluation() -> None:
-    policy = ServerPolicy(endpoint(lambda _: httpx2.Response(400, text="no such model")), "tiny")
+    policy = server_policy(endpoint(lambda _: httpx2.Response(400, text="no such model")), "tiny")
     with pytest.raises(EndpointError, match="no such model"):
         answer_questions(policy, QUESTIONS, SAMPLING, seed=0)
 
@@ -99,11 +98,9 @@ def test_a_server_is_asked_for_samples() -> None:
         ]
         return httpx2.Response(200, json={"choices": choices})
 
-    policy = ServerPolicy(endpoint(answer), "tiny")
+    policy = server_policy(endpoint(answer), "tiny")
     conversation = [{"role": "user", "content": "Hi"}]
-    assert policy.sample([conversation], samples=2, sampling=SAMPLING, seed=7) == [
-        [Answer("one", finished=True), Answer("", finished=False)]
-    ]
+    assert policy([conversation], 2, SAMPLING, 7) == [[Answer("one", finished=True), Answer("", finished=False)]]
     assert bodies == [
         {
             "model": "tiny",
@@ -116,4 +113,4 @@ def test_a_server_is_asked_for_samples() -> None:
         }
     ]
     with pytest.raises(EndpointError, match="2 choices where 3 were asked"):
-        policy.sample([conversation], samples=3, sampling=SAMPLING, seed=7)
+        policy([conversation], 3, SAMPLING, 7)

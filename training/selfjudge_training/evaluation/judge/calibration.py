@@ -28,10 +28,7 @@ class Calibration(NamedTuple):
     """Both scores are 0 at best; a judge that always says 1/2 has calibration error 0 and Brier score 1/4."""
 
     expected_error: Estimate
-    """|confidence - accuracy| averaged over all comparisons, each standing for its bin.
-
-    Chance alone keeps it above 0, the more so the fewer the comparisons; the interval lies a little too high.
-    """
+    """|confidence - accuracy| averaged over comparisons, each standing for its bin; by chance above 0 on small sets."""
     brier: Estimate
     """Mean squared distance of P(the chosen response is better) from the truth, which is 1."""
     bins: list[Bin]

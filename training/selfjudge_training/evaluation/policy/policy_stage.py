@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from selfjudge_training.evaluation.evaluation_config import PolicyConfig
-from selfjudge_training.evaluation.journal import JOURNAL, Journal
-from selfjudge_training.evaluation.judges.judgment import AnswerJudge, Judge
-from selfjudge_training.evaluation.policy.policies import Answer, answer_questions
-from selfjudge_training.evaluation.policy.policy_figures import judge_outputs
-from selfjudge_training.evaluation.policy.policy_report import add_comparison, add_sweep, policy_report
+from selfjudge_training.evaluation.judges import Judge, answer_judge
+from selfjudge_training.evaluation.policies import Answer, answer_questions
+from selfjudge_training.evaluation.policy.policy_report import add_comparison, add_sweep, compare, policy_report
 from selfjudge_training.evaluation.policy.questions import (
     Outputs,
     Question,
@@ -17,9 +15,9 @@ from selfjudge_training.evaluation.policy.questions import (
     load_questions,
     write_outputs,
 )
-from selfjudge_training.evaluation.policy.sweep import Sweeper
+from selfjudge_training.evaluation.policy.sweep import run_sweep
 from selfjudge_training.evaluation.report import write_report
-from selfjudge_training.evaluation.sources import Sources
+from selfjudge_training.evaluation.sources import Sources, open_sources
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.folder import RunFolder
 
@@ -34,28 +32,25 @@ def run_policy_evaluation(config: PolicyConfig, output: Path) -> list[Path]:
     folder = RunFolder.open(output, config, seed=config.seed).path
     questions = load_questions(config.questions)
     baseline = load_outputs(config.baseline, questions) if config.baseline else None
-    journal = Journal(folder / JOURNAL)
-    with Sources(journal) as sources:
+    with open_sources(folder) as sources:
         judge = _judge(config, sources, questions)
         name, answers = _answers(config, sources, questions)
-        outputs = {"outputs.json": Outputs(name, [answer.text for answer in answers])}
+        own = Outputs(name, [answer.text for answer in answers])
+        outputs = {"outputs.json": own}
         report = policy_report(name, questions, answers, config.model_dump(mode="json"))
         if baseline:
-            judgments = judge_outputs(judge, questions, outputs["outputs.json"].texts, baseline.texts)
-            add_comparison(report, questions, outputs["outputs.json"], baseline, judgments)
-        if config.sweep:
-            plan = config.sweep
-            own = sources.judge(plan.judge) if plan.judge else sources.own_judge(config.policy, plan.template)
-            sweeper = Sweeper(sources.policy(config.policy), own, judge, config.decoding.sampling, config.seed)
-            sweep = sweeper.run(plan, questions, baseline)
+            judgments = compare(judge, questions, own.texts, baseline.texts)
+            add_comparison(report, questions, own, baseline, judgments)
+        if plan := config.sweep:
+            policy, sampling = sources.policy(config.policy), config.decoding.sampling
+            referee = sources.judge(plan.judge) if plan.judge else sources.own_judge(config.policy, plan.template)
+            sweep = run_sweep(plan, policy, referee, judge, questions, baseline, sampling, config.seed)
             add_sweep(report, name, sweep.figures)
             for size, texts in sweep.picks.items():
                 outputs[f"outputs-best-of-{size}.json"] = Outputs(f"{name}-best-of-{size}", texts)
-    for file, given in outputs.items():
-        write_outputs(folder / file, questions, given)
-    paths = [*(folder / file for file in outputs), *write_report(report, folder)]
-    journal.remove()
-    return paths
+        for file, given in outputs.items():
+            write_outputs(folder / file, questions, given)
+        return [*(folder / file for file in outputs), *write_report(report, folder)]
 
 
 def _judge(config: PolicyConfig, sources: Sources, questions: Sequence[Question]) -> Judge:
@@ -63,7 +58,7 @@ def _judge(config: PolicyConfig, sources: Sources, questions: Sequence[Question]
         key = answer_key(questions)
         if not key:
             raise ConfigError(f"judge.kind is 'answers': every row of {config.questions} should have an 'answer'")
-        return AnswerJudge(key)
+        return answer_judge(key)
     return sources.judge(config.judge)
 
 

@@ -4,7 +4,6 @@ Outputs are in AlpacaEval's format too, so that its tools and leaderboards read 
 Reference answers of the benchmarks are not read; an AlpacaEval row of yours may have an `answer`, the one right one.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +42,8 @@ class Question:
 
 
 class _OutputRow(BaseModel):
-    """A row of AlpacaEval's outputs."""
-
+    dataset: str = ""
+    """The category."""
     instruction: str
     output: str
     generator: Text
@@ -69,15 +68,12 @@ def load_questions(path: Path) -> list[Question]:
     Raises DataError naming the file, the row, and what would be accepted; two questions that begin alike are an error
     too, since outputs are told apart by their instruction.
     """
-    questions: list[Question] = []
-    places: dict[str, str] = {}
+    questions: dict[str, tuple[str, Question]] = {}
     for place, question in validated_rows(path, _QUESTIONS, _ACCEPTED):
-        first = question.turns[0]
-        if first in places:
-            raise DataError(f"{place}: the same instruction as {places[first]}; give each one once")
-        places[first] = place
-        questions.append(question)
-    return questions
+        before, _ = questions.setdefault(question.turns[0], (place, question))
+        if before != place:
+            raise DataError(f"{place}: the same instruction as {before}; give each one once")
+    return [question for _, question in questions.values()]
 
 
 def answer_key(questions: Sequence[Question]) -> dict[str, str]:
@@ -87,17 +83,12 @@ def answer_key(questions: Sequence[Question]) -> dict[str, str]:
 
 
 def write_outputs(path: Path, questions: Sequence[Question], outputs: Outputs) -> None:
-    """Write a list of rows with `dataset` (the category), `instruction`, `output` and `generator`."""
+    """Write a list of rows as AlpacaEval does."""
     rows = [
-        {
-            "dataset": question.category,
-            "instruction": question.turns[0],
-            "output": text,
-            "generator": outputs.generator,
-        }
+        _OutputRow(dataset=question.category, instruction=question.turns[0], output=text, generator=outputs.generator)
         for question, text in zip(questions, outputs.texts, strict=True)
     ]
-    path.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_bytes(TypeAdapter(list[_OutputRow]).dump_json(rows, indent=2) + b"\n")
 
 
 def load_outputs(path: Path, questions: Sequence[Question]) -> Outputs:
@@ -110,8 +101,7 @@ def load_outputs(path: Path, questions: Sequence[Question]) -> Outputs:
     if len(generators) != 1:
         raise DataError(f"{path}: holds outputs of {sorted(generators)}; should be one generator's")
     texts = {row.instruction: row.output for row in rows}
-    missing = [question.turns[0] for question in questions if question.turns[0] not in texts]
-    if missing:
+    if missing := [question.turns[0] for question in questions if question.turns[0] not in texts]:
         raise DataError(
             f"{path}: has no output for {len(missing)} of {len(questions)} questions, such as {missing[0][:80]!r}"
         )

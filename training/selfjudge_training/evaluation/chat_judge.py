@@ -17,8 +17,8 @@ from selfjudge.judgment.conversation import context_text
 from selfjudge.judgment.quoting import Quoter, delimiters
 from selfjudge.judgment.template import Wording
 from selfjudge.text.thinking import without_reasoning
-from selfjudge_training.evaluation.judges.judgment import Judgment
-from selfjudge_training.evaluation.policy.policies import complete
+from selfjudge_training.evaluation.judges import Judgment
+from selfjudge_training.evaluation.policies import complete
 from selfjudge_training.run.endpoint import Endpoint
 
 REQUEST = "Reply with the single letter A or B: the letter of the better response."
@@ -30,11 +30,8 @@ _LEADING = re.compile(
     r"(?P<letter>[AB])(?=[\W_]*$|[^\w\s/&+'\u2019-]|[ \t]*\n|[ \t]+[^\w\s/&+'\u2019])"
 )
 
-_READINGS = {
-    "A": Reading(0.0, -math.inf),
-    "B": Reading(-math.inf, 0.0),
-    None: Reading(-math.inf, -math.inf),
-}
+_READINGS = {"A": Reading(0, -math.inf), "B": Reading(-math.inf, 0), None: Reading(-math.inf, -math.inf)}
+"""What a choice, or none, says of the letters."""
 
 
 class ChatJudge:
@@ -44,8 +41,8 @@ class ChatJudge:
         self._endpoint, self._template = endpoint, template
         self._options = {"model": model, "temperature": 0, "max_tokens": max_tokens}
 
-    def verdicts(self, comparisons: Sequence[Comparison], principle: str | None = None) -> list[Judgment]:
-        """As `Judge.verdicts`. Raises EndpointError, and ValueError where a template wants a principle and has none."""
+    def __call__(self, comparisons: Sequence[Comparison], principle: str | None = None) -> list[Judgment]:
+        """Raises EndpointError, and ValueError where a template wants a principle and has none."""
         known = self._template.principles
         if known is not None and principle is None:
             raise ValueError(
@@ -58,13 +55,9 @@ class ChatJudge:
             context = context_text(self._template, conversation, quote)
             a, b = quote(first), quote(second)
             bodies += [self._body(wording, context, a, b), self._body(wording, context, b, a)]
-        ask = partial(self._ask, wording.answer_prefix)
-        choices = self._endpoint.each(ask, bodies, "asking the judge")
+        answers = self._endpoint.each(partial(complete, self._endpoint), bodies, "asking the judge")
+        choices = [read_choice(answer.text, wording.answer_prefix) for [answer] in answers]
         return [_judgment(at_a, at_b) for at_a, at_b in zip(choices[::2], choices[1::2], strict=True)]
-
-    def _ask(self, prefix: str, body: dict[str, Any]) -> Choice | None:
-        [answer] = complete(self._endpoint, body)
-        return read_choice(answer.text, prefix)
 
     def _body(self, wording: Wording, context: str, response_a: str, response_b: str) -> dict[str, Any]:
         pieces = wording.user
@@ -80,9 +73,8 @@ def read_choice(answer: str, prefix: str = "") -> Choice | None:
     """The letter with which an answer begins, once reasoning, and the words that a judgment begins with, are dropped.
 
     Only the beginning decides: what follows the letter explains it, and may name both responses. The letter may stand
-    in marks (`**B**`, `[[B]]`) and behind one word for it (`Response B`, `Answer: B`). Reasoning is what stands in tags
-    such as `<think>`; where only the end of it is there the template began it, and where only its beginning is there
-    the answer never came. None where the answer begins otherwise: it can't be read.
+    in marks (`**B**`, `[[B]]`) and behind one word for it (`Response B`, `Answer: B`). None where the answer begins
+    otherwise: it can't be read.
     """
     said = without_reasoning(answer).strip().removeprefix(prefix.strip())
     match = _LEADING.match(said)
