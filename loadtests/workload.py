@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from experiments.letters.tasks.split import Split, draw_problems
+from experiments.letters.tasks import Split, draw_problems
 
 _PROMPTS_SEED = 0
 

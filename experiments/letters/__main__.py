@@ -14,7 +14,7 @@ from experiments.letters.build import Build
 from experiments.letters.evaluation import evaluate, write_results
 from experiments.letters.letters_recipe import Recipe
 from experiments.letters.preferences.rows import checkable_rows, edited_responses, sampled_responses
-from experiments.letters.tasks.split import Split, held_out_problems
+from experiments.letters.tasks import Split, held_out_problems
 from selfjudge.shipped import SHIPPED_MODEL
 
 RECIPE = Path(__file__).with_name("recipe.yaml")

@@ -35,8 +35,7 @@ from experiments.letters.model import (
 )
 from experiments.letters.preferences.pairs import Pool, demonstration_rows, make_pool, preference_rows, weigh_up
 from experiments.letters.pretraining import MAX_TOKENS, pretrain, step_model
-from experiments.letters.tasks import Problem
-from experiments.letters.tasks.split import Split, draw_problems
+from experiments.letters.tasks import Problem, Split, draw_problems
 from experiments.letters.tokenizer import train_tokenizer
 
 MICRO_BATCH = 32

@@ -25,8 +25,7 @@ from tqdm import tqdm
 
 from experiments.letters.model import RememberingJudge, load_model, load_rollouts, sample_answers
 from experiments.letters.preferences.wrong import ATTACKS, HELD_OUT, attack
-from experiments.letters.tasks import Problem, grade
-from experiments.letters.tasks.split import Split, draw_problems
+from experiments.letters.tasks import Problem, Split, draw_problems, grade
 from selfjudge import Comparison, Contest, RoundRobin, Tournament
 
 SIZES = (1, 2, 4, 8, 16, 32)

@@ -35,7 +35,7 @@ from experiments.letters.letters_recipe import Pretraining, Rates
 from experiments.letters.model import asked, save_model
 from experiments.letters.preferences.pairs import SYSTEM_MESSAGES
 from experiments.letters.preferences.wrong import edited
-from experiments.letters.tasks.split import Split, draw_problems
+from experiments.letters.tasks import Split, draw_problems
 from selfjudge import Chat, JudgmentTemplate, SafeTokenizer
 
 DIALOGUES = 0.55

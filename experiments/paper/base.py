@@ -17,8 +17,7 @@ from experiments.letters.model import new_model
 from experiments.letters.preferences.ratings import HEDGES, rate
 from experiments.letters.preferences.wrong import edited
 from experiments.letters.pretraining import pretrain, step_model
-from experiments.letters.tasks import Problem
-from experiments.letters.tasks.split import Split, draw_problems
+from experiments.letters.tasks import Problem, Split, draw_problems
 from experiments.letters.tokenizer import train_tokenizer
 from experiments.paper.recipe import VARIANTS, PaperRecipe
 from selfjudge import load_templates

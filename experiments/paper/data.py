@@ -15,8 +15,7 @@ from selfjudge_training.seeds import derived_seed
 from experiments.letters.model import load_rollouts, sample_answers
 from experiments.letters.preferences.rows import Response, Row, checkable_rows
 from experiments.letters.pretraining import step_model
-from experiments.letters.tasks import Problem
-from experiments.letters.tasks.split import Split
+from experiments.letters.tasks import Problem, Split
 from experiments.paper.recipe import PaperRecipe
 
 TRAIN, DEMONSTRATIONS, TEST = "train.jsonl", "demonstrations.jsonl", "test.jsonl"

@@ -21,8 +21,7 @@ from selfjudge_training.seeds import derived_seed
 
 from experiments.letters.model import load_model
 from experiments.letters.preferences.ratings import rate
-from experiments.letters.tasks import Problem
-from experiments.letters.tasks.split import held_out_problems
+from experiments.letters.tasks import Problem, held_out_problems
 from experiments.paper.data import TEST
 from experiments.paper.recipe import PaperRecipe
 from selfjudge import Comparison, load_templates

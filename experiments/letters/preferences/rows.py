@@ -19,8 +19,7 @@ from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from experiments.letters.model import SYSTEM_MESSAGE, TEMPLATE, load_model, sample_answers
 from experiments.letters.preferences.ratings import HEDGES, rate
 from experiments.letters.preferences.wrong import edited
-from experiments.letters.tasks import Problem
-from experiments.letters.tasks.split import Split, different_problems
+from experiments.letters.tasks import Problem, Split, different_problems
 
 RIGHT_SHARE = 0.4
 """Of the responses that are not sampled; near that of the shipped model's samples."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from experiments.letters.tasks.split import Split, draw_problems
+from experiments.letters.tasks import Split, draw_problems
 from selfjudge.adapters.store import Store
 from tests.end_to_end.adapted import ADMIN, ENVIRONMENT, Adapted
 from tests.end_to_end.serving import serving

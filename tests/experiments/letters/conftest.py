@@ -8,7 +8,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
 from experiments.letters.letters_recipe import Shape
 from experiments.letters.model import TEMPLATE, new_model
-from experiments.letters.tasks.split import Split, draw_problems
+from experiments.letters.tasks import Split, draw_problems
 from experiments.letters.tokenizer import train_tokenizer
 
 # Toy models are so small that a second thread only waits for the first.

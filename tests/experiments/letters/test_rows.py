@@ -11,8 +11,7 @@ from selfjudge_training.data.rows import write_lines
 from selfjudge_training.data.source import Format, Source
 
 from experiments.letters.preferences.rows import checkable_rows, sampled_responses
-from experiments.letters.tasks import TASKS, Problem, grade
-from experiments.letters.tasks.split import Split
+from experiments.letters.tasks import TASKS, Problem, Split, grade
 from selfjudge import load_templates
 from selfjudge.shipped import SHIPPED_MODEL
 

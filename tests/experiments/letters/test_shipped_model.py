@@ -13,7 +13,7 @@ from transformers import LlamaForCausalLM
 
 from experiments.letters.evaluation import contest_winners
 from experiments.letters.model import RememberingJudge, load_model, sample_answers
-from experiments.letters.tasks.split import Split, draw_problems
+from experiments.letters.tasks import Split, draw_problems
 from selfjudge import Comparison
 from selfjudge.shipped import SHIPPED_MODEL
 

@@ -6,9 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.letters.tasks import TASKS, Problem, draw_problem, grade
-from experiments.letters.tasks.kinds import BEST_WRONG_GRADE, PHRASINGS, edit_distance
-from experiments.letters.tasks.split import Split, draw_problems, split_of
+from experiments.letters.tasks import (
+    BEST_WRONG_GRADE,
+    PHRASINGS,
+    TASKS,
+    Problem,
+    Split,
+    draw_problem,
+    draw_problems,
+    edit_distance,
+    grade,
+    split_of,
+)
 
 names = st.sampled_from(sorted(TASKS))
 seeds = st.integers(0, 2**32)

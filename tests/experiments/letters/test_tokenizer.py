@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from experiments.letters.model import TEMPLATE
-from experiments.letters.tasks.split import Split, draw_problems
+from experiments.letters.tasks import Split, draw_problems
 from experiments.letters.tokenizer import EOS, PAD, fixed_pieces, train_tokenizer
 from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, Chat, JudgmentEncoder, SafeTokenizer
 

@@ -5,7 +5,7 @@ from itertools import islice
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from experiments.letters.tasks.split import Split, draw_problems
+from experiments.letters.tasks import Split, draw_problems
 from experiments.letters.tokenizer import train_tokenizer
 from experiments.paper.base import tokenizer_texts
 from experiments.paper.recipe import VARIANTS

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from experiments.letters.tasks.split import held_out_problems
+from experiments.letters.tasks import held_out_problems
 
 
 def write_questions(path: Path, count: int) -> Path:

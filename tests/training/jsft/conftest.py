@@ -10,7 +10,7 @@ import torch
 from selfjudge_training.dry_run import make_tiny_model
 from selfjudge_training.jsft.jsft_config import JsftConfig
 
-from experiments.letters.tasks.split import Split, draw_problems
+from experiments.letters.tasks import Split, draw_problems
 from selfjudge.shipped import SHIPPED_MODEL
 
 # Toy models are so small that a second thread only waits for the first.

@@ -21,7 +21,7 @@ from selfjudge_training.run.adapter_store import Trained, publish_adapter
 from selfjudge_training.run.endpoint import Endpoint
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from experiments.letters.tasks.split import Split, draw_problems
+from experiments.letters.tasks import Split, draw_problems
 from selfjudge import Chat, Comparison, JudgmentEncoder, SafeTokenizer, load_templates
 from selfjudge.adapters import Manifest
 from tests.end_to_end.serving import serving

@@ -1,16 +1,23 @@
 """Six kinds of instructions with one right answer that a program knows, in three phrasings each.
 
 A new kind is a function and its phrasings. Wrong answers get partial credit, by spelling or by value; style gets none:
-only truth is graded.
+only truth is graded. A hash of task and payload decides which problems may be trained on: a held-out payload is unseen
+in every phrasing.
 """
 
+import hashlib
 import random
 import re
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import cycle, islice
 from string import ascii_uppercase, digits
 from typing import NamedTuple
 
 BEST_WRONG_GRADE = 0.9
 """No wrong answer is graded above this, so that 1 always means exactly right."""
+
+HELD_OUT_SHARE = 0.1
 
 PHRASINGS = {
     "sort": ("Sort these letters: {}", "Put {} into alphabetical order.", "What is {} sorted alphabetically?"),
@@ -33,6 +40,13 @@ class Problem(NamedTuple):
     """What the instruction is about, the same for every phrasing; decides between training and held-out."""
     prompt: str
     answer: str
+
+
+class Split(StrEnum):
+    """The two sides of the split."""
+
+    TRAIN = "train"
+    HELD_OUT = "held-out"
 
 
 def draw_problem(task: str, rng: random.Random) -> Problem:
@@ -112,3 +126,33 @@ def _mixed(letter: str, count: int, others: list[str], rng: random.Random) -> st
 
 
 TASKS = {"sort": _sort, "reverse": _reverse, "add": _add, "count": _count, "larger": _larger, "remove": _remove}
+
+
+def split_of(problem: Problem) -> Split:
+    """Say on which side of the split a problem lies."""
+    digest = hashlib.blake2b(f"{problem.task}:{problem.payload}".encode(), digest_size=8).digest()
+    return Split.HELD_OUT if int.from_bytes(digest) < HELD_OUT_SHARE * 2**64 else Split.TRAIN
+
+
+def draw_problems(split: Split, seed: int) -> Iterator[Problem]:
+    """Draw problems of one side of the split without end, tasks in turn; the seed decides all of them."""
+    rng = random.Random(f"{split}:{seed}")
+    for task in cycle(TASKS):
+        problem = draw_problem(task, rng)
+        while split_of(problem) is not split:
+            problem = draw_problem(task, rng)
+        yield problem
+
+
+def different_problems(split: Split, seed: int) -> Iterator[Problem]:
+    """As `draw_problems`, no instruction twice; there are millions."""
+    seen = set()
+    for problem in draw_problems(split, seed):
+        if problem.prompt not in seen:
+            seen.add(problem.prompt)
+            yield problem
+
+
+def held_out_problems(count: int, seed: int) -> list[Problem]:
+    """Checkable instructions that nothing may be trained on, tasks in turn, no instruction twice."""
+    return list(islice(different_problems(Split.HELD_OUT, seed), count))
