@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 from selfjudge_training.data.load import load_overall_pairs
-from selfjudge_training.data.records import Messages, PreferencePair
+from selfjudge_training.data.records import PreferencePair
 from selfjudge_training.data.source import Source
 from selfjudge_training.evaluation.judges import Judge, model_judge
 from selfjudge_training.evaluation.policy.contests import winners
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.seeds import derived_seed
 
-from experiments.letters.model import load_model
+from experiments.letters.model import asked, load_model
 from experiments.letters.preferences.ratings import rate
 from experiments.letters.tasks import Problem, held_out_problems
 from experiments.paper.data import TEST
@@ -71,8 +71,8 @@ class Measured(BaseModel):
 
 def measure(recipe: PaperRecipe, subject: Subject, data: Path, folder: Path) -> None:
     """Measure a model, and write `FILE`."""
-    plan, asked, rollouts = recipe.evaluation, questions(recipe), HuggingFaceRollOuts(*load_model(subject.path))
-    conversations: list[Messages] = [[{"role": "user", "content": problem.prompt}] for problem in asked]
+    plan, problems, rollouts = recipe.evaluation, questions(recipe), HuggingFaceRollOuts(*load_model(subject.path))
+    conversations = [asked(problem.prompt) for problem in problems]
     template, sizes = load_templates()[subject.template], plan.sizes[1:] if subject.swept else ()
     judge, found = model_judge(rollouts, template), Measured()
     if subject.judges:
@@ -88,7 +88,7 @@ def measure(recipe: PaperRecipe, subject: Subject, data: Path, folder: Path) -> 
         found.samples = [[answer.text for answer in answers] for answers in drawn]
     if subject.own_by is not None:
         own_judge = model_judge(HuggingFaceRollOuts(*load_model(subject.own_by)), template)
-        found.own = _judged(own_judge, list(_own_pairs(asked, conversations, found.samples)))
+        found.own = _judged(own_judge, list(_own_pairs(problems, found.samples)))
     for size in sizes:
         groups = [texts[:size] for texts in found.samples]
         best = winners(judge, conversations, groups, recipe.seed)
@@ -107,14 +107,12 @@ def rating(problem: Problem, text: str) -> float:
     return fmean(note.rating for note in rate(problem, text).values())
 
 
-def _own_pairs(
-    asked: Sequence[Problem], conversations: Sequence[Messages], samples: Sequence[Sequence[str]]
-) -> Iterator[PreferencePair]:
+def _own_pairs(problems: Sequence[Problem], samples: Sequence[Sequence[str]]) -> Iterator[PreferencePair]:
     """The first two answers to each instruction, the one rated higher as the chosen one."""
-    for problem, conversation, texts in zip(asked, conversations, samples, strict=True):
+    for problem, texts in zip(problems, samples, strict=True):
         worse, better = sorted(texts[:2], key=partial(rating, problem))
         if rating(problem, better) > rating(problem, worse):
-            yield PreferencePair(conversation, better, worse)
+            yield PreferencePair(asked(problem.prompt), better, worse)
 
 
 def _judged(judge: Judge, pairs: Sequence[PreferencePair]) -> Judged:

@@ -6,7 +6,6 @@ a stage that keeps checkpoints goes on. Knows nothing of what stages do.
 
 import fcntl
 import json
-import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ import torch
 from selfjudge_training.run.files import put_in_place
 
 TIMES = "times.json"
-"""What every stage leaves in its folder beside its own: its seconds by the clock and of its processes, killed attempts
+"""What every stage leaves in its folder beside its own: its seconds by the clock and of the processor, killed attempts
 left out."""
 
 
@@ -66,10 +65,6 @@ def _run(stage: Stage, root: Path) -> None:
         unfinished.mkdir(exist_ok=True)
         began = time.monotonic()
         stage.work(unfinished)
-        usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        times = {
-            "seconds": time.monotonic() - began,
-            "processor": sum(usage.ru_utime + usage.ru_stime for usage in usages),
-        }
+        times = {"seconds": time.monotonic() - began, "processor": time.process_time()}
         (unfinished / TIMES).write_text(json.dumps(times) + "\n", encoding="utf-8")
         put_in_place(unfinished, whole)
