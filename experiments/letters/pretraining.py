@@ -8,6 +8,7 @@ preference pairs are made of. The trainer is JSFT's, and a half-made judgment is
 
 import random
 from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch.nn.functional as F
 from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
 from selfjudge_training.data.examples.jsft_set import each_example
 from selfjudge_training.data.records import Demonstration, PreferencePair
-from selfjudge_training.jsft.batches import Collator, Row, Schedule, StepSampler
+from selfjudge_training.jsft.batches import Row, collate, in_steps
 from selfjudge_training.jsft.examples import as_row, lengths
 from selfjudge_training.jsft.trainer import JsftTrainer, trainer_arguments
 from selfjudge_training.run.folder import RunFolder
@@ -58,11 +59,11 @@ def pretrain(
     documents = pretraining_rows(Chat(SafeTokenizer(tokenizer)), templates, plan.steps * plan.batch, seed)
     examples = Dataset.from_list(documents)
     run = RunFolder.open(folder, plan, seed=seed, trackers=())
-    schedule = Schedule(plan.batch, plan.steps)
+    alone = [[index] for index in range(len(examples))]
+    order = in_steps(alone, lengths(examples), batch=plan.batch, steps=plan.steps, seed=seed)
     _EarlyTrainer(
         plan=plan,
         folder=run,
-        sampler=StepSampler([[index] for index in range(len(examples))], lengths(examples), schedule, seed),
         matrix_rate=rates.matrices,
         model=model,
         args=trainer_arguments(
@@ -79,8 +80,8 @@ def pretrain(
             gradient_checkpointing=False,
             save_strategy="no",
         ),
-        data_collator=Collator(tokenizer.pad_token_id, "examples", replay=1.0),
-        train_dataset=examples,
+        data_collator=partial(collate, pad_id=tokenizer.pad_token_id, weighting="examples", replay=1.0),
+        train_dataset=examples.select(order),
         processing_class=tokenizer,
         callbacks=[_Keep({*plan.checkpoints, plan.steps})],
     ).run()

@@ -15,7 +15,7 @@ from typing import TypeVar
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from selfjudge_training.data.source import Format, Part, Source
+from selfjudge_training.data.source import Format, Source
 from selfjudge_training.jsft.jsft_config import JsftConfig
 from selfjudge_training.jsft.jsft_stage import run_jsft
 from selfjudge_training.run.config import ConfigError, Section
@@ -75,19 +75,17 @@ def make_tiny_model(architecture: str, tokenizer: Path, context: int, folder: Pa
 
 
 def _small_jsft(config: JsftConfig, folder: Path) -> JsftConfig:
-    data, machine = config.data, {} if torch.cuda.is_available() else {"precision": "float32"}
     changes: dict[str, Mapping[str, object]] = {
         "start": {"path": str(folder / "start")},
-        "data": {"demonstrations": _few(data.demonstrations, folder), "pairs": _few(data.pairs, folder)},
+        "data": {"demonstrations": _few(config.data.demonstrations, folder), "pairs": _few(config.data.pairs, folder)},
         "evaluation": {"pairs": _few(config.evaluation.pairs, folder)},
         "optimisation": {"steps": 1, "batch": BATCH, "micro_batch": 1},
-        "machine": machine,
+        "machine": _machine(),
     }
     return _changed(config, changes)
 
 
 def _small_self_training(config: SelfTrainingConfig, folder: Path) -> SelfTrainingConfig:
-    on_cpu = {} if torch.cuda.is_available() else {"precision": "float32", "attn_implementation": None}
     changes: dict[str, Mapping[str, object]] = {
         "prompts": {"sources": _few(config.prompts.sources, folder)},
         "decoding": {"max_new_tokens": NEW_TOKENS},
@@ -95,9 +93,14 @@ def _small_self_training(config: SelfTrainingConfig, folder: Path) -> SelfTraini
         # With so few epochs the rows give four batches, or one where most are malformed or repeat a prompt.
         "optimisation": {"batch": BATCH, "epochs": 4 * BATCH / ROWS},
         "evaluation": {"pairs": _few(config.evaluation.pairs, folder)},
-        "machine": {"micro_batch": 1, "trackers": (), **on_cpu},
+        "machine": {"micro_batch": 1, **_machine()},
     }
     return _changed(config, changes, model=folder / "start", publish=None, iterations=1)
+
+
+def _machine() -> dict[str, object]:
+    on_cpu = {} if torch.cuda.is_available() else {"precision": "float32", "attn_implementation": None}
+    return {"trackers": (), **on_cpu}
 
 
 def _changed(config: Config, sections: Mapping[str, Mapping[str, object]], **values: object) -> Config:
@@ -107,18 +110,15 @@ def _changed(config: Config, sections: Mapping[str, Mapping[str, object]], **val
 
 def _few(sources: Sequence[Source], folder: Path) -> tuple[Source, ...]:
     """The heads of local sources; for those on the hub, generated rows of their formats, written to ``folder``."""
-    return tuple(_head(source) if source.path is not None else _generated(source.format, folder) for source in sources)
-
-
-def _head(source: Source) -> Source:
-    # Of so few rows, a part may be none.
-    return source.model_copy(update={"limit": min(source.limit or ROWS, ROWS), "part": Part.ALL})
-
-
-def _generated(form: Format, folder: Path) -> Source:
-    path = folder / f"{form}.jsonl"
-    path.write_text("".join(json.dumps(_row(form, number)) + "\n" for number in range(ROWS)), encoding="utf-8")
-    return Source(format=form, path=path)
+    few = []
+    for source in sources:
+        path = source.path or folder / f"{source.format}.jsonl"
+        if source.path is None:
+            rows = (json.dumps(_row(source.format, number)) + "\n" for number in range(ROWS))
+            path.write_text("".join(rows), encoding="utf-8")
+        # All parts: of so few rows, one may be none.
+        few.append(Source(format=source.format, path=path, limit=min(source.limit or ROWS, ROWS)))
+    return tuple(few)
 
 
 def _row(form: Format, number: int) -> dict[str, object]:

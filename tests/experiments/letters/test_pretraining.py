@@ -1,10 +1,11 @@
 """Documents of pre-training, and that JSFT's trainer learns from them, from an early layer too."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from selfjudge_training.jsft.batches import Collator
+from selfjudge_training.jsft.batches import collate
 from selfjudge_training.run.metrics import read_metrics
 from torch import Tensor
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
@@ -21,7 +22,8 @@ TEMPLATES = [TEMPLATE]
 def test_every_document_predicts_one_right_answer(tokenizer: PreTrainedTokenizerBase) -> None:
     rows = pretraining_rows(Chat(SafeTokenizer(tokenizer)), TEMPLATES, 100, seed=0)
     assert 100 <= len(rows) <= 101
-    weights = [Collator(tokenizer.pad_token_id, "examples", replay=1.0)([row])["weights"][0] for row in rows]
+    weigh = partial(collate, pad_id=tokenizer.pad_token_id, weighting="examples", replay=1.0)
+    weights = [weigh([row])["weights"][0] for row in rows]
     assert [float(weight.sum()) for weight in weights] == pytest.approx([1.0] * len(rows))
     for row, weight in zip(rows, weights, strict=True):
         said = str(tokenizer.decode(torch.tensor(row["input_ids"])[weight > 0]))

@@ -16,7 +16,6 @@ import selfjudge_training.jsft.trainer as trainer
 import selfjudge_training.run.files as files
 import torch
 from selfjudge_training.jsft.jsft_config import JsftConfig
-from selfjudge_training.run.checkpoint import commit_checkpoint
 
 
 def dies_at(place: str) -> None:
@@ -39,10 +38,9 @@ def dies_at(place: str) -> None:
             return seen.count(4) == 2
 
         trainer.JsftTrainer.compute_loss = killing(original, in_fifth)  # type: ignore[method-assign]
-    elif place == "checkpoint":
-        trainer.commit_checkpoint = killing(commit_checkpoint, lambda _, step: step == 6)  # type: ignore[attr-defined]  # what it imports is not for export
-    elif place == "model":
-        files.put_in_place = killing(files.put_in_place, lambda _, whole: whole.name == stage.MODEL)
+    elif place in ("checkpoint", "model"):
+        name = {"checkpoint": "step-00000006", "model": stage.MODEL}[place]
+        files.put_in_place = killing(files.put_in_place, lambda _, whole: whole.name == name)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from selfjudge_training.data.examples.jsft_set import JsftExample
-from selfjudge_training.jsft.batches import IGNORED, Collator, Schedule, StepSampler, Weighting
+from selfjudge_training.jsft.batches import IGNORED, Weighting, collate, in_steps
 from selfjudge_training.jsft.examples import as_row
 
 DIALOGUE = JsftExample([5, 6, 7, 8, 9], [False, True, True, True, True])
@@ -11,40 +11,30 @@ JUDGMENT = JsftExample([5, 6, 7, 3], [False, False, True, True], "A")
 EXPLAINED = JsftExample([5, 3, 7, 8, 9], [False, True, True, True, True], "A")
 
 ALONE = [[index] for index in range(10)]
+LENGTHS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
 
 
 def test_an_epoch_shows_every_example_once_and_the_next_in_another_order() -> None:
-    lengths = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
-    order = list(StepSampler(ALONE, lengths, Schedule.of(10, 5, epochs=2, limit=None), seed=0))
+    order = in_steps(ALONE, LENGTHS, batch=5, steps=4, seed=0)
     assert sorted(order[:10]) == sorted(order[10:]) == list(range(10))
     assert order[:10] != order[10:]
-    assert order != list(StepSampler(ALONE, lengths, Schedule.of(10, 5, epochs=2, limit=None), seed=1))
+    assert order != in_steps(ALONE, LENGTHS, batch=5, steps=4, seed=1)
 
 
 def test_a_step_goes_from_long_to_short_and_what_fills_no_batch_is_left_out() -> None:
-    lengths = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
-    sampler = StepSampler(ALONE, lengths, Schedule.of(10, 4, epochs=1, limit=None), seed=0)
-    order = list(sampler)
-    assert len(order) == len(sampler) == 8
+    order = in_steps(ALONE, LENGTHS, batch=4, steps=2, seed=0)
+    assert len(set(order)) == 8
     for step in (order[:4], order[4:]):
-        assert [lengths[index] for index in step] == sorted((lengths[index] for index in step), reverse=True)
+        assert [LENGTHS[index] for index in step] == sorted((LENGTHS[index] for index in step), reverse=True)
 
 
 def test_a_pair_in_both_orders_is_in_one_step() -> None:
     units = [[0], [1], *([index, index + 1] for index in range(2, 40, 2))]
-    order = list(StepSampler(units, [1] * 40, Schedule.of(40, 8, epochs=3, limit=None), seed=0))
+    order = in_steps(units, [1] * 40, batch=8, steps=15, seed=0)
     for epoch in (order[:40], order[40:80], order[80:]):
         steps = [set(epoch[start : start + 8]) for start in range(0, 40, 8)]
         apart = [unit for unit in units if not any(step.issuperset(unit) for step in steps)]
         assert len(apart) <= 4, "more pairs are torn apart than steps end within an epoch"
-
-
-def test_the_number_of_steps_is_that_of_the_epochs_or_the_limit() -> None:
-    assert Schedule.of(10, 4, epochs=3, limit=None).steps == 6
-    assert Schedule.of(10, 4, epochs=3, limit=5).steps == 5
-    assert Schedule.of(10, 4, epochs=3, limit=9).steps == 6
-    with pytest.raises(ValueError, match="10 examples do not fill a batch of 16"):
-        Schedule.of(10, 16, epochs=1, limit=None)
 
 
 @pytest.mark.parametrize(
@@ -55,21 +45,21 @@ def test_the_number_of_steps_is_that_of_the_epochs_or_the_limit() -> None:
     ],
 )
 def test_targets_weigh_alike_or_their_examples_do(weighting: Weighting, expected: list[list[float]]) -> None:
-    batch = Collator(pad_id=1, weighting=weighting)([as_row(each) for each in (DIALOGUE, JUDGMENT, EXPLAINED)])
+    batch = collate([as_row(each) for each in (DIALOGUE, JUDGMENT, EXPLAINED)], pad_id=1, weighting=weighting)
     torch.testing.assert_close(batch["weights"], torch.tensor(expected, dtype=torch.float32))
 
 
 def test_a_replayed_response_is_a_target_of_its_weight() -> None:
     row = as_row(JsftExample([5, 6, 7, 8, 3, 9], [False] * 4 + [True] * 2, "A", replay=(1, 3)))
-    by_example = Collator(pad_id=1, weighting="examples", replay=0.5)([row])
+    by_example = collate([row], pad_id=1, weighting="examples", replay=0.5)
     assert by_example["weights"].tolist() == [[0, 0.25, 0.25, 0, 1, 1]]
     assert by_example["labels"].tolist() == [[IGNORED, 6, 7, IGNORED, 3, 9]]
     assert by_example["choices"].tolist() == [[False] * 4 + [True, False]]
-    assert Collator(pad_id=1, weighting="tokens", replay=0.5)([row])["weights"].tolist() == [[0, 0.5, 0.5, 0, 1, 1]]
+    assert collate([row], pad_id=1, weighting="tokens", replay=0.5)["weights"].tolist() == [[0, 0.5, 0.5, 0, 1, 1]]
 
 
 def test_rows_are_padded_on_the_right_and_only_targets_are_labels() -> None:
-    batch = Collator(pad_id=1, weighting="tokens")([as_row(DIALOGUE), as_row(JUDGMENT)])
+    batch = collate([as_row(DIALOGUE), as_row(JUDGMENT)], pad_id=1)
     assert batch["input_ids"].tolist() == [[5, 6, 7, 8, 9], [5, 6, 7, 3, 1]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]]
     assert batch["labels"].tolist() == [[IGNORED, 6, 7, 8, 9], [IGNORED, IGNORED, 7, 3, IGNORED]]

@@ -7,7 +7,7 @@ from selfjudge_training.data.examples.jsft_set import each_example, units
 from selfjudge_training.data.examples.shown import load_chat
 from selfjudge_training.data.load import load_demonstrations, load_pairs
 from selfjudge_training.data.source import DataError, Source
-from selfjudge_training.jsft.examples import EXAMPLES, as_row, judged, kept_examples, lengths
+from selfjudge_training.jsft.examples import EXAMPLES, as_row, kept_examples, lengths
 from selfjudge_training.jsft.jsft_config import Data, JsftConfig
 
 from selfjudge import Chat, load_templates
@@ -40,7 +40,7 @@ def test_what_shares_a_step_is_a_dialogue_or_one_pair_in_both_orders(
     config: JsftConfig, chat: Chat, tmp_path: Path
 ) -> None:
     kept = kept_examples(config.data, chat, 0, tmp_path, begun=False)
-    found = units(judged(kept))
+    found = units(kept["judgment"][:])
     assert sorted(index for unit in found for index in unit) == list(range(len(kept)))
     template = load_templates()[config.data.template]
     pairs = load_pairs(config.data.pairs, template).records

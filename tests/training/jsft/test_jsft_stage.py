@@ -11,7 +11,7 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 from selfjudge_training.data.source import DataError, Source
-from selfjudge_training.jsft.batches import Collator
+from selfjudge_training.jsft.batches import collate
 from selfjudge_training.jsft.examples import EXAMPLES, kept_examples
 from selfjudge_training.jsft.jsft_config import Evaluation, JsftConfig, Lora
 from selfjudge_training.jsft.jsft_stage import run_jsft
@@ -93,7 +93,7 @@ def test_the_first_loss_is_the_weighted_mean_over_the_step(config: JsftConfig, t
     examples = kept_examples(config.data, chat, config.seed, tmp_path / "again", begun=False)
     total = weight = 0.0
     for example in examples:
-        batch = Collator(tokenizer.pad_token_id, config.optimisation.weighting)([example])
+        batch = collate([example], pad_id=tokenizer.pad_token_id, weighting=config.optimisation.weighting)
         with torch.no_grad():
             logprobs = model(batch["input_ids"]).logits[0, :-1].log_softmax(-1)
         losses = -logprobs.gather(1, batch["input_ids"][0, 1:, None])[:, 0]
@@ -209,7 +209,7 @@ def test_sources_that_give_nothing_are_said_to(config: JsftConfig, tmp_path: Pat
     [
         ({"start": {"path": "no/such/model", "architecture": "llama"}}, r"start\.path 'no/such/model'"),
         ({"start": {"path": "selfjudge/models/selfjudge-tiny", "architecture": "qwen2"}}, "is 'llama'"),
-        ({"data": {"template": "pear"}}, r"data\.template is 'pear'; there are hh-helpful, ultrafeedback"),
+        ({"data": {"template": "pear"}}, r"data\.template: 'pear' is unknown; known are hh-helpful, ultrafeedback"),
         (
             {"optimisation": {"batch": 7}},
             "is 7, which is no multiple of optimisation.micro_batch 4 times 1 processes",

@@ -11,7 +11,7 @@ from selfjudge_training.jsft.jsft_stage import run_jsft
 from selfjudge_training.jsft.model import load_start, write_model
 from selfjudge_training.rollouts.base import Sampling
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
-from selfjudge_training.run.checkpoint import commit_checkpoint
+from selfjudge_training.run.files import put_in_place
 from selfjudge_training.run.metrics import read_metrics
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
@@ -145,13 +145,13 @@ def test_a_run_with_tied_new_embeddings_resumes_to_the_same_weights(
     }
     config = config.model_copy(update=changes)
 
-    def die(folder: Path, step: int) -> object:
-        if step == 4:
+    def die(partial: Path, whole: Path) -> None:
+        if whole.name == "step-00000004":
             raise InterruptedError
-        return commit_checkpoint(folder, step)
+        put_in_place(partial, whole)
 
     with monkeypatch.context() as patch:
-        patch.setattr("selfjudge_training.jsft.trainer.commit_checkpoint", die)
+        patch.setattr("selfjudge_training.run.files.put_in_place", die)
         with pytest.raises(InterruptedError):
             run_jsft(config, tmp_path / "cut")
     whole, cut = (load_file(run_jsft(config, tmp_path / name) / "model.safetensors") for name in ("whole", "cut"))

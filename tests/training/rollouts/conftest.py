@@ -17,13 +17,12 @@ from selfjudge_training.data.records import Messages
 from selfjudge_training.rollouts.engine import EngineRollOuts
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.rollouts.server import ServerRollOuts
-from selfjudge_training.run.adapter_store import Trained, publish_adapter
 from selfjudge_training.run.endpoint import Endpoint
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from experiments.letters.tasks import Split, draw_problems
 from selfjudge import Chat, Comparison, JudgmentEncoder, SafeTokenizer, load_templates
-from selfjudge.adapters import Manifest
+from selfjudge.adapters import Manifest, Store, read_base
 from tests.end_to_end.serving import serving
 
 torch.set_num_threads(1)
@@ -115,7 +114,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokeni
     store = folder / "store"
 
     def publish(adapter: Path) -> Manifest:
-        return publish_adapter(store, "trained", Trained(adapter, SHIPPED, "ultrafeedback", {}))
+        return Store(store).publish("trained", adapter, base=read_base(SHIPPED), template="ultrafeedback")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SELFJUDGE_ADMIN_KEYS", "admin")

@@ -10,13 +10,12 @@ import pytest
 from selfjudge_training.data.records import Messages
 from selfjudge_training.rollouts.base import PromptError, Sampling, encode_prompts
 from selfjudge_training.rollouts.server import READS, ServerRollOuts
-from selfjudge_training.run.adapter_store import Trained, publish_adapter
 from selfjudge_training.run.endpoint import Endpoint, EndpointError
 from selfjudge_training.seeds import seed_of
 from transformers import PreTrainedTokenizerBase
 
 from selfjudge import ChoiceTokens, Reading, ReadingError
-from selfjudge.adapters import Manifest
+from selfjudge.adapters import Manifest, Store, read_base
 from tests.training.rollouts.conftest import SHIPPED
 
 PLAIN = Sampling(temperature=0.7, top_p=0.9, max_new_tokens=12)
@@ -75,7 +74,7 @@ def server() -> Server:
 @pytest.fixture
 def rollouts(server: Server, tokenizer: PreTrainedTokenizerBase, tmp_path: Path) -> ServerRollOuts:
     def publish(adapter: Path) -> Manifest:
-        return publish_adapter(tmp_path / "store", "chat", Trained(adapter, SHIPPED, "ultrafeedback", {}))
+        return Store(tmp_path / "store").publish("chat", adapter, base=read_base(SHIPPED), template="ultrafeedback")
 
     endpoint = Endpoint("http://server.test/v1", at_once=4, transport=httpx2.MockTransport(server))
     return ServerRollOuts(tokenizer, endpoint, publish)

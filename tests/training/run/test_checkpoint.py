@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from selfjudge_training.run.checkpoint import begin_checkpoint, commit_checkpoint, latest_checkpoint, save_checkpoint
+from selfjudge_training.run.checkpoint import latest_checkpoint, new_checkpoint
 
 
 def write(path: Path, text: str) -> None:
@@ -15,7 +15,8 @@ def write(path: Path, text: str) -> None:
 
 
 def save(folder: Path, step: int) -> None:
-    save_checkpoint(folder, step, lambda path: write(path, str(step)))
+    with new_checkpoint(folder, step) as path:
+        write(path, str(step))
 
 
 def names(folder: Path) -> list[str]:
@@ -36,12 +37,13 @@ def test_the_newest_two_stay(tmp_path: Path) -> None:
 def test_one_that_was_not_finished_is_never_seen_and_is_removed_by_the_next(tmp_path: Path) -> None:
     save(tmp_path, 1)
 
-    def stop(path: Path) -> None:
-        write(path, "half")
-        raise KeyboardInterrupt
+    def stop() -> None:
+        with new_checkpoint(tmp_path, 2) as path:
+            write(path, "half")
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        save_checkpoint(tmp_path, 2, stop)
+        stop()
     assert latest_checkpoint(tmp_path) == (1, tmp_path / "checkpoints" / "step-00000001")
     save(tmp_path, 2)
     assert names(tmp_path) == ["step-00000001", "step-00000002"]
@@ -81,11 +83,3 @@ def test_stopped_before_any_file_operation_what_is_seen_is_whole(
             break
     assert stopped
     assert calls <= at
-
-
-def test_several_processes_write_between_begin_and_commit(tmp_path: Path) -> None:
-    path = begin_checkpoint(tmp_path, 4)
-    for rank in range(2):
-        (path / f"rank-{rank}").touch()
-    assert latest_checkpoint(tmp_path) is None
-    assert commit_checkpoint(tmp_path, 4) == latest_checkpoint(tmp_path)

@@ -85,8 +85,7 @@ def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         seen.append(request.headers["Authorization"])
         return httpx2.Response(200, json={})
 
-    with Endpoint("http://judge.test/v1/", "JUDGE_KEY", transport=httpx2.MockTransport(answer)) as server:
-        server.post("judge", {})
+    Endpoint("http://judge.test/v1/", "JUDGE_KEY", transport=httpx2.MockTransport(answer)).post("judge", {})
     assert seen == ["Bearer open sesame"]
 
 

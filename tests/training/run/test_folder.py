@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 import yaml
-from selfjudge_training.run.checkpoint import save_checkpoint
+from selfjudge_training.run.checkpoint import new_checkpoint
 from selfjudge_training.run.config import ConfigError, Section
 from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.run.metrics import read_metrics
@@ -64,7 +64,8 @@ def test_a_resumed_run_logs_every_step_once(tmp_path: Path) -> None:
     for step in range(1, 6):
         before.metrics.log(step, **{"loss": 1.0 / step, "judge/accuracy": 0.5})
     before.metrics.close()
-    save_checkpoint(tmp_path, 3, lambda path: None)
+    with new_checkpoint(tmp_path, 3):
+        pass
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 6, "lo')
     resumed = RunFolder.open(tmp_path, Config(), seed=0)
@@ -78,7 +79,8 @@ def test_a_resumed_run_logs_every_step_once(tmp_path: Path) -> None:
 
 
 def test_other_processes_write_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("selfjudge_training.run.folder.processes", lambda: Mock(is_main_process=False))
+    for module in ("folder", "metrics"):
+        monkeypatch.setattr(f"selfjudge_training.run.{module}.processes", lambda: Mock(is_main_process=False))
     folder = RunFolder.open(tmp_path / "run", Config(), seed=0)
     folder.metrics.log(1, loss=1.0)
     assert not (tmp_path / "run").exists()

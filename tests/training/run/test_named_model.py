@@ -77,7 +77,7 @@ def test_what_can_be_no_name_is_not_asked_for(asked: list[str], name: str) -> No
 
 
 def test_a_folder_of_something_else_is_named(tmp_path: Path, asked: list[str]) -> None:
-    with pytest.raises(ConfigError, match=r"start\.path .* the folder has no config\.json"):
+    with pytest.raises(ConfigError, match=r"start\.path: .* holds no model \(no config\.json\)"):
         require_model(str(tmp_path), "start.path")
     with pytest.raises(ConfigError, match=r"^model: .* holds no model \(no config\.json\)"):
         require_folder(tmp_path, "model")

@@ -4,15 +4,15 @@
 import argparse
 import random
 import sys
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from selfjudge_training.commands.registry import Command, group, positive
+from selfjudge_training.commands.registry import Commands, add_command
+from selfjudge_training.run.config import load_config
 
 if TYPE_CHECKING:
-    from selfjudge import Chat, JudgmentTemplate
-    from selfjudge_training.data.records import Demonstration, PreferencePair
+    from selfjudge import Chat
+    from selfjudge_training.jsft.examples import Sources
     from selfjudge_training.jsft.jsft_config import JsftConfig
 
 _PREVIEW = (
@@ -31,14 +31,23 @@ _FROM_BRACKETS = (
 )
 
 
-class _Loaded(NamedTuple):
-    """The sources that a recipe of `selfjudge-train jsft` names, and all that is needed to make tokens of them."""
-
-    config: "JsftConfig"
-    chat: "Chat"
-    template: "JudgmentTemplate"
-    demonstrations: "list[Demonstration]"
-    pairs: "list[PreferencePair]"
+def add_data(commands: Commands) -> None:
+    """`data preview`, `data stats` and `data from-brackets`."""
+    kinds = commands.add_parser(
+        "data",
+        help="look at training data, measure it, or make it of a server's logs",
+        description="Look at the JSFT set of a recipe, measure it, or make preference data of a server's bracket logs. "
+        "Each has its own --help.",
+    ).add_subparsers(dest="action", required=True)
+    summary = "show examples as the model reads them, targets of the loss marked"
+    preview = add_command(kinds, "preview", summary, _PREVIEW, _preview)
+    preview.add_argument("--count", type=_positive, default=2, help="dialogues and pairs to show, so many of each")
+    preview.add_argument("--seed", type=int, default=0, help="draws them")
+    _add_set_arguments(preview)
+    summary = "count and measure: lengths in tokens, truncations, position balance"
+    _add_set_arguments(add_command(kinds, "stats", summary, _STATS, _stats))
+    summary = "make preference pairs of the tournaments that a server has logged"
+    _add_bracket_arguments(add_command(kinds, "from-brackets", summary, _FROM_BRACKETS, _from_brackets))
 
 
 def _add_set_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,12 +60,6 @@ def _add_set_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="key=value",
         help="replaces a value of the recipe, such as data.pairs='[{format: preferences, path: FILE}]'",
     )
-
-
-def _add_preview_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--count", type=positive, default=2, help="dialogues and pairs to show, so many of each")
-    parser.add_argument("--seed", type=int, default=0, help="draws them")
-    _add_set_arguments(parser)
 
 
 def _add_bracket_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +85,13 @@ def _add_bracket_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="stop at the first malformed line")
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {number}")
+    return number
+
+
 def _margin(text: str) -> float:
     number = float(text)
     if not 0 <= number < 0.5:
@@ -89,61 +99,43 @@ def _margin(text: str) -> float:
     return number
 
 
-def _load(options: argparse.Namespace) -> _Loaded:
+def _load(options: argparse.Namespace) -> "tuple[JsftConfig, Chat, Sources]":
     """Read the sources, with an account on stderr. Raises ConfigError, and DataError, also where all are empty."""
-    from selfjudge import load_templates
-    from selfjudge_training.data.examples.shown import load_chat, require_dialogue
-    from selfjudge_training.data.load import load_demonstrations, load_pairs
+    from selfjudge_training.data.examples.shown import load_chat
     from selfjudge_training.data.source import DataError
+    from selfjudge_training.jsft.examples import load_sources
     from selfjudge_training.jsft.jsft_config import JsftConfig
-    from selfjudge_training.run.config import ConfigError, load_config, recipe_path
     from selfjudge_training.run.named_model import require_model
 
-    config = load_config(JsftConfig, recipe_path(options.config), options.overrides)
-    named = ("--tokenizer", options.tokenizer) if options.tokenizer else ("start.path", config.start.path)
-    require_model(named[1], named[0], "tokenizer_config.json")
-    data, strict = config.data, options.strict or config.data.strict
-    templates = load_templates(data.templates)
-    if data.template not in templates:
-        raise ConfigError(f"data.template is {data.template!r}; there are {', '.join(sorted(templates))}")
-    template = templates[data.template]
-    chat = load_chat(named[1])
-    learnable = partial(require_dialogue, chat, system=data.system)
-    demonstrations = load_demonstrations(data.demonstrations, strict=strict, fit=learnable)
-    pairs = load_pairs(data.pairs, template, seed=config.seed, strict=strict)
-    print(*demonstrations.account("demonstrations"), *pairs.account("pairs"), sep="\n", file=sys.stderr)
-    if not demonstrations.records and not pairs.records:
+    strict = ["data.strict=true"] if options.strict else []
+    config = load_config(JsftConfig, options.config, [*options.overrides, *strict])
+    key, name = ("--tokenizer", options.tokenizer) if options.tokenizer else ("start.path", config.start.path)
+    require_model(name, key, "tokenizer_config.json")
+    chat = load_chat(name)
+    sources = load_sources(config.data, chat, config.seed)
+    print(sources.account, file=sys.stderr)
+    if not sources.demonstrations.records and not sources.pairs.records:
         raise DataError("the sources give no demonstration and no pair; the account above says why")
-    return _Loaded(config, chat, template, demonstrations.records, pairs.records)
+    return config, chat, sources
 
 
 def _preview(options: argparse.Namespace) -> None:
-    from selfjudge_training.data.examples.jsft_set import each_example
     from selfjudge_training.data.examples.preview import rendered, wants_colours
 
-    config, chat, template, demonstrations, pairs = _load(options)
-    rng = random.Random(options.seed)
-    made = each_example(
-        chat,
-        template,
-        rng.sample(demonstrations, min(options.count, len(demonstrations))),
-        rng.sample(pairs, min(options.count, len(pairs))),
-        max_tokens=config.data.max_length,
-        system=config.data.system,
-        quiet=True,
-    )
-    for example in made:
+    _, chat, sources = _load(options)
+    rng, count = random.Random(options.seed), options.count
+    few = [rng.sample(each, min(count, len(each))) for each in (sources.demonstrations.records, sources.pairs.records)]
+    for example in sources.encode(*few, quiet=True):
         print(rendered(chat, example, colours=wants_colours(sys.stdout)), end="\n\n")
 
 
 def _stats(options: argparse.Namespace) -> None:
-    from selfjudge_training.data.examples.jsft_set import each_example
     from selfjudge_training.data.examples.stats import table
 
-    config, chat, template, demonstrations, pairs = _load(options)
-    longest = config.data.max_length
-    made = each_example(chat, template, demonstrations, pairs, max_tokens=longest, system=config.data.system)
-    print(*table(made, len(demonstrations), pairs, longest), sep="\n")
+    config, _, sources = _load(options)
+    demonstrations, pairs = sources.demonstrations.records, sources.pairs.records
+    made = sources.encode(demonstrations, pairs)
+    print(*table(made, len(demonstrations), pairs, config.data.max_length), sep="\n")
 
 
 def _from_brackets(options: argparse.Namespace) -> None:
@@ -163,34 +155,3 @@ def _from_brackets(options: argparse.Namespace) -> None:
         raise DataError("the logs give no pair; the account above says why")
     write_lines(loaded.records, options.output)
     print(f"wrote {len(loaded.records):,} rows to {options.output}")
-
-
-DATA = group(
-    "data",
-    "look at training data, measure it, or make it of a server's logs",
-    "Look at the JSFT set of a recipe, measure it, or make preference data of a server's bracket logs. Each has its "
-    "own --help.",
-    (
-        Command(
-            "preview",
-            "show examples as the model reads them, targets of the loss marked",
-            _PREVIEW,
-            _add_preview_arguments,
-            _preview,
-        ),
-        Command(
-            "stats",
-            "count and measure: lengths in tokens, truncations, position balance",
-            _STATS,
-            _add_set_arguments,
-            _stats,
-        ),
-        Command(
-            "from-brackets",
-            "make preference pairs of the tournaments that a server has logged",
-            _FROM_BRACKETS,
-            _add_bracket_arguments,
-            _from_brackets,
-        ),
-    ),
-)

@@ -2,10 +2,11 @@
 # ruff: noqa: PLC0415
 
 import argparse
-from functools import partial
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from selfjudge_training.commands.registry import Command, add_config_arguments, group
+from selfjudge_training.commands.registry import Commands, add_command, add_config_arguments
+from selfjudge_training.run.config import Kind, load_config
 
 _JUDGE = (
     "Measure accuracy, position consistency, flip rate and calibration, by category, on LLMBar (llmbar=FOLDER), "
@@ -22,42 +23,35 @@ _POLICY = (
 )
 
 
-def _add_arguments(parser: argparse.ArgumentParser, of: str) -> None:
-    add_config_arguments(parser, config=f"evaluate-{of}", output=Path("build", "evaluation", of), holds="report")
+def add_evaluate(commands: Commands) -> None:
+    """`evaluate judge` and `evaluate policy`."""
+    kinds = commands.add_parser(
+        "evaluate",
+        help="measure a model: as a judge, as a policy",
+        description="Measure a model, with 95% intervals and plots. Each has its own --help.",
+    ).add_subparsers(dest="action", required=True)
+    policy_summary = "measure a policy's answers: exact match, win rate, self-rejection over N"
+    judge = add_command(kinds, "judge", "measure a judge on preference pairs", _JUDGE, _judge)
+    policy = add_command(kinds, "policy", policy_summary, _POLICY, _policy)
+    for name, parser in (("judge", judge), ("policy", policy)):
+        output = Path("build", "evaluation", name)
+        add_config_arguments(parser, config=f"evaluate-{name}", output=output, holds="report")
 
 
 def _judge(options: argparse.Namespace) -> None:
     from selfjudge_training.evaluation.evaluation_config import JudgeConfig
     from selfjudge_training.evaluation.judge.judge_stage import run_judge_evaluation
-    from selfjudge_training.run.config import load_config, recipe_path
 
-    config = load_config(JudgeConfig, recipe_path(options.config), options.overrides)
-    for path in run_judge_evaluation(config, options.output):
-        print(f"wrote {path}")
+    _evaluate(options, JudgeConfig, run_judge_evaluation)
 
 
 def _policy(options: argparse.Namespace) -> None:
     from selfjudge_training.evaluation.evaluation_config import PolicyConfig
     from selfjudge_training.evaluation.policy.policy_stage import run_policy_evaluation
-    from selfjudge_training.run.config import load_config, recipe_path
 
-    config = load_config(PolicyConfig, recipe_path(options.config), options.overrides)
-    for path in run_policy_evaluation(config, options.output):
+    _evaluate(options, PolicyConfig, run_policy_evaluation)
+
+
+def _evaluate(options: argparse.Namespace, kind: type[Kind], run: Callable[[Kind, Path], Iterable[Path]]) -> None:
+    for path in run(load_config(kind, options.config, options.overrides), options.output):
         print(f"wrote {path}")
-
-
-EVALUATE = group(
-    "evaluate",
-    "measure a model: as a judge, as a policy",
-    "Measure a model, with 95% intervals and plots. Each has its own --help.",
-    (
-        Command("judge", "measure a judge on preference pairs", _JUDGE, partial(_add_arguments, of="judge"), _judge),
-        Command(
-            "policy",
-            "measure a policy's answers: exact match, win rate, self-rejection over N",
-            _POLICY,
-            partial(_add_arguments, of="policy"),
-            _policy,
-        ),
-    ),
-)

@@ -3,12 +3,12 @@
 
 import argparse
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from selfjudge.shipped import SHIPPED_MODEL
-from selfjudge_training.commands.registry import Command, add_config_arguments
+from selfjudge_training.commands.registry import Commands, add_command, add_config_arguments
+from selfjudge_training.run.config import load_config
 
 if TYPE_CHECKING:
     from selfjudge_training.jsft.jsft_config import JsftConfig
@@ -37,8 +37,21 @@ _SELF_TRAIN = (
 )
 
 
-def _add_arguments(parser: argparse.ArgumentParser, *, config: str, output: str) -> None:
-    add_config_arguments(parser, config=config, output=Path("build", output), holds="run")
+def add_jsft(commands: Commands) -> None:
+    """`jsft`."""
+    parser = add_command(commands, "jsft", "fine-tune a model to answer and to judge (JSFT)", _JSFT, _jsft)
+    _add_arguments(parser, config="jsft-tiny", output=Path("build", "jsft"))
+
+
+def add_self_train(commands: Commands) -> None:
+    """`self-train`."""
+    summary = "train a JSFT model on its own judgments of its own samples"
+    parser = add_command(commands, "self-train", summary, _SELF_TRAIN, _self_train)
+    _add_arguments(parser, config="self-train-tiny", output=Path("build", "self-train"))
+
+
+def _add_arguments(parser: argparse.ArgumentParser, *, config: str, output: Path) -> None:
+    add_config_arguments(parser, config=config, output=output, holds="run")
     parser.add_argument(
         "--dry-run",
         action="store_true",
@@ -56,7 +69,7 @@ def _jsft(options: argparse.Namespace) -> None:
     from selfjudge_training.jsft.jsft_config import JsftConfig
     from selfjudge_training.jsft.jsft_stage import run_jsft
 
-    _run(options, JsftConfig, run_jsft)
+    _train(options, JsftConfig, run_jsft)
 
 
 def _self_train(options: argparse.Namespace) -> None:
@@ -65,45 +78,25 @@ def _self_train(options: argparse.Namespace) -> None:
     from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
     from selfjudge_training.self_training.self_training_stage import self_train
 
-    _run(options, SelfTrainingConfig, self_train)
+    _train(options, SelfTrainingConfig, self_train)
 
 
-def _run(options: argparse.Namespace, kind: type[Config], train: Callable[[Config, Path], Path]) -> None:
-    """Try a configuration out, or train by it."""
+def _train(options: argparse.Namespace, kind: type[Config], train: Callable[[Config, Path], Path]) -> None:
+    """Try a configuration out; or train by it, say where the model is, and upload it (privately) where asked to."""
+    from huggingface_hub import HfApi
+
     from selfjudge_training.dry_run import dry_run
-    from selfjudge_training.run.config import load_config, recipe_path
+    from selfjudge_training.run.processes import processes
 
-    config = load_config(kind, recipe_path(options.config), options.overrides)
+    config = load_config(kind, options.config, options.overrides)
     if options.dry_run:
         dry_run(config, options.tokenizer)
         print("the dry run passed")
-    else:
-        _report(train(config, options.output), options.push_to_hub)
-
-
-def _report(folder: Path, repository: str | None) -> None:
-    """Say where a finished model is, and upload it where that was asked for; the main process does."""
-    from selfjudge_training.run.model_folder import push_to_hub
-    from selfjudge_training.run.processes import processes
-
-    if not processes().is_main_process:
         return
-    print(f"model in {folder}")
-    if repository is not None:
-        print(f"and on {push_to_hub(folder, repository)}")
-
-
-JSFT = Command(
-    "jsft",
-    "fine-tune a model to answer and to judge (JSFT)",
-    _JSFT,
-    partial(_add_arguments, config="jsft-tiny", output="jsft"),
-    _jsft,
-)
-SELF_TRAIN = Command(
-    "self-train",
-    "train a JSFT model on its own judgments of its own samples",
-    _SELF_TRAIN,
-    partial(_add_arguments, config="self-train-tiny", output="self-train"),
-    _self_train,
-)
+    folder = train(config, options.output)
+    if processes().is_main_process:
+        print(f"model in {folder}")
+        if options.push_to_hub is not None:
+            repository = HfApi().create_repo(options.push_to_hub, private=True, exist_ok=True)
+            HfApi().upload_folder(repo_id=repository.repo_id, folder_path=folder)
+            print(f"and on {repository}")

@@ -1,7 +1,7 @@
 """From configuration to the judges and policies that it names; each model folder is loaded once."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -60,7 +60,7 @@ class Sources:
         return self.judge(JudgeSource(**same, template=template), source.adapter)
 
     def _endpoint(self, source: JudgeSource | PolicySource) -> Endpoint:
-        return self._stack.enter_context(Endpoint(source.at, source.key_variable))
+        return self._stack.enter_context(closing(Endpoint(source.at, source.key_variable)))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Several processes (`accelerate launch`) run this side by side; the main one writ
 """
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 from trl.trainer.sft_config import SFTConfig
@@ -11,12 +12,13 @@ from trl.trainer.sft_config import SFTConfig
 from selfjudge import Chat, SafeTokenizer
 from selfjudge_training.data.examples.jsft_set import units
 from selfjudge_training.data.source import DataError
-from selfjudge_training.jsft.batches import Collator, Schedule, StepSampler
-from selfjudge_training.jsft.examples import EXAMPLES, held_out_examples, judged, kept_examples, lengths
-from selfjudge_training.jsft.jsft_config import JsftConfig
+from selfjudge_training.jsft.batches import collate, in_steps
+from selfjudge_training.jsft.examples import EXAMPLES, held_out_examples, kept_examples, lengths
+from selfjudge_training.jsft.jsft_config import JsftConfig, Optimisation
 from selfjudge_training.jsft.model import adapter_config, load_start, write_model
 from selfjudge_training.jsft.trainer import JsftTrainer, trainer_arguments
-from selfjudge_training.run.files import write_folder
+from selfjudge_training.run.config import ConfigError
+from selfjudge_training.run.files import new_folder
 from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.run.named_model import require_context
 from selfjudge_training.run.processes import micro_batches, processes
@@ -30,29 +32,26 @@ def run_jsft(config: JsftConfig, folder: Path) -> Path:
 
     Raises ConfigError and DataError, which say what to change, and FloatingPointError where the loss diverges.
     """
-    begun = RunFolder.is_begun(folder)
-    if begun:
-        _open(config, folder)  # nothing of another run's is touched
-        if (folder / MODEL).exists():
-            return folder / MODEL
+    open_run = partial(RunFolder.open, folder, config, seed=config.seed, trackers=config.machine.trackers)
+    run = open_run() if RunFolder.is_begun(folder) else None  # nothing of another run's is touched
+    if run and (folder / MODEL).exists():
+        return folder / MODEL
     how = config.optimisation
     accumulated = micro_batches(how.batch, how.micro_batch, "optimisation.micro_batch")
     ready = load_start(config.start, config.seed, config.machine.attn_implementation)
     require_context(ready.model.config, config.data.max_length, "data.max_length")
-    chat = Chat(SafeTokenizer(ready.tokenizer))
-    examples = kept_examples(config.data, chat, config.seed, folder, begun=begun)
-    if not len(examples):
-        raise DataError("the sources give no example; the account above says why")
-    schedule = Schedule.of(len(examples), how.batch, how.epochs, how.steps)
-    run = _open(config, folder)  # only now: a folder that was opened belongs to its configuration, right or wrong
+    chat, pad_id = Chat(SafeTokenizer(ready.tokenizer)), ready.tokenizer.pad_token_id
+    examples = kept_examples(config.data, chat, config.seed, folder, begun=run is not None)
+    steps = _steps(how, len(examples))
+    order = in_steps(units(examples["judgment"][:]), lengths(examples), batch=how.batch, steps=steps, seed=config.seed)
+    run = run or open_run()  # only now: a folder that was opened belongs to its configuration, right or wrong
     trainer = JsftTrainer(
         folder=run,
-        sampler=StepSampler(units(judged(examples)), lengths(examples), schedule, config.seed),
         matrix_rate=how.matrix_learning_rate if how.optimizer == "muon" else None,
         model=ready.model,
-        args=_arguments(config, schedule.steps, accumulated, folder),
-        data_collator=Collator(ready.tokenizer.pad_token_id, how.weighting, config.data.replay),
-        train_dataset=examples,
+        args=_arguments(config, steps, accumulated, folder),
+        data_collator=partial(collate, pad_id=pad_id, weighting=how.weighting, replay=config.data.replay),
+        train_dataset=examples.select(order),
         eval_dataset=held_out_examples(config, chat) if config.evaluation.pairs else None,
         processing_class=ready.tokenizer,
         peft_config=adapter_config(config.lora, ready.added) if config.lora else None,
@@ -63,18 +62,24 @@ def run_jsft(config: JsftConfig, folder: Path) -> Path:
     trainer.save_trained(trained)
     if processes().is_main_process:
         again = load_start(config.start, config.seed) if config.lora else ready
-        write_folder(
-            folder / MODEL,
-            lambda output: write_model(trained, again, config.lora, config.machine.precision, output),
-        )
+        with new_folder(folder / MODEL) as output:
+            write_model(trained, again, config.lora, config.machine.precision, output)
         shutil.rmtree(trained)
         shutil.rmtree(folder / EXAMPLES)
     processes().wait_for_everyone()
     return folder / MODEL
 
 
-def _open(config: JsftConfig, folder: Path) -> RunFolder:
-    return RunFolder.open(folder, config, seed=config.seed, trackers=config.machine.trackers)
+def _steps(how: Optimisation, examples: int) -> int:
+    """Optimizer steps of the whole run."""
+    if not examples:
+        raise DataError("the sources give no example; the account above says why")
+    if examples < how.batch:
+        raise ConfigError(
+            f"{examples} examples do not fill a batch of {how.batch}; give more data, or lower optimisation.batch"
+        )
+    steps = how.epochs * (examples // how.batch)
+    return steps if how.steps is None else min(steps, how.steps)
 
 
 def _arguments(config: JsftConfig, steps: int, accumulated: int, folder: Path) -> SFTConfig:

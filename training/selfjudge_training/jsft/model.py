@@ -29,9 +29,10 @@ class Ready(NamedTuple):
 
 
 def load_start(start: Start, seed: int, attn_implementation: str | None = None) -> Ready:
-    """Load weights as float32. Equal seeds give equal new embeddings.
+    """Load weights as float32, with a chat template, a padding token, and an embedding for each token of the tokenizer.
 
-    Raises ConfigError where there is no such model, or it has another architecture than was said.
+    Equal seeds give equal new embeddings. Raises ConfigError where there is no such model, or it has another
+    architecture than was said.
     """
     require_model(start.path, "start.path")
     config = AutoConfig.from_pretrained(start.path)
@@ -44,11 +45,6 @@ def load_start(start: Start, seed: int, attn_implementation: str | None = None) 
         )
     except OSError as error:
         raise ConfigError(f"start.path {start.path!r}: the model cannot be loaded: {error}") from error
-    return make_ready(model, tokenizer, seed)
-
-
-def make_ready(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, seed: int) -> Ready:
-    """Give the tokenizer what it lacks (chat template, padding token), and the model an embedding for each token."""
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     added: list[int] = []

@@ -1,10 +1,9 @@
 """Muon for the matrices of the layers and AdamW for all else, as one optimizer: what Trainer and Accelerate take."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from torch import nn
 from torch.optim import AdamW, Muon, Optimizer
 from transformers import PreTrainedModel
 from typing_extensions import override
@@ -24,8 +23,9 @@ class MuonAndAdamW(Optimizer):
 
     def __init__(self, model: PreTrainedModel, matrix_rate: float, adamw: dict[str, Any]) -> None:
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        ends = {id(parameter) for end in _ends(model) for parameter in end.parameters()}
-        matrices = [parameter for parameter in trained if parameter.ndim == 2 and id(parameter) not in ends]
+        ends = [end for end in (model.get_input_embeddings(), model.get_output_embeddings()) if end is not None]
+        outside = {id(parameter) for end in ends for parameter in end.parameters()}
+        matrices = [parameter for parameter in trained if parameter.ndim == 2 and id(parameter) not in outside]
         chosen = {id(parameter) for parameter in matrices}
         self._parts: tuple[Optimizer, ...] = (
             Muon(matrices, lr=matrix_rate, weight_decay=DECAY, adjust_lr_fn="original"),
@@ -49,10 +49,3 @@ class MuonAndAdamW(Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
         self._share()
-
-
-def _ends(model: PreTrainedModel) -> Iterator[nn.Module]:
-    """Embeddings and head."""
-    for end in (model.get_input_embeddings(), model.get_output_embeddings()):
-        if end is not None:
-            yield end

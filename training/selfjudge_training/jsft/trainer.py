@@ -12,19 +12,16 @@ from typing import Any
 import torch
 from peft.utils import TrainableTokensWrapper
 from torch import Tensor, nn
-from torch.utils.data import Sampler
 from transformers import PreTrainedModel, Trainer
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 from typing_extensions import override
 
 from selfjudge_training.jsft.optimizer import MuonAndAdamW
-from selfjudge_training.run.checkpoint import begin_checkpoint, commit_checkpoint, latest_checkpoint, partial_checkpoint
+from selfjudge_training.run.checkpoint import latest_checkpoint, new_checkpoint
 from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.run.processes import on_cpu
 from selfjudge_training.seeds import derived_seed
-
-SUMS = 6
 
 
 def trainer_arguments(folder: Path, **own: Any) -> SFTConfig:  # noqa: ANN401  # TRL's own
@@ -39,6 +36,7 @@ def trainer_arguments(folder: Path, **own: Any) -> SFTConfig:  # noqa: ANN401  #
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
+        train_sampling_strategy="sequential",
         dataloader_pin_memory=torch.cuda.is_available(),
         **own,
     )
@@ -49,29 +47,21 @@ class JsftTrainer(SFTTrainer):
 
     Args:
         folder: where checkpoints and metrics go.
-        sampler: indices of the whole run's examples, step after step; all epochs are one sequence, since to resume is
-            then to skip.
         matrix_rate: learning rate of Muon, where it takes part.
-        options: of TRL's trainer.
+        options: of TRL's trainer; `train_dataset` has the whole run's examples, step after step (`in_steps`).
     """
 
     loss_is_scaled_for_ga = True  # type: ignore[assignment]  # TRL declares None, meaning "not said"
     """`compute_loss` divides by what the whole step weighs, so that accumulation must not divide again."""
 
-    def __init__(
-        self,
-        *,
-        folder: RunFolder,
-        sampler: Sampler[int],
-        matrix_rate: float | None,
-        **options: Any,  # noqa: ANN401  # TRL's own
-    ) -> None:
-        self._folder, self._sampler, self._matrix_rate, self._micro_batches = folder, sampler, matrix_rate, 0
+    def __init__(self, *, folder: RunFolder, matrix_rate: float | None, **options: Any) -> None:  # noqa: ANN401  # TRL's own
+        self._folder, self._matrix_rate, self._micro_batches, self._saving = folder, matrix_rate, 0, folder.path
         super().__init__(**options)
         _show_bias(options["model"])
         if self.aux_loss_enabled:
             raise ValueError("mixture-of-experts models are not supported: their load-balancing loss would be left out")
-        self._tally = torch.zeros(SUMS, dtype=torch.float64, device=self.args.device)
+        self._tally = torch.zeros(2, 3, dtype=torch.float64, device=self.args.device)
+        """Since the last log, of choice tokens and of other targets: losses, how many were right, how many."""
 
     def run(self) -> None:
         """Train to the end, from the newest checkpoint where there is one."""
@@ -91,7 +81,10 @@ class JsftTrainer(SFTTrainer):
         weights, choices = inputs.pop("weights")[:, 1:], inputs.pop("choices")[:, 1:]
         outputs = model(**inputs, use_cache=False, fused_lm_head=True)
         losses = -outputs.log_probs
-        self._tally += _sums(losses.detach(), outputs.is_top1, outputs.label_mask, choices)
+        # Where the target was the likeliest token, and the loss, are 0 where nothing is labelled.
+        counted = (losses.detach(), outputs.is_top1, torch.ones_like(losses))
+        sums = [(each * of).sum() for of in (choices, outputs.label_mask & ~choices) for each in counted]
+        self._tally += torch.stack(sums).double().view(2, 3)
         return self.share_of_mean(losses * weights, weights, num_items_in_batch)
 
     def share_of_mean(self, weighted: Tensor, weights: Tensor, whole: Tensor | int | None) -> Tensor:
@@ -124,15 +117,9 @@ class JsftTrainer(SFTTrainer):
     @override
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
         """How well held-out pairs are judged: `held_out/judgment/right` and `held_out/judgment/loss`."""
-        learned, model = self._tally.clone(), self.model_wrapped
-        self._tally.zero_()
-        model.eval()
-        with torch.no_grad():
-            for inputs in self.get_eval_dataloader():
-                self.compute_loss(model, self._prepare_inputs(inputs))
-        model.train()
-        found = _means(self.accelerator.reduce(self._tally))
-        self._tally.copy_(learned)
+        learned, self._tally = self._tally, torch.zeros_like(self._tally)
+        super().evaluate(*arguments, **options)
+        found, self._tally = self._means(), learned
         metrics = {f"held_out/{name}": value for name, value in found.items() if name.startswith("judgment")}
         self._folder.metrics.log(self.state.global_step, **metrics)
         return metrics
@@ -140,16 +127,29 @@ class JsftTrainer(SFTTrainer):
     @override
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Keep the metrics of a step; raises FloatingPointError where the loss is no longer finite."""
-        if "loss" not in logs:  # Transformers' summary at the end
+        if "loss" not in logs:  # Transformers' summary at the end, or of an evaluation
             return
         step = self.state.global_step
         if not math.isfinite(logs["loss"]):
             raise FloatingPointError(f"the loss is {logs['loss']} at step {step}; lower optimisation.learning_rate")
-        logs |= _means(self.accelerator.reduce(self._tally))
+        logs |= self._means()
         self._tally.zero_()
         super().log(logs, start_time)
         # Transformers counts but one epoch.
         self._folder.metrics.log(step, **{name: value for name, value in logs.items() if name != "epoch"})
+
+    def _means(self) -> dict[str, float]:
+        """Metrics by name; those of choice tokens, or of other targets, are missing where there was none.
+
+        `judgment/loss` and `judgment/right` are about choice tokens, where guessing gives 0.69 and 0.5 once the model
+        says nothing but A or B; `text/loss` and `text/right` are about all other targets. Losses are in nats per token.
+        """
+        metrics: dict[str, float] = {}
+        sums = self.accelerator.reduce(self._tally).tolist()
+        for group, (loss, right, count) in zip(("judgment", "text"), sums, strict=True):
+            if count:
+                metrics |= {f"{group}/loss": loss / count, f"{group}/right": right / count}
+        return metrics
 
     def save_trained(self, path: Path) -> None:
         """What was trained (all weights, or the adapter) in one piece, however many processes hold its parts."""
@@ -165,24 +165,14 @@ class JsftTrainer(SFTTrainer):
         return total
 
     @override
-    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        return self._sampler
-
-    @override
     def _get_output_dir(self, trial: Any) -> str:
-        return str(partial_checkpoint(self._folder.path, self.state.global_step))
+        return str(self._saving)
 
     @override
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """Every process writes its part (Trainer's way) into a folder that then becomes a checkpoint at once."""
-        path, step = self._folder.path, self.state.global_step
-        if self.accelerator.is_main_process:
-            begin_checkpoint(path, step)
-        self.accelerator.wait_for_everyone()
-        Trainer._save_checkpoint(self, model, trial)  # TRL's writes a model card on top
-        self.accelerator.wait_for_everyone()
-        if self.accelerator.is_main_process:
-            commit_checkpoint(path, step)
+        with new_checkpoint(self._folder.path, self.state.global_step) as self._saving:
+            Trainer._save_checkpoint(self, model, trial)  # TRL's writes a model card on top
 
     @override
     def _send_telemetry(self) -> None:
@@ -194,27 +184,3 @@ def _show_bias(model: PreTrainedModel) -> None:
     head = model.get_output_embeddings()
     if isinstance(head, TrainableTokensWrapper):
         head.bias = head.original_module.bias
-
-
-def _sums(losses: Tensor, hits: Tensor, labelled: Tensor, choices: Tensor) -> Tensor:
-    """Of one micro-batch, to be added up over micro-batches and processes; a tensor of `SUMS` numbers.
-
-    All arguments have the shape [examples, predicted tokens]: the loss and whether the target was the likeliest token
-    (both 0 where nothing is labelled), where a label is, and where the label is a judgment's choice token.
-    """
-    others = labelled & ~choices
-    sums = [(values * where).sum() for where in (choices, others) for values in (losses, hits, torch.ones_like(losses))]
-    return torch.stack(sums).detach().double()
-
-
-def _means(sums: Tensor) -> dict[str, float]:
-    """Metrics by name; those of choice tokens, or of other targets, are missing where there was none.
-
-    `judgment/loss` and `judgment/right` are about choice tokens, where guessing gives 0.69 and 0.5 once the model says
-    nothing but A or B; `text/loss` and `text/right` are about all other targets. Losses are in nats per token.
-    """
-    metrics: dict[str, float] = {}
-    for group, (loss, right, count) in zip(("judgment", "text"), sums.reshape(2, 3).tolist(), strict=True):
-        if count:
-            metrics |= {f"{group}/loss": loss / count, f"{group}/right": right / count}
-    return metrics

@@ -7,11 +7,11 @@ raises ConfigError, which names the file or the override, the key, and what woul
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 _RECIPES = Path(str(files("selfjudge_training").joinpath("recipes")))
 
@@ -25,39 +25,54 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _knows_every_key(cls, content: Any) -> Any:  # noqa: ANN401  # what is not checked yet
+        unknown = [key for key in content if key not in cls.model_fields] if isinstance(content, dict) else []
+        if unknown:
+            said = PydanticCustomError(
+                "unknown_key", f"unknown key; accepted are {', '.join(sorted(cls.model_fields))}"
+            )
+            mistakes = [InitErrorDetails(type=said, loc=(key,), input=content[key]) for key in unknown]
+            raise ValidationError.from_exception_data(cls.__name__, mistakes)
+        return content
+
 
 Kind = TypeVar("Kind", bound=Section)
 
 
-def recipe_path(name: str) -> Path:
+def recipe_path(name: str | Path) -> Path:
     """The file that a user means: a recipe that comes with the package, by its bare name, or any file by its path."""
     shipped = _RECIPES / f"{name}.yaml"
     return shipped if shipped.is_file() and not Path(name).is_file() else Path(name)
 
 
-def _recipes() -> list[str]:
-    return sorted(path.stem for path in _RECIPES.glob("*.yaml"))
-
-
-def load_config(kind: type[Kind], path: Path, overrides: Sequence[str] = ()) -> Kind:
-    """Read a YAML file as a ``kind``, after the overrides, each of the form ``section.key=YAML``.
+def load_config(kind: type[Kind], name: str | Path, overrides: Sequence[str] = ()) -> Kind:
+    """Read a YAML file, or a recipe that ships, as a ``kind``, after overrides of the form ``section.key=YAML``.
 
     A number in an override's key is an index into a list. Raises ConfigError.
     """
+    path = recipe_path(name)
     if not path.is_file():
-        raise ConfigError(f"{path}: no such file, and no recipe of this name ships; there are {', '.join(_recipes())}")
+        ships = ", ".join(sorted(recipe.stem for recipe in _RECIPES.glob("*.yaml")))
+        raise ConfigError(f"{path}: no such file, and no recipe of this name ships; there are {ships}")
+    content = read_mapping(path, f"accepted keys are {', '.join(kind.model_fields)}")
+    origins = {_override(content, text): text for text in overrides}
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_complaint(item, path, origins) for item in error.errors())) from error
+
+
+def read_mapping(path: Path, wanted: str) -> dict[str, Any]:
+    """What a YAML file holds. Raises ConfigError, which says what is ``wanted`` where it is no mapping."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML: {error}") from error
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: holds no mapping; accepted keys are {', '.join(kind.model_fields)}")
-    origins = {_override(content, text): text for text in overrides}
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        complaints = [_complaint(kind, item, path, origins) for item in error.errors()]
-        raise ConfigError("\n".join(complaints)) from error
+        raise ConfigError(f"{path}: holds no mapping; {wanted}")
+    return content
 
 
 def _override(content: dict[str, Any], text: str) -> str:
@@ -81,33 +96,10 @@ def _override(content: dict[str, Any], text: str) -> str:
     return key
 
 
-def _complaint(kind: type[Section], item: ErrorDetails, path: Path, origins: dict[str, str]) -> str:
+def _complaint(item: ErrorDetails, path: Path, origins: dict[str, str]) -> str:
     message = item["msg"].removeprefix("Value error, ").replace("tuple", "list").replace("Tuple", "List")
     if not item["loc"]:
         return f"{path}: {message}"  # of keys that do not go together, which it names
-    *owners, key = map(str, item["loc"])
-    name = ".".join((*owners, key))
+    name = ".".join(map(str, item["loc"]))
     overridden = (f"override {text!r}" for place, text in origins.items() if f"{name}.".startswith(f"{place}."))
-    origin = next(overridden, str(path))
-    if item["type"] != "extra_forbidden":
-        return f"{origin}: key {name!r}: {message}"
-    accepted = sorted({field for section in _sections(kind, owners) for field in section.model_fields})
-    return f"{origin}: key {name!r}: unknown key; accepted are {', '.join(accepted)}"
-
-
-def _sections(kind: type[Section], owners: Sequence[str]) -> list[type[Section]]:
-    """The sections that ``owners`` may lead to from ``kind``; several where a field takes more than one."""
-    found = [kind]
-    for owner in owners:
-        fields = [section.model_fields[owner] for section in found if owner in section.model_fields]
-        if fields:
-            found = [section for field in fields for section in _sections_within(field.annotation)]
-        else:  # an index, or the name pydantic gives to a member of a union
-            found = [section for section in found if section.__name__ == owner] or found
-    return found
-
-
-def _sections_within(annotation: Any) -> list[type[Section]]:  # noqa: ANN401
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return [annotation]
-    return [section for part in get_args(annotation) for section in _sections_within(part)]
+    return f"{next(overridden, path)}: key {name!r}: {message}"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import httpx2
 import openai
@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 
 
 class Endpoint:
-    """A context manager, as it holds connections; `base_url` goes up to and with `/v1`.
+    """Holds connections until it is closed; `base_url` goes up to and with `/v1`.
 
     ``key_variable`` is the environment variable that holds the API key, if one is to be sent. Raises EndpointError
     where it is not set.
@@ -97,19 +97,9 @@ class Endpoint:
     def each(self, ask: Callable[[Item], Result], items: Sequence[Item], progress: str | None = None) -> list[Result]:
         """What ``ask`` makes of each item, in their order, so many at once; what it raises first ends it."""
         with ThreadPoolExecutor(self._at_once) as executor:
-            futures = [executor.submit(ask, item) for item in items]
-            waiting = tqdm(futures, progress, unit="request", leave=False, disable=progress is None)
-            try:
-                return [future.result() for future in waiting]
-            except BaseException:
-                executor.shutdown(wait=False, cancel_futures=True)
-                raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+            results = executor.map(ask, items)
+            bar = tqdm(results, progress, len(items), unit="request", leave=False, disable=progress is None)
+            return list(bar)
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,7 +1,8 @@
 """Files and folders that are whole or not there."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from selfjudge.durable import force_to_disk
@@ -14,13 +15,13 @@ def write_whole(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def write_folder(path: Path, write: Callable[[Path], None]) -> None:
-    """Have ``write`` fill a folder beside ``path``, and move it there once it is on disk; ``path`` must not exist."""
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """An empty folder beside ``path``, which must not exist; moved there in the end, once it is on disk."""
     partial = beside(path)
-    if partial.exists():
-        shutil.rmtree(partial)
+    shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    write(partial)
+    yield partial
     put_in_place(partial, path)
 
 

@@ -8,10 +8,13 @@ import json
 import platform
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
+from transformers.utils.generic import flatten_dict
 
 from selfjudge_training.run.config import ConfigError, Section
 from selfjudge_training.run.files import write_whole
@@ -24,11 +27,11 @@ PACKAGES = ("selfjudge", "torch", "transformers", "tokenizers", "trl", "peft", "
 _CONFIG, _VERSIONS = "config.yaml", "versions.json"
 
 
-class RunFolder:
+class RunFolder(NamedTuple):
     """An open folder; make one by `open`."""
 
-    def __init__(self, path: Path, metrics: MetricsLog) -> None:
-        self.path, self.metrics = path, metrics
+    path: Path
+    metrics: MetricsLog
 
     @staticmethod
     def is_begun(path: Path) -> bool:
@@ -44,10 +47,9 @@ class RunFolder:
         configuration. Where that one has left nothing but these two files, having failed at its start, the folder is
         free.
         """
-        main = processes().is_main_process
         resolved = {**config.model_dump(mode="json"), "seed": seed}
-        metrics = MetricsLog(path, trackers, resolved, silent=not main)
-        if main:
+        metrics = MetricsLog(path, trackers, resolved)
+        if processes().is_main_process:
             path.mkdir(parents=True, exist_ok=True)
             _claim(path, resolved)
             _note_versions(path / _VERSIONS)
@@ -61,7 +63,7 @@ def _claim(path: Path, resolved: dict[str, object]) -> None:
         if kept == resolved:
             return
         if any(other.name not in (_CONFIG, _VERSIONS) for other in path.iterdir()):
-            before, now = _flat(kept), _flat(resolved)
+            before, now = flatten_dict(kept), flatten_dict(resolved)
             keys = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
             changes = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} now" for key in keys)
             raise ConfigError(
@@ -71,28 +73,16 @@ def _claim(path: Path, resolved: dict[str, object]) -> None:
     write_whole(file, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
 
 
-def _flat(value: object, prefix: str = "") -> dict[str, object]:
-    if not isinstance(value, dict):
-        return {prefix: value}
-    return {
-        key: leaf for name, part in value.items() for key, leaf in _flat(part, f"{prefix}.{name}".lstrip(".")).items()
-    }
-
-
 def _note_versions(file: Path) -> None:
     """Write the versions, or say on stderr where they are not those that the run began with."""
-    now = {"python": platform.python_version(), **{name: found for name in PACKAGES if (found := _installed(name))}}
+    now = {"python": platform.python_version()}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            now[name] = version(name)
     if not file.is_file():
         write_whole(file, json.dumps(now, indent=2) + "\n")
         return
     began = json.loads(file.read_text(encoding="utf-8"))
-    changed = [f"{name} {began.get(name)} -> {now.get(name)}" for name in now if began.get(name) != now[name]]
+    changed = [f"{name} {began.get(name)} -> {now[name]}" for name in now if began.get(name) != now[name]]
     if changed:
         print(f"{file.parent}: goes on with other versions ({', '.join(changed)})", file=sys.stderr)
-
-
-def _installed(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

@@ -13,8 +13,8 @@ from typing import TypeVar
 from datasets import Dataset, Features, concatenate_datasets  # type: ignore[import-untyped]  # it ships no py.typed
 from datasets.arrow_writer import ArrowWriter  # type: ignore[import-untyped]  # likewise
 
-from selfjudge_training.run.files import beside, put_in_place
-from selfjudge_training.run.processes import processes
+from selfjudge_training.run.files import beside
+from selfjudge_training.run.processes import processes, shared_folder
 
 _BUFFERED = 256
 """Rows that are in memory at a time."""
@@ -39,17 +39,9 @@ def make_rows(folder: Path, features: Features, kinds: Mapping[str, Iterable[Map
 
     Kinds come in the order of their names, and shares in that of processes. The folder gets its name when all is there.
     """
-    state, unfinished = processes(), beside(folder)
-    if state.is_main_process:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-    state.wait_for_everyone()
-    for kind, rows in kinds.items():
-        write_rows(rows, features, unfinished / f"{kind}-{state.process_index:05d}.arrow")
-    state.wait_for_everyone()
-    if state.is_main_process:
-        put_in_place(unfinished, folder)
-    state.wait_for_everyone()
+    with shared_folder(folder) as unfinished:
+        for kind, rows in kinds.items():
+            write_rows(rows, features, unfinished / f"{kind}-{processes().process_index:05d}.arrow")
     return open_rows(folder)
 
 

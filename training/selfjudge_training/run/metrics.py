@@ -14,39 +14,31 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, get_availa
 from selfjudge_training.run.checkpoint import latest_checkpoint
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.files import write_whole
+from selfjudge_training.run.processes import processes
 
 FILE = "metrics.jsonl"
 
 
 class MetricsLog:
-    """The log of one run; ``silent`` (every process but the main one) writes nothing.
+    """The log of one run, in which the main process alone writes.
 
     Raises ConfigError for a tracker that Accelerate does not know or that is not installed.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        trackers: Sequence[str],
-        config: Mapping[str, object],
-        *,
-        silent: bool = False,
-    ) -> None:
-        unknown = set(trackers) - set(_available())
-        if unknown:
+    def __init__(self, folder: Path, trackers: Sequence[str], config: Mapping[str, object]) -> None:
+        available = [str(name) for name in get_available_trackers()]
+        if unknown := sorted(set(trackers) - set(available)):
             raise ConfigError(
-                f"machine.trackers: {', '.join(sorted(unknown))} is not installed or unknown; there are "
-                f"{', '.join(_available())}"
+                f"machine.trackers: {', '.join(unknown)} is not installed or unknown; there are {', '.join(available)}"
             )
-        self._folder, self._silent = folder, silent
-        self._names, self._config = trackers, dict(config)
+        self._folder, self._names, self._config = folder, trackers, dict(config)
         self._trackers: list[GeneralTracker] | None = None
         checkpoint = latest_checkpoint(folder)
         self._resumed_at = checkpoint.step if checkpoint else 0
 
     def log(self, step: int, **values: float) -> None:
         """Append the values of ``step``; a name with a slash stands in a tracker's group before the slash."""
-        if self._silent:
+        if not processes().is_main_process:
             return
         if self._trackers is None:
             self._drop_after(self._resumed_at)
@@ -64,11 +56,12 @@ class MetricsLog:
 
     def _started(self, name: str) -> GeneralTracker:
         kind = LOGGER_TYPE_TO_CLASS[name]
+        options: dict[str, object] = {"logging_dir": self._folder} if kind.requires_logging_directory else {}
         if name == "tensorboard":
-            tracker = kind(name, logging_dir=self._folder, purge_step=self._resumed_at + 1)
+            tracker = kind(name, purge_step=self._resumed_at + 1, **options)
             tracker.start()
             return tracker
-        tracker = kind("selfjudge", **({"logging_dir": self._folder} if kind.requires_logging_directory else {}))
+        tracker = kind("selfjudge", **options)
         tracker.start()
         tracker.store_init_configuration(self._config)
         return tracker
@@ -81,10 +74,6 @@ class MetricsLog:
         kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
         if kept != lines:
             write_whole(path, "".join(kept))
-
-
-def _available() -> list[str]:
-    return [str(name) for name in get_available_trackers()]
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:

@@ -6,7 +6,6 @@ does; served without that token among its settings, it would talk on for both si
 
 from pathlib import Path
 
-from huggingface_hub import HfApi
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from selfjudge import Chat, SafeTokenizer
@@ -25,11 +24,3 @@ def save_model_folder(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
     tokenizer.save_pretrained(folder)
     for weights in folder.glob("*.safetensors"):
         weights.chmod(0o644)  # safetensors keeps its files from other users
-
-
-def push_to_hub(folder: Path, name: str) -> str:
-    """Upload a model folder to a repository on the hub, private where it is new; returns its address."""
-    api = HfApi()
-    address = api.create_repo(name, private=True, exist_ok=True)
-    api.upload_folder(repo_id=address.repo_id, folder_path=folder)
-    return str(address)

@@ -1,4 +1,4 @@
-"""The model that a configuration names: which one that is, and whether it is there and long enough for the run.
+"""The model and the judgment template that a configuration names: which ones, and whether they are there.
 
 Transformers asks the hub for anything that is no folder, again and again where it does not answer; a mistyped path
 would be reported after minutes.
@@ -11,6 +11,7 @@ from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_c
 from pydantic import AfterValidator
 from transformers import PreTrainedConfig
 
+from selfjudge import JudgmentTemplate, load_templates
 from selfjudge.shipped import SHIPPED_MODEL
 from selfjudge_training.run.config import ConfigError
 
@@ -29,12 +30,10 @@ ModelFolder = Annotated[Path, AfterValidator(lambda path: Path(find_model(str(pa
 """The same, where it has to be a folder."""
 
 
-def require_folder(folder: Path, key: str) -> None:
+def require_folder(folder: Path, key: str, file: str = "config.json") -> None:
     """Raises ConfigError, naming the configuration's ``key``, where a folder holds no model."""
-    if not (folder / "config.json").is_file():
-        raise ConfigError(
-            f"{key}: {folder} holds no model (no config.json); name a model folder, like what JSFT writes"
-        )
+    if not (folder / file).is_file():
+        raise ConfigError(f"{key}: {folder} holds no model (no {file}); name a model folder, like what JSFT writes")
 
 
 def require_context(model: PreTrainedConfig, tokens: int, key: str) -> None:
@@ -46,11 +45,8 @@ def require_context(model: PreTrainedConfig, tokens: int, key: str) -> None:
 
 def require_model(name: str, key: str, file: str = "config.json") -> None:
     """Raises ConfigError unless ``file`` is in a folder of this name, in the hub's cache here, or on the hub."""
-    folder = Path(name)
-    if folder.is_dir():
-        if not (folder / file).is_file():
-            raise ConfigError(f"{key} {name!r}: the folder has no {file}; name a model folder, or a model on the hub")
-        return
+    if Path(name).is_dir():
+        return require_folder(Path(name), key, file)
     try:
         if not isinstance(try_to_load_from_cache(name, file), str):
             get_hf_file_metadata(hf_hub_url(name, file), timeout=SECONDS)
@@ -59,3 +55,11 @@ def require_model(name: str, key: str, file: str = "config.json") -> None:
             f"{key} {name!r}: no such folder here, and not to be had from the hub, whose names are like "
             f"'mistralai/Mistral-7B-v0.1': {error}"
         ) from error
+
+
+def find_template(name: str, key: str, folder: Path | None = None) -> JudgmentTemplate:
+    """A template that comes with the package, or one in a folder of the user's. Raises ConfigError."""
+    templates = load_templates(folder)
+    if name not in templates:
+        raise ConfigError(f"{key}: {name!r} is unknown; known are {', '.join(sorted(templates))}")
+    return templates[name]

@@ -1,11 +1,15 @@
 """The processes that `accelerate launch` started for one run, or the only one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator, PartialState  # type: ignore[import-untyped]  # it ships no py.typed
 
 from selfjudge_training.run.config import ConfigError
+from selfjudge_training.run.files import beside, new_folder
 
 PATIENCE = timedelta(hours=12)
 """How long processes wait for each other. One may encode a data set, merge and write a model, or sample the longest
@@ -27,6 +31,17 @@ def make_accelerator() -> Accelerator:
     """The same, with the device and the exchange of tensors."""
     processes()  # which makes their group, if it is not there yet
     return Accelerator(cpu=on_cpu())
+
+
+@contextmanager
+def shared_folder(path: Path) -> Iterator[Path]:
+    """`new_folder` for all processes to write into; it has its name when all have left."""
+    state = processes()
+    with new_folder(path) if state.is_main_process else nullcontext(beside(path)) as partial:
+        state.wait_for_everyone()
+        yield partial
+        state.wait_for_everyone()
+    state.wait_for_everyone()
 
 
 def micro_batches(batch: int, size: int, key: str) -> int:

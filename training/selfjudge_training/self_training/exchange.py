@@ -7,16 +7,14 @@ the newest, so that one stays.
 import math
 import shutil
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
 from peft import PeftModel
 
-from selfjudge.adapters import Manifest
-from selfjudge_training.run.adapter_store import Trained, publish_adapter
-from selfjudge_training.run.files import write_folder
+from selfjudge.adapters import Manifest, Store, read_base
+from selfjudge_training.run.files import new_folder
 from selfjudge_training.run.metrics import FILE, read_metrics
 from selfjudge_training.self_training.policy import write_adapter
 from selfjudge_training.self_training.self_training_config import Publishing, SelfTrainingConfig
@@ -50,7 +48,8 @@ class AdapterExchange:
         version = self._folder / f"step-{step:08d}"
         if self._accelerator.is_main_process:
             shutil.rmtree(version, ignore_errors=True)  # an interrupted run's
-            write_folder(version, partial(write_adapter, self._policy))
+            with new_folder(version) as partial:
+                write_adapter(self._policy, partial)
         self._accelerator.wait_for_everyone()
         for taker in takers:
             taker.take(version)
@@ -78,7 +77,14 @@ class Publisher:
             for name, value in (logged[-1] if logged else {}).items()
             if name != "time" and math.isfinite(value)
         }
-        trained = Trained(adapter, config.model, config.judge.template, config.model_dump(mode="json"))
-        manifest = publish_adapter(self._to.store, self._to.policy, trained, metrics=figures, parent=self._parent)
+        manifest = Store(self._to.store).publish(
+            self._to.policy,
+            adapter,
+            base=read_base(config.model),
+            template=config.judge.template,
+            metrics=figures,
+            parent=self._parent,
+            recipe=config.model_dump(mode="json"),
+        )
         self._parent = manifest.version
         return manifest

@@ -10,14 +10,13 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from statistics import fmean
 
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships no py.typed
 from accelerate.utils import gather_object  # type: ignore[import-untyped]  # likewise
 from tqdm import tqdm
 
-from selfjudge_training.run.checkpoint import latest_checkpoint, save_checkpoint
+from selfjudge_training.run.checkpoint import latest_checkpoint, new_checkpoint
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.seeds import derived_seed
@@ -79,9 +78,9 @@ class Loop:
             self.folder.metrics.log(step + 1, **figures)
             bar.set_postfix({name: f"{figures[name]:.3f}" for name in ("loss", "kl") if name in figures})
             if (step + 1) % self.config.machine.checkpoint_every == 0 or step + 1 == self.steps:
-                if main:
-                    save_checkpoint(self.folder.path, step + 1, partial(write_state, policy, optimizer))
-                self.accelerator.wait_for_everyone()
+                with new_checkpoint(self.folder.path, step + 1) as unfinished:
+                    if main:
+                        write_state(policy, optimizer, unfinished)
         self.folder.metrics.close()
         self.exchange.hand_over(self.steps, last=True)
 

@@ -20,7 +20,7 @@ from selfjudge_training.rollouts.judge import Judge
 from selfjudge_training.rollouts.server import ServerRollOuts
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.endpoint import Endpoint
-from selfjudge_training.run.files import write_folder
+from selfjudge_training.run.files import new_folder
 from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.run.model_folder import save_model_folder
 from selfjudge_training.run.named_model import require_context, require_folder
@@ -107,8 +107,11 @@ def _train(
         Loop(config, accelerator, folder, learner, source, exchange, held_out, steps).run()
     if accelerator.is_main_process:
         shutil.rmtree(output / ADAPTER, ignore_errors=True)  # an interrupted run's
-        write_folder(output / ADAPTER, partial(write_adapter, policy))
-        write_folder(output / MODEL, partial(save_model_folder, policy.merge_and_unload(), tokenizer))
+        with new_folder(output / ADAPTER) as unfinished:
+            write_adapter(policy, unfinished)
+        merged = policy.merge_and_unload()
+        with new_folder(output / MODEL) as unfinished:
+            save_model_folder(merged, tokenizer, unfinished)
     accelerator.wait_for_everyone()
 
 
