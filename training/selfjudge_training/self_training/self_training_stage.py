@@ -13,7 +13,7 @@ from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships n
 from torch.nn import Module
 from transformers import AutoConfig
 
-from selfjudge import Chat, JudgmentEncoder, SafeTokenizer, load_templates
+from selfjudge import Chat, JudgmentEncoder, SafeTokenizer
 from selfjudge_training.rollouts.engine import EngineRollOuts
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.rollouts.judge import Judge
@@ -23,7 +23,7 @@ from selfjudge_training.run.endpoint import Endpoint
 from selfjudge_training.run.files import new_folder
 from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.run.model_folder import save_model_folder
-from selfjudge_training.run.named_model import require_context, require_folder
+from selfjudge_training.run.named_model import find_template, require_context, require_folder
 from selfjudge_training.run.processes import make_accelerator
 from selfjudge_training.self_training.buffer import given_pairs, held_out_pairs, sampled_pairs
 from selfjudge_training.self_training.exchange import AdapterExchange, Publisher, Taker
@@ -149,10 +149,7 @@ def on_policy(
         raise ConfigError(
             f"max_tokens: {config.max_tokens} is more than the context of {rollouts.context} that roll-outs have"
         )
-    templates = load_templates()
-    if config.judge.template not in templates:
-        raise ConfigError(f"judge.template: {config.judge.template!r} is unknown; known are {', '.join(templates)}")
-    template = templates[config.judge.template]
+    template = find_template(config.judge.template, "judge.template")
     encoders = [
         JudgmentEncoder(rollouts.chat, template, principle, max_tokens=config.max_tokens - 1)
         for principle in template.principles or (None,)
