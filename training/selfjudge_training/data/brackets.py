@@ -14,10 +14,10 @@ from pydantic import BaseModel, Field, FiniteFloat, NonNegativeInt, TypeAdapter,
 from tqdm import tqdm
 
 from selfjudge import ConversationError, message_text
-from selfjudge_training.data.formats.texts import ROLES
-from selfjudge_training.data.load import LeftOutError, Loaded
+from selfjudge_training.data.formats.preferences import ROLES
+from selfjudge_training.data.load import Loaded
 from selfjudge_training.data.records import Messages
-from selfjudge_training.data.rows import LINES, Row, read_file, validated
+from selfjudge_training.data.rows import LINES, read_file, validated
 from selfjudge_training.data.source import DataError, MalformedRowError
 
 
@@ -62,6 +62,10 @@ class _Bracket(BaseModel):
 _BRACKET = TypeAdapter(_Bracket)
 
 
+class _LeftOutError(Exception):
+    """A match gives no pair; the message is the reason."""
+
+
 def load_brackets(
     logs: Sequence[Path],
     *,
@@ -77,17 +81,27 @@ def load_brackets(
     a server that was killed leaves: it is counted, and not malformed.
     Raises DataError where a log cannot be read, with `strict` also at the first malformed line.
     """
-    loaded, seen = Loaded[dict[str, Any]](), set[bytes]()
+    loaded, seen = Loaded[dict[str, Any]](), dict[bytes, bool]()
     rows = ((path, row) for path in _log_files(logs) for row in read_file(path, lines=True))
     for path, row in tqdm(rows, "reading", unit="row", disable=None, leave=False):
-        with loaded.row(f"{path}:{row.line}", strict=strict), loaded.part():
-            bracket = _bracket(row)
+        with loaded.row(f"{path}:{row.line}", strict=strict):
+            try:
+                bracket = validated(row, _BRACKET)
+            except MalformedRowError:
+                if not row.torn:
+                    raise
+                loaded.left_out["the last line of a file was torn when a server was killed"] += 1
+                continue
             if models and not {bracket.model, bracket.model.partition("@")[0]} & {*models}:
-                raise LeftOutError("the bracket is another model's")
+                loaded.left_out["the bracket is another model's"] += 1
+                continue
             for match in bracket.matches:
-                with loaded.part():
+                try:
                     pair = _pair(bracket, match, least_margin, consistent_only=consistent_only)
                     _require_new(pair, seen)
+                except _LeftOutError as reason:
+                    loaded.left_out[str(reason)] += 1
+                else:
                     loaded.records.append(pair)
     return loaded
 
@@ -105,27 +119,17 @@ def _log_files(logs: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _bracket(row: Row) -> _Bracket:
-    try:
-        return validated(row, _BRACKET)
-    except MalformedRowError as error:
-        if row.torn:
-            raise LeftOutError("the last line of a file was torn when a server was killed") from error
-        raise
-
-
 def _pair(bracket: _Bracket, match: _Match, least_margin: float, *, consistent_only: bool) -> dict[str, Any]:
     conversation = _conversation(bracket)
     if match.verdict is None or match.second is None or match.outcome is None:
-        raise LeftOutError(f"the match was not judged ({match.reason})")
+        raise _LeftOutError(f"the match was not judged ({match.reason})")
     if match.outcome == "tie":
-        raise LeftOutError("the match was a tie")
-    sides = bracket.candidates[match.first], bracket.candidates[match.second]
-    chosen, rejected = sides if match.outcome == "A" else sides[::-1]
+        raise _LeftOutError("the match was a tie")
+    first, second = bracket.candidates[match.first], bracket.candidates[match.second]
     lead = match.verdict.probability_a - 0.5
-    margin = lead if match.outcome == "A" else -lead
+    chosen, rejected, margin = (first, second, lead) if match.outcome == "A" else (second, first, -lead)
     if chosen is None or rejected is None or chosen.tool_calls or rejected.tool_calls:
-        raise LeftOutError("a response calls tools")
+        raise _LeftOutError("a response calls tools")
     for applies, reason in (
         (not chosen.text, "the chosen response is empty"),
         (chosen.finish_reason == "length", "the chosen response was cut off by max_tokens"),
@@ -133,7 +137,7 @@ def _pair(bracket: _Bracket, match: _Match, least_margin: float, *, consistent_o
         (consistent_only and not match.verdict.consistent, "the two orders have different winners"),
     ):
         if applies:
-            raise LeftOutError(reason)
+            raise _LeftOutError(reason)
     return {
         "prompt": conversation,
         "chosen": [{"role": "assistant", "content": chosen.text}],
@@ -149,24 +153,21 @@ def _conversation(bracket: _Bracket) -> Messages:
     for message in bracket.conversation:
         role = ROLES.get(str(message.get("role")))
         if role is None or message.get("tool_calls"):
-            raise LeftOutError("the conversation has turns of tools")
+            raise _LeftOutError("the conversation has turns of tools")
         try:
             turns.append({"role": role, "content": message_text(message)})
         except ConversationError as error:
-            raise LeftOutError("the conversation is not all text") from error
+            raise _LeftOutError("the conversation is not all text") from error
     if not turns or turns[-1]["role"] != "user":
-        raise LeftOutError("the conversation does not end with a message of the user")
+        raise _LeftOutError("the conversation does not end with a message of the user")
     return turns
 
 
-def _require_new(pair: dict[str, Any], seen: set[bytes]) -> None:
-    """Raises LeftOutError for a pair that was there before, or is one that was there the other way round."""
-    one, other = (
-        hashlib.blake2b(json.dumps([pair["prompt"], *sides]).encode(), digest_size=16).digest()
-        for sides in ((pair["chosen"], pair["rejected"]), (pair["rejected"], pair["chosen"]))
-    )
-    if one in seen:
-        raise LeftOutError("the same pair again")
-    if other in seen:
-        raise LeftOutError("it contradicts an earlier pair")
-    seen.add(one)
+def _require_new(pair: dict[str, Any], seen: dict[bytes, bool]) -> None:
+    """Raises _LeftOutError for a pair that was there before, or is one that was there the other way round."""
+    sides = json.dumps(pair["chosen"]), json.dumps(pair["rejected"])
+    key = hashlib.blake2b(json.dumps([pair["prompt"], *sorted(sides)]).encode(), digest_size=16).digest()
+    ordered = sides[0] < sides[1]
+    if key in seen:
+        raise _LeftOutError("the same pair again" if seen[key] == ordered else "it contradicts an earlier pair")
+    seen[key] = ordered

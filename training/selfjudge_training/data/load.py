@@ -41,10 +41,6 @@ _KINDS: dict[Format, TypeAdapter[Any]] = {
 }
 
 
-class LeftOutError(Exception):
-    """What is sound, but is not taken; the message is the reason."""
-
-
 @dataclass
 class Loaded(Generic[Record]):
     """Records in the order of the rows they come from."""
@@ -67,14 +63,6 @@ class Loaded(Generic[Record]):
             if strict:
                 raise DataError(f"{place}: {error}") from error
             self.malformed.append(f"{place}: {error}")
-
-    @contextmanager
-    def part(self) -> Iterator[None]:
-        """Counts by its reason what a LeftOutError within leaves out."""
-        try:
-            yield
-        except LeftOutError as reason:
-            self.left_out[str(reason)] += 1
 
     def account(self, of: str) -> list[str]:
         """Lines for people: how many rows, records, malformed rows (listed up to `SHOWN`), and what was left out."""

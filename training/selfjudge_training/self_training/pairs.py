@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from selfjudge import Chat, Comparison
-from selfjudge_training.data.examples.shown import as_shown, require_prompt
+from selfjudge_training.data.examples.shown import as_shown, require_dialogue
 from selfjudge_training.data.load import load_overall_pairs
 from selfjudge_training.data.records import Messages
 from selfjudge_training.data.source import DataError
@@ -46,7 +46,9 @@ def gather_prompts(chat: Chat, config: Prompts, *, longest: int) -> list[Prompt]
     ConfigError where no prompt is left.
     """
     # Not the demonstrations': those of UltraFeedback carry system messages of their own (A.5).
-    loaded = load_overall_pairs(config.sources, fit=partial(require_prompt, chat, system=config.system))
+    loaded = load_overall_pairs(
+        config.sources, fit=partial(require_dialogue, chat, system=config.system, answered=False)
+    )
     account = loaded.account("pairs")
     conversations = list({json.dumps(each.conversation): each.conversation for each in loaded.records}.values())
     if not conversations:

@@ -35,19 +35,13 @@ def as_shown(chat: Chat, conversation: Messages, system: str | None) -> Messages
     return [{"role": "user", "content": f"{first['content']}\n\n{second['content']}"}, *rest]
 
 
-def require_dialogue(chat: Chat, conversation: Messages, system: str | None) -> None:
-    """Raises MalformedRowError where no response to a conversation can be learned by this chat template."""
-    if [message["role"] for message in conversation if message["role"] != "system"][:1] == ["assistant"]:
+def require_dialogue(chat: Chat, conversation: Messages, system: str | None, *, answered: bool = True) -> None:
+    """Raises MalformedRowError where the chat template can't show a conversation with a response to learn.
+
+    Where there is none (`answered` is false), it is enough that the template can ask for one.
+    """
+    if answered and next((turn["role"] for turn in conversation if turn["role"] != "system"), "") == "assistant":
         raise MalformedRowError("the conversation begins with the assistant: there is nothing that this turn answers")
-    _require(chat, conversation, system, answered=True)
-
-
-def require_prompt(chat: Chat, conversation: Messages, system: str | None) -> None:
-    """Raises MalformedRowError where the chat template can't ask for an answer to a conversation."""
-    _require(chat, conversation, system, answered=False)
-
-
-def _require(chat: Chat, conversation: Messages, system: str | None, *, answered: bool) -> None:
     roles = tuple(message["role"] for message in as_shown(chat, conversation, system))
     if refusal := _refusal(chat, roles, answered=answered):
         raise MalformedRowError(refusal)

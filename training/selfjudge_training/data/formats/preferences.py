@@ -4,20 +4,29 @@ The prompt may be left out where chosen and rejected are whole conversations, or
 (`ultrafeedback_binarized`). Further columns are ignored but for `category`.
 """
 
+import json
 import re
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, PlainValidator, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, PlainValidator, model_validator
 from typing_extensions import override
 
-from selfjudge_training.data.formats.texts import Category, TextOrMessages, text_or_messages
 from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
 from selfjudge_training.data.source import MalformedRowError
 
 _LINE_END = re.compile(r"[^\S\n]*\n")
 
+ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+"""Roles of OpenAI's messages, in the words of preference rows."""
+
 Side = Literal["chosen", "rejected"]
+
+Category = Annotated[
+    str, Field(coerce_numbers_to_str=True), BeforeValidator(lambda value: "" if value is None else value)
+]
+"""Of a prompt: text, a number, or null, which is as good as none."""
 
 
 class ComparedRow(BaseModel):
@@ -46,11 +55,38 @@ class ComparedRow(BaseModel):
         return PreferencePair(chosen.conversation, chosen.response, rejected.response, category=self.category)
 
 
+def _text_or_messages(value: object) -> str | Messages:
+    """A field's value. Raises MalformedRowError, its message to stand behind the field's name."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list):
+        raise MalformedRowError(f"should be text or a list of messages, not {json.dumps(value):.60}")
+    return [_message(number, message) for number, message in enumerate(value, 1)]
+
+
+def _message(number: int, value: object) -> dict[str, str]:
+    match value:
+        case {"tool_calls": calls} if calls:
+            raise MalformedRowError(f"message {number} calls tools, which can't be learned here")
+        case {"role": str(role), "content": str() | [*_] as content} if role in ROLES:
+            parts = [{"text": content}] if isinstance(content, str) else content
+            if all(isinstance(part, Mapping) and isinstance(part.get("text"), str) for part in parts):
+                return {"role": ROLES[role], "content": "".join(part["text"] for part in parts)}
+    raise MalformedRowError(
+        f"message {number} should have a 'role' of {', '.join(ROLES)} and as 'content' text or a list of text parts, "
+        f"not be {json.dumps(value):.60}"
+    )
+
+
 def _prompt(value: object) -> Messages:
-    prompt = text_or_messages("" if value is None else value)
+    prompt = _text_or_messages("" if value is None else value)
     if isinstance(prompt, str):
         return [{"role": "user", "content": prompt}] if prompt else []
     return prompt
+
+
+TextOrMessages = Annotated[str | Messages, PlainValidator(_text_or_messages)]
+"""Text, or OpenAI's messages of text; a developer's is a system message."""
 
 
 class PreferenceRow(ComparedRow):

@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field, FiniteFloat
 
 from selfjudge import JudgmentTemplate
-from selfjudge_training.data.formats.texts import Category
+from selfjudge_training.data.formats.preferences import Category
 from selfjudge_training.data.records import Demonstration, PreferencePair
 from selfjudge_training.data.source import MalformedRowError
 
