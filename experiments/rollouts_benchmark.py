@@ -21,13 +21,13 @@ from selfjudge_training.run.config import load_config, recipe_path
 from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.run.model_folder import save_model_folder
 from selfjudge_training.run.processes import make_accelerator
-from selfjudge_training.self_training.exchange import AdapterExchange
+from selfjudge_training.self_training.exchange import AdapterExchange, Taker
 from selfjudge_training.self_training.learner import Learner
 from selfjudge_training.self_training.loop import Loop
 from selfjudge_training.self_training.policy import load_policy
 from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
-from selfjudge_training.self_training.self_training_stage import Backend, on_policy, start_backend, takers_of
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from selfjudge_training.self_training.self_training_stage import Backend, on_policy, start_backend
+from transformers import AutoConfig, AutoTokenizer, LlamaForCausalLM
 
 from selfjudge.shipped import SHIPPED_MODEL
 
@@ -56,16 +56,14 @@ def make_model(width: int, folder: Path) -> None:
     """Write a model whose answers have `MEAN_TOKENS` tokens on average."""
     tokenizer = AutoTokenizer.from_pretrained(SHIPPED_MODEL, local_files_only=True)
     torch.manual_seed(0)
-    shape = LlamaConfig(
-        vocab_size=len(tokenizer),
+    heads = width // 32
+    shape = AutoConfig.from_pretrained(
+        SHIPPED_MODEL,
         hidden_size=width,
-        num_hidden_layers=6,
-        num_attention_heads=width // 32,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
         intermediate_size=11 * width // 4,
-        max_position_embeddings=CONTEXT,
         tie_word_embeddings=False,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
     )
     made, end = LlamaForCausalLM(shape), tokenizer.eos_token_id
     ids = torch.arange(len(tokenizer))[:, None]
@@ -96,7 +94,7 @@ def config_of(cell: Cell, backend: str, folder: Path) -> SelfTrainingConfig:
 
 def make_loop(config: SelfTrainingConfig, backend: Backend | None, folder: Path, steps: int) -> Loop:
     """Of a policy of its own."""
-    accelerator = make_accelerator()
+    accelerator, every = make_accelerator(), config.rollouts.adapter_every
     policy = load_policy(config, accelerator.device)
     return Loop(
         config,
@@ -104,7 +102,7 @@ def make_loop(config: SelfTrainingConfig, backend: Backend | None, folder: Path,
         RunFolder.open(folder, config, seed=0, trackers=()),
         Learner(config, policy, accelerator, steps),
         on_policy(config, policy, accelerator, config.model, backend),
-        AdapterExchange(policy, folder, accelerator, takers_of(config, backend)),
+        AdapterExchange(policy, folder, accelerator, [Taker(backend.use_adapter, every)] if backend else []),
         (),
         steps,
     )

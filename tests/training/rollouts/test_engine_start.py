@@ -6,7 +6,7 @@ from typing import NamedTuple
 import psutil  # type: ignore[import-untyped]  # it has no stubs
 import pytest
 import torch
-from selfjudge_training.rollouts.engine_start import _cache_bytes, start_engine
+from selfjudge_training.rollouts.engine import EngineRollOuts, _cache_bytes
 from selfjudge_training.run.config import ConfigError
 
 from tests.training.rollouts.conftest import SHIPPED
@@ -46,8 +46,8 @@ def test_an_error_of_vllm_about_its_cache_names_our_key(monkeypatch: pytest.Monk
     monkeypatch.setattr(LLMEngine, "from_engine_args", too_small)
     said = r"rollouts\.engine\.cache_gib: a cache of 1 GiB won't do; set another, or lower max_tokens\. vLLM says: "
     with pytest.raises(ConfigError, match=said):
-        start_engine(SHIPPED, 8, 64, 1.0)
+        EngineRollOuts(SHIPPED, rank=8, max_tokens=64, cache_gib=1.0)
     monkeypatch.setattr(LLMEngine, "from_engine_args", another)
     with pytest.raises(ValueError, match="another matter") as other:
-        start_engine(SHIPPED, 8, 64, None)
+        EngineRollOuts(SHIPPED, rank=8, max_tokens=64)
     assert not isinstance(other.value, ConfigError)

@@ -137,9 +137,7 @@ def test_an_adapter_is_published_activated_and_sampled_from_by_its_version(
     [version] = server.activated
     rollouts.sample(short(1), samples=1, sampling=PLAIN, seed=0)
     rollouts.read([[5]], CHOICE)
-    rollouts.use_adapter(None)
-    rollouts.sample(short(1), samples=1, sampling=PLAIN, seed=0)
-    assert [body["model"] for body in server.asked] == [f"chat@{version}", "base", "base"]
+    assert [body["model"] for body in server.asked] == [f"chat@{version}", "base"]
 
 
 @pytest.mark.parametrize(

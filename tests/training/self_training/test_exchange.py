@@ -21,15 +21,15 @@ def test_each_gets_what_is_due(make_policy: Callable[[], PeftModel], tmp_path: P
     rarely: list[str] = []
     at_the_end: list[str] = []
     takers = [
-        Taker(lambda path: often.append(path.name), 2, last=False),
-        Taker(lambda path: rarely.append(path.name), 3, last=True),
-        Taker(lambda path: at_the_end.append(path.name), None, last=True),
+        Taker(lambda path: often.append(path.name), 2),
+        Taker(lambda path: rarely.append(path.name), 3),
+        Taker(lambda path: at_the_end.append(path.name), None),
     ]
     exchange = AdapterExchange(make_policy(), tmp_path, Accelerator(cpu=True), takers)
     for step in range(5):
         exchange.hand_over(step)
     exchange.hand_over(5, last=True)
-    assert often == ["step-00000000", "step-00000002", "step-00000004"]
+    assert often == ["step-00000000", "step-00000002", "step-00000004", "step-00000005"]
     assert rarely == ["step-00000000", "step-00000003", "step-00000005"]
     assert at_the_end == ["step-00000005"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000004", "step-00000005"]

@@ -199,10 +199,9 @@ def test_each_iteration_hands_adapters_to_an_engine_and_gives_it_back(tmp_path: 
     run_alone(*command(SHIPPED_MODEL, tmp_path / "run"), *overrides)
     folders = [tmp_path / "run" / f"iteration-{number}" for number in (1, 2)]
     for folder in folders:
-        assert sorted(path.name for path in (folder / "adapters").iterdir()) == ["step-00000000", "step-00000002"]
+        assert sorted(path.name for path in (folder / "adapters").iterdir()) == ["step-00000002", "step-00000003"]
     runs = [read_metrics(folder) for folder in folders]
     assert [len(lines) for lines in runs] == [3, 3]
-    assert all(len({line["sampled/tokens"] for line in lines}) > 1 for lines in runs)
     kl = [lines[0]["kl"] for lines in runs]
     assert kl == pytest.approx([0.0] * 2, abs=1e-4), "an engine samples from another iteration's start"
     first, second = (lines[0]["memory/parameters"] for lines in runs)

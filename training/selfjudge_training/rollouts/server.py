@@ -77,15 +77,12 @@ class ServerRollOuts(RollOuts):
         answers = self._complete([{**options, "prompt": group} for group in groups], map(len, groups))
         return [_choice_logprobs(answer, choice) for answer in answers]
 
-    def use_adapter(self, path: Path | None) -> None:
-        """Sample with this adapter from now on: a folder as PEFT writes it; None: with the bare model.
+    def use_adapter(self, path: Path) -> None:
+        """Sample with this adapter from now on, a folder as PEFT writes it.
 
         It becomes a version in the store, which the server is told to activate. Raises AdapterError, and EndpointError
         where the server refuses it, as it does one of another base model; it says why.
         """
-        if path is None:
-            self._sampled = self._base
-            return
         manifest = self._publish(path)
         self._endpoint.post(f"adapters/{manifest.policy}/activate", {"version": manifest.version})
         self._sampled = manifest.name

@@ -24,14 +24,12 @@ KEPT = 2
 
 
 class Taker(NamedTuple):
-    """Who wants adapters, and when."""
+    """Who wants adapters: now and then, and in any case the one that training ends with."""
 
     take: Callable[[Path], object]
     """Called in all processes with the folder of an adapter."""
     every: int | None
     """Steps between two, from the start on; None: none while it trains."""
-    last: bool
-    """Whether the one that training ends with is wanted."""
 
 
 class AdapterExchange:
@@ -42,7 +40,7 @@ class AdapterExchange:
 
     def hand_over(self, step: int, *, last: bool = False) -> None:
         """To be called by all processes before each step, counted from 0, and after the last one."""
-        takers = [one for one in self._takers if (one.last if last else one.every and not step % one.every)]
+        takers = [take for take, every in self._takers if last or (every and step % every == 0)]
         if not takers:
             return
         version = self._folder / f"step-{step:08d}"
@@ -51,8 +49,8 @@ class AdapterExchange:
             with new_folder(version) as partial:
                 write_adapter(self._policy, partial)
         self._accelerator.wait_for_everyone()
-        for taker in takers:
-            taker.take(version)
+        for take in takers:
+            take(version)
         self._accelerator.wait_for_everyone()
         if self._accelerator.is_main_process:
             for old in sorted(self._folder.glob("step-*"))[:-KEPT]:

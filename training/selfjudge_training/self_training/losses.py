@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from peft import PeftModel
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
+from trl.trainer.dpo_trainer import DataCollatorForPreference
 
 from selfjudge_training.self_training.self_training_config import Loss, Objective
 
@@ -69,28 +69,17 @@ def log_ratios(policy: PeftModel, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor
     Summed over tokens, in float32. Gradients flow into the adapter. Its dropout is on where the policy is in train
     mode, and never for the reference.
     """
-    batch = _collate(pairs, policy.device)
+    rows = [{"prompt_ids": pair.prompt, "chosen_ids": pair.chosen, "rejected_ids": pair.rejected} for pair in pairs]
+    batch = {key: made.to(policy.device) for key, made in DataCollatorForPreference(0).torch_call(rows).items()}
+    responses = batch.pop("completion_mask").bool()
+    batch["labels"] = batch["input_ids"].where(responses, IGNORED)
     of_policy = _log_probabilities(policy, batch)
     training = policy.training
     policy.eval()
     with torch.no_grad(), policy.disable_adapter():
         of_reference = _log_probabilities(policy, batch)
     policy.train(training)
-    tokens = (batch["labels"] != IGNORED).sum(dim=1)
-    return (of_policy - of_reference).view(2, -1), tokens.view(2, -1)
-
-
-def _collate(pairs: Sequence[Pair], device: torch.device) -> dict[str, Tensor]:
-    """Prompts with chosen, then with rejected responses, padded at the right, all [2 * pairs, tokens]."""
-    rows = [(pair.prompt, pair.chosen) for pair in pairs] + [(pair.prompt, pair.rejected) for pair in pairs]
-    ids = [torch.tensor(prompt + response) for prompt, response in rows]
-    labels = [torch.tensor([IGNORED] * len(prompt) + response) for prompt, response in rows]
-    batch = {
-        "input_ids": pad_sequence(ids, batch_first=True),
-        "attention_mask": pad_sequence([torch.ones_like(row) for row in ids], batch_first=True),
-        "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
-    }
-    return {name: tensor.to(device) for name, tensor in batch.items()}
+    return (of_policy - of_reference).view(2, -1), responses.sum(dim=1).view(2, -1)
 
 
 def _log_probabilities(policy: PeftModel, batch: dict[str, Tensor]) -> Tensor:

@@ -87,7 +87,8 @@ def _train(
     output, to = folder.path, config.publish
     exchanging = partial(AdapterExchange, folder=output / ADAPTERS, accelerator=accelerator)
     policy, tokenizer = load_policy(config, accelerator.device), load_tokenizer(config.model)
-    chat, takers = Chat(SafeTokenizer(tokenizer)), takers_of(config, backend)
+    chat = Chat(SafeTokenizer(tokenizer))
+    takers = [Taker(backend.use_adapter, config.rollouts.adapter_every)] if backend else []
     with ExitStack() as sampling:
         if backend is not None:
             sampling.callback(backend.close)
@@ -101,7 +102,7 @@ def _train(
             source, takers = sampled_pairs(config, source, accelerator, output), []
             sampling.close()
         if to is not None and not (takers and config.rollouts.backend == "server"):  # whose taker publishes
-            takers.append(Taker(Publisher(config, to, output).publish, to.every, last=True))
+            takers.append(Taker(Publisher(config, to, output).publish, to.every))
         learner, held_out = Learner(config, policy, accelerator, steps), held_out_pairs(config, chat)
         exchange = exchanging(policy, takers=takers)
         Loop(config, accelerator, folder, learner, source, exchange, held_out, steps).run()
@@ -130,13 +131,6 @@ def start_backend(config: SelfTrainingConfig, accelerator: Accelerator, output: 
         publisher = Publisher(config, config.publish, output)
         return ServerRollOuts(load_tokenizer(config.model), endpoint, publisher.publish)
     return None
-
-
-def takers_of(config: SelfTrainingConfig, backend: Backend | None) -> list[Taker]:
-    """The back end, if there is one. A server goes on serving the adapter that training ends with."""
-    if backend is None:
-        return []
-    return [Taker(backend.use_adapter, config.rollouts.adapter_every, last=config.rollouts.backend == "server")]
 
 
 def on_policy(
