@@ -136,8 +136,7 @@ def server_judge(endpoint: Endpoint, template: str, model: str | None = None) ->
         asked = [_asked(*comparison) for comparison in comparisons]
         batches = [asked[start : start + BATCH] for start in range(0, len(asked), BATCH)]
         answers = endpoint.post_all("judge", [{**how, **under, "comparisons": batch} for batch in batches], "judging")
-        judged = [_judgments(answer, len(batch)) for batch, answer in zip(batches, answers, strict=True)]
-        return [judgment for judgments in judged for judgment in judgments]
+        return [one for batch, answer in zip(batches, answers, strict=True) for one in _judgments(answer, len(batch))]
 
     return judge
 

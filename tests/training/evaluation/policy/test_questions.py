@@ -57,7 +57,7 @@ def test_a_wrong_row_is_named(row: object, message: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("q.json", "{}", "accepted is one array"),
+        ("q.json", "{}", "holds no JSON array"),
         ("q.json", "[]", "holds no row"),
         ("q.jsonl", '{"instruction": "Why?"}\nnonsense', r"q\.jsonl:2: should have .*: Invalid JSON"),
     ],

@@ -20,17 +20,13 @@ Text = Annotated[str, Field(min_length=1)]
 
 @dataclass(frozen=True)
 class Question:
-    """One question: a row of AlpacaEval's questions or of FastChat's, whose other keys are not read.
-
-    https://github.com/tatsu-lab/alpaca_eval, https://github.com/lm-sys/FastChat (llm_judge).
-    """
+    """A row of AlpacaEval's questions (tatsu-lab/alpaca_eval) or of FastChat's (lm-sys/FastChat, llm_judge)."""
 
     turns: Annotated[
         tuple[Text, ...],
         Field(min_length=1, validation_alias=AliasChoices("turns", "instruction")),
         BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
     ]
-    """What the user says, turn by turn."""
     category: Annotated[str, Field(validation_alias=AliasChoices("dataset", "category"))] = ""
     answer: str | None = None
     """The one right answer, where it is known."""
@@ -65,8 +61,8 @@ class Outputs(NamedTuple):
 def load_questions(path: Path) -> list[Question]:
     """Questions in the order of the file, `.json` (a list) or `.jsonl`.
 
-    Raises DataError naming the file, the row, and what would be accepted; two questions that begin alike are an error
-    too, since outputs are told apart by their instruction.
+    Raises DataError naming the row and what would be accepted, also for two questions that begin alike, since outputs
+    are told apart by their instruction.
     """
     questions: dict[str, tuple[str, Question]] = {}
     for place, question in validated_rows(path, _QUESTIONS, _ACCEPTED):
