@@ -13,7 +13,7 @@ from selfjudge_training.jsft.jsft_stage import run_jsft
 from selfjudge_training.run.model_folder import save_model_folder
 from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
 from selfjudge_training.self_training.self_training_stage import self_train
-from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from experiments.letters.letters_recipe import Shape
 from experiments.letters.model import new_model
@@ -92,6 +92,14 @@ def test_tokens_at_which_it_stopped_before_stay(
     save_model_folder(model, tokenizer, tmp_path)
     settings = GenerationConfig.from_pretrained(tmp_path)
     assert (settings.eos_token_id, settings.temperature) == ([0, 1, 7], 0.7)
+
+
+def test_it_generates_with_a_cache_although_the_trainer_turned_it_off(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, tmp_path: Path
+) -> None:
+    model.config.use_cache = False
+    save_model_folder(model, tokenizer, tmp_path)
+    assert AutoConfig.from_pretrained(tmp_path).use_cache
 
 
 def test_a_model_goes_to_the_hub_when_that_is_asked_for(

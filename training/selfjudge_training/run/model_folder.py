@@ -20,6 +20,7 @@ def save_model_folder(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
     before = model.generation_config.eos_token_id
     known = [before] if isinstance(before, int) else before or []
     model.generation_config.eos_token_id = sorted({*known, *Chat(SafeTokenizer(tokenizer)).end_ids()})
+    model.config.use_cache = True  # Transformers' trainer turns it off
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     for weights in folder.glob("*.safetensors"):
