@@ -1,7 +1,8 @@
 """A clean environment for settings, the fakes as fixtures, and metrics as differences."""
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 
 import pytest
 from prometheus_client import REGISTRY
@@ -14,6 +15,15 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("SELFJUDGE_") or name in ("VLLM_API_KEY", "VLLM_PLUGINS"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def usual_recursion_limit() -> Iterator[None]:
+    """Python's own: PyTorch's compiler raises it in a process that compiles, as another test's may have."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)
+    yield
+    sys.setrecursionlimit(before)
 
 
 @pytest.fixture

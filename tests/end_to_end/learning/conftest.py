@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import ExitStack, chdir
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,17 @@ SERVE, ASK, TRAIN = re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)
 
 
 @pytest.fixture(scope="package")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The working directory, with the models of the checkout."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The room's working directory, with the models of the checkout."""
     folder = tmp_path_factory.mktemp("learning")
     (folder / "selfjudge").mkdir()
     (folder / "selfjudge" / "models").symlink_to(ROOT / "selfjudge" / "models")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        yield folder
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def in_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
 
 
 @pytest.fixture(scope="package")
@@ -36,5 +40,8 @@ def server(folder: Path, store: Path) -> Iterator[Server]:
     command, *flags = shlex.split(SERVE)
     assert command == "selfjudge-serve"
     flags += ["--adapters-dir", str(store)]
-    with serving(folder / "log", *flags, key="user", environment={"SELFJUDGE_ADMIN_KEYS": "admin"}) as running:
+    environment = {"SELFJUDGE_ADMIN_KEYS": "admin"}
+    with ExitStack() as stack:
+        with chdir(folder):
+            running = stack.enter_context(serving(folder / "log", *flags, key="user", environment=environment))
         yield running

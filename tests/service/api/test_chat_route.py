@@ -58,6 +58,7 @@ async def test_the_winner_is_answered() -> None:
     assert len(world.chat.requests) == 4
 
 
+@pytest.mark.usefixtures("usual_recursion_limit")
 async def test_a_body_may_be_as_deep_as_it_likes() -> None:
     """JSON is read a little deeper than what is made of it can be walked."""
     world, told = make_world(), set()

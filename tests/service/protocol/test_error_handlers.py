@@ -96,6 +96,7 @@ async def test_an_unknown_path_or_method_is_told_in_openais_shape(client: httpx.
     assert len((await client.get("/" + "x" * 5000)).text) < 500
 
 
+@pytest.mark.usefixtures("usual_recursion_limit")
 @pytest.mark.parametrize(
     ("body", "param", "message"),
     [

@@ -14,7 +14,7 @@ data:
   template: ultrafeedback-principle-rationale
   demonstrations: [{format: ultrafeedback, path: %(file)s}]
   pairs: [{format: ultrafeedback, path: %(file)s}]
-  max_length: 700
+  max_length: 900
 """
 
 

@@ -103,8 +103,8 @@ def test_long_judgments_are_cut_before_the_choice(chat: Chat) -> None:
 
 def test_a_long_rationale_loses_its_end_and_never_the_choice(chat: Chat) -> None:
     long = EXPLAINED._replace(rejected="XYZ " * 500, rationale=("In order. " * 100, "Not."))
-    _, at_a, at_b = render(chat, "ultrafeedback-principle-rationale", long, 600)
-    assert len(at_a.input_ids) == len(at_b.input_ids) == 600
+    _, at_a, at_b = render(chat, "ultrafeedback-principle-rationale", long, 800)
+    assert len(at_a.input_ids) == len(at_b.input_ids) == 800
     assert at_a.cut
     assert targets(chat, at_a).startswith("A\n\nEvaluation of Response A: In order. In order.")
 
