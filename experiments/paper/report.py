@@ -23,14 +23,15 @@ from loadtests.machine import describe
 def write_report(recipe: PaperRecipe, root: Path, output: Path) -> list[Path]:
     """Write everything about a finished run into a folder, and return the paths."""
     output.mkdir(parents=True, exist_ok=True)
-    run, machine = read_finished(recipe, root), describe(root / "base" / MODEL)["machine"]
+    run, described = read_finished(recipe, root), describe(root / "base" / MODEL)
     claims = claims_of(recipe, run)
     results = {**plain(run), "claims": [{**plain(claim), "verdict": claim.verdict} for claim in claims]}
-    content = {"recipe": recipe.model_dump(mode="json"), "machine": machine, "results": results}
+    about = {name: described[name] for name in ("machine", "date")}
+    content = {"recipe": recipe.model_dump(mode="json"), **about, "results": results}
     iterations = {f"judged by the {judge} model": points for judge, points in run.iterations.items()}
     pages = {
         "paper.json": json.dumps(content, indent=1, default=_with_interval) + "\n",
-        "paper.md": _page(recipe=recipe, run=run, claims=claims, machine=machine),
+        "paper.md": _page(recipe=recipe, run=run, claims=claims, **about),
     }
     plots = {
         "paper-figure-4.png": _plot(run.sweeps, {"win_rate": "win rate", "exact": "exact match"}, "N"),
