@@ -10,7 +10,7 @@ import torch
 from peft import LoraConfig, PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE
+from selfjudge_training.data.examples.shown import give_template
 from selfjudge_training.jsft.jsft_config import Lora, Start
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.model_folder import save_model_folder
@@ -47,12 +47,7 @@ def load_start(start: Start, seed: int, attn_implementation: str | None = None) 
         raise ConfigError(f"start.path {start.path!r}: the model cannot be loaded: {error}") from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    added: list[int] = []
-    if tokenizer.chat_template is None:
-        known = len(tokenizer)
-        tokenizer.chat_template = DIALOGUE_TEMPLATE
-        tokenizer.add_special_tokens({"additional_special_tokens": list(CONTROL_TOKENS)})
-        added = list(range(known, len(tokenizer)))
+    added = give_template(tokenizer)
     if len(tokenizer) > model.config.get_text_config().vocab_size:
         torch.manual_seed(seed)
         model.resize_token_embeddings(len(tokenizer))

@@ -6,7 +6,7 @@ as in judgments.
 
 from functools import lru_cache
 
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, Chat, ChatTemplateError, SafeTokenizer, dialogue_example
 from selfjudge_training.data.records import Messages
@@ -19,10 +19,18 @@ def load_chat(name: str) -> Chat:
         tokenizer = AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError) as error:
         raise DataError(f"{name}: no tokenizer in a folder of this name, and none to be had from the hub") from error
-    if tokenizer.chat_template is None:
-        tokenizer.chat_template = DIALOGUE_TEMPLATE
-        tokenizer.add_special_tokens({"additional_special_tokens": list(CONTROL_TOKENS)})
+    give_template(tokenizer)
     return Chat(SafeTokenizer(tokenizer))
+
+
+def give_template(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Give a tokenizer without a chat template the paper's (table 10); returns the ids of the tokens added for it."""
+    if tokenizer.chat_template is not None:
+        return []
+    known = len(tokenizer)
+    tokenizer.chat_template = DIALOGUE_TEMPLATE
+    tokenizer.add_special_tokens({"additional_special_tokens": list(CONTROL_TOKENS)})
+    return list(range(known, len(tokenizer)))
 
 
 def as_shown(chat: Chat, conversation: Messages, system: str | None) -> Messages:
