@@ -20,8 +20,10 @@ from selfjudge.errors import (
 from selfjudge.judgment.budget import Cut, Kept
 from selfjudge.judgment.conversation import Conversation, Message, message_text
 from selfjudge.judgment.examples import Example, RationalePair, dialogue_example, judgment_example
+from selfjudge.judgment.in_place import Answered, InPlaceEncoder, InPlaceTemplate, Labels
 from selfjudge.judgment.prompt import Choice, ChoiceTokens, Comparison, Context, JudgmentEncoder, JudgmentPrompts
-from selfjudge.judgment.template import JudgmentTemplate, load_template, load_templates
+from selfjudge.judgment.template import JudgmentTemplate
+from selfjudge.judgment.template_files import load_in_place_templates, load_template, load_templates
 from selfjudge.judgment.verdict import Orders, PrincipleVerdict, Reading, Verdict, Winner
 from selfjudge.selection.contest import Contest, Match, Reason, Record
 from selfjudge.selection.round_robin import RoundRobin
@@ -34,6 +36,7 @@ __all__ = [
     "CONTROL_TOKENS",
     "DIALOGUE_TEMPLATE",
     "AdapterError",
+    "Answered",
     "BudgetError",
     "Chat",
     "ChatTemplateError",
@@ -47,10 +50,13 @@ __all__ = [
     "ConversationError",
     "Cut",
     "Example",
+    "InPlaceEncoder",
+    "InPlaceTemplate",
     "JudgmentEncoder",
     "JudgmentPrompts",
     "JudgmentTemplate",
     "Kept",
+    "Labels",
     "Match",
     "Message",
     "Orders",
@@ -72,6 +78,7 @@ __all__ = [
     "Winner",
     "dialogue_example",
     "judgment_example",
+    "load_in_place_templates",
     "load_template",
     "load_templates",
     "message_text",

@@ -15,7 +15,7 @@ with ">", as quoted ones do. Data never encodes to a control token (tokens.py).
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from selfjudge.judgment.template import JudgmentTemplate, Wording, split_fields
@@ -33,11 +33,16 @@ _HEAD: Final = r"(?:<[^<>\n]*>)*(?:[0-9lo]{1,3}:?|[a-z]:)?"
 
 def delimiters(template: JudgmentTemplate, wording: Wording) -> frozenset[str]:
     """How the template's lines begin: each line of the user turn up to its first field, and the labels of turns."""
-    field = "\0"
-    lines = field.join(wording.user).split("\n")
     labels = template.turns.model_dump(exclude={"separator"}).values()
-    beginnings = [line.split(field)[0] for line in lines] + [split_fields(label)[0][0] for label in labels]
-    return frozenset(filter(None, map(fold, beginnings)))
+    beginnings = "\n".join(split_fields(label)[0][0] for label in labels)
+    return line_beginnings(wording.user) | line_beginnings([beginnings])
+
+
+def line_beginnings(pieces: Sequence[str]) -> frozenset[str]:
+    """How lines begin in text of ours with a field between each two of the pieces: each line up to its first field."""
+    field = "\0"
+    lines = field.join(pieces).split("\n")
+    return frozenset(filter(None, (fold(line.split(field)[0]) for line in lines)))
 
 
 class _Group(NamedTuple):

@@ -1,20 +1,17 @@
-"""Judgment templates: the one schema that all of them obey, ours and users' own, and their loading from YAML.
+"""Judgment templates of documents: the one schema that all of them obey, ours and users' own.
 
 A template says what the judge reads around a context and two responses, and how its answer begins. It is text only:
-tokens and chat templates are in prompt.py, and the quoting of data in quoting.py.
+tokens and chat templates are in prompt.py, the quoting of data in quoting.py, files in template_files.py. Judgments in
+place have a schema of their own (in_place.py).
 """
 
-from collections.abc import Iterator, Mapping
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from pathlib import Path
+from collections.abc import Mapping
 from string import Formatter
 from typing import Annotated, Final, Literal, NamedTuple, Self
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from selfjudge.errors import PrincipleError, TemplateError
+from selfjudge.errors import PrincipleError
 
 RESPONSE_FIELDS: Final = ("context", "response_a", "response_b")
 RATIONALE_FIELDS: Final = ("rationale_a", "rationale_b")
@@ -37,7 +34,7 @@ def split_fields(text: str) -> tuple[list[str], list[str]]:
     return pieces, names
 
 
-def _fields_are(*wanted: str, principle: bool = False) -> AfterValidator:
+def fields_are(*wanted: str, principle: bool = False) -> AfterValidator:
     """Check that a format string has exactly these fields, once each and in this order (aside from {principle})."""
 
     def check(text: str) -> str:
@@ -70,34 +67,39 @@ def _fill(text: str, principle: str | None) -> tuple[str, ...]:
     return tuple(filled)
 
 
-class _Schema(BaseModel):
+TemplateName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+
+
+class Schema(BaseModel):
+    """A part of a template: unknown keys are errors, values never change."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Turns(_Schema):
+class Turns(Schema):
     """How one turn of a conversation is written into the context: table 12's labels, and two it has no word for."""
 
-    user: Annotated[str, _fields_are("content")] = "User: {content}"
-    assistant: Annotated[str, _fields_are("content")] = "Assistant: {content}"
-    system: Annotated[str, _fields_are("content")] = "System: {content}"
-    tool: Annotated[str, _fields_are("content")] = "Tool: {content}"
-    separator: Annotated[str, _fields_are()] = "\n\n"
+    user: Annotated[str, fields_are("content")] = "User: {content}"
+    assistant: Annotated[str, fields_are("content")] = "Assistant: {content}"
+    system: Annotated[str, fields_are("content")] = "System: {content}"
+    tool: Annotated[str, fields_are("content")] = "Tool: {content}"
+    separator: Annotated[str, fields_are()] = "\n\n"
 
 
-class Rationale(_Schema):
+class Rationale(Schema):
     """What follows the choice token where the judge explains itself (table 16)."""
 
-    format: Annotated[str, _fields_are(*RATIONALE_FIELDS)]
+    format: Annotated[str, fields_are(*RATIONALE_FIELDS)]
     """Everything between the choice token and the end-of-sequence token."""
 
     stop: tuple[str, ...] = ()
     """Strings that end the generation of a rationale, besides the end-of-sequence token."""
 
 
-class JudgmentTemplate(_Schema):
+class JudgmentTemplate(Schema):
     """One judgment template C, or C_p where it has principles (section 3.1, tables 12-16)."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    name: TemplateName
     """What requests call it: lower-case letters, digits and hyphens."""
 
     source: str
@@ -114,10 +116,10 @@ class JudgmentTemplate(_Schema):
     principles: Annotated[Mapping[str, str], Field(min_length=1)] | None = None
     """System message by principle; the principle's name fills `{principle}`."""
 
-    user: Annotated[str, _fields_are(*RESPONSE_FIELDS, principle=True)]
+    user: Annotated[str, fields_are(*RESPONSE_FIELDS, principle=True)]
     """The user turn. Context first, then A, then B: what matches share comes first, so that its prefix is cached."""
 
-    answer_prefix: Annotated[str, Field(min_length=1), _fields_are(principle=True)]
+    answer_prefix: Annotated[str, Field(min_length=1), fields_are(principle=True)]
     """The start of the assistant turn; the choice token A or B comes right behind it."""
 
     rationale: Rationale | None = None
@@ -144,49 +146,3 @@ class JudgmentTemplate(_Schema):
         else:
             system = self.principles[principle]
         return Wording(system, _fill(self.user, principle), "".join(_fill(self.answer_prefix, principle)))
-
-
-def load_template(path: Path | Traversable) -> JudgmentTemplate:
-    """Read one template file. Raises TemplateError naming the file and the key, and what would be accepted."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise TemplateError(f"{path}: cannot be read as YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise TemplateError(f"{path}: must be a mapping with the keys {', '.join(JudgmentTemplate.model_fields)}")
-    try:
-        return JudgmentTemplate.model_validate(content)
-    except ValidationError as error:
-        raise TemplateError(f"{path}: {'; '.join(_complaints(error))}") from error
-
-
-def _complaints(error: ValidationError) -> Iterator[str]:
-    for item in error.errors():
-        key = ".".join(map(str, item["loc"])) or "template"
-        message = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
-            parts: dict[str, type[BaseModel]] = {"turns": Turns, "rationale": Rationale}
-            owner = parts.get(str(item["loc"][0]), JudgmentTemplate)
-            message = f"unknown key; known are {', '.join(owner.model_fields)}"
-        yield f"key {key!r}: {message}"
-
-
-def load_templates(directory: Path | None = None) -> dict[str, JudgmentTemplate]:
-    """All templates by name: the paper's four, and those of the `*.yaml` files of a directory where one is given.
-
-    Raises TemplateError where a file is malformed, a name is taken twice, or the directory has no template.
-    """
-    own = sorted(
-        (entry for entry in files("selfjudge").joinpath("templates").iterdir() if entry.name.endswith(".yaml")),
-        key=lambda entry: entry.name,
-    )
-    theirs = sorted(directory.glob("*.yaml")) if directory is not None else []
-    if directory is not None and not theirs:
-        raise TemplateError(f"{directory}: has no *.yaml file; give a directory of judgment templates")
-    templates: dict[str, JudgmentTemplate] = {}
-    for path in [*own, *theirs]:
-        template = load_template(path)
-        if template.name in templates:
-            raise TemplateError(f"{path}: the name {template.name!r} is taken; choose another")
-        templates[template.name] = template
-    return templates

@@ -105,19 +105,43 @@ class Chat:
         alone, and the system message belongs at the head of it. Where reasoning is left open at the end, which the
         answer would then be a part of, an option of the template closes it, if it has one for that.
         """
-        asked, takes_system = self._question(None)
-        if open_tag(asked[-1]):
+        return self._question(self._closing())
+
+    def _closing(self) -> str | None:
+        if open_tag(self._question(None)[0][-1]):
             for closing in self.minded(dict.fromkeys(CLOSING)):
-                closed = self._question(closing)
-                if not open_tag(closed[0][-1]):
-                    return closed
-        return asked, takes_system
+                if not open_tag(self._question(closing)[0][-1]):
+                    return closing
+        return None
 
     def _question(self, closing: str | None) -> tuple[Scaffold, bool]:
         try:
             return self.scaffold(("system", "user"), answering=True, closing=closing), True
         except ChatTemplateError:
             return self.scaffold(("user",), answering=True, closing=closing), False
+
+    def follow_up(self) -> tuple[str, str]:
+        """What stands between an answer and a further question, and between that and the answer to it.
+
+        White space that the template puts before an answer belongs to it; reasoning is closed as in `question`.
+        Raises ChatTemplateError where the turns before make a difference.
+        """
+        closing, turns = self._closing(), ("user", "assistant", "user")
+        conversations = [turns, (*turns[:2], *turns)]
+        if self._question(closing)[1]:
+            conversations.append(("system", *turns))
+        shown = [self.scaffold(roles, answering=True, closing=closing)[-2:] for roles in conversations]
+        for roles, (behind_answer, asking) in zip(conversations, shown, strict=True):
+            if (behind_answer, asking) != shown[0]:
+                raise self._error(
+                    roles,
+                    f"shows the last turn between {behind_answer!r} and {asking!r}, but given {', '.join(turns)} alone "
+                    f"between {shown[0][0]!r} and {shown[0][1]!r}; a judgment in place needs a template that shows a "
+                    "turn alike whatever comes before it",
+                )
+        behind_answer, asking = shown[0]
+        lead = self.scaffold((*turns, "assistant"), answering=False, closing=closing)[-2].removeprefix(asking)
+        return behind_answer, asking + (lead if lead.isspace() else "")
 
     def left_open(self) -> str | None:
         """The tag of reasoning, such as `<think>`, that a question leaves open whatever the template's options."""

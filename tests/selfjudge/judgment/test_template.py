@@ -1,6 +1,5 @@
 """The schema of judgment templates, and the paper's words in it."""
 
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -104,13 +103,6 @@ def test_principles_are_asked_for_by_name() -> None:
         templates["hh-helpful"].wording("honesty")
 
 
-def test_users_bring_their_own(tmp_path: Path) -> None:
-    written(tmp_path, MINIMAL)
-    templates = load_templates(tmp_path)
-    assert len(templates) == 5
-    assert templates["mine"] == load_template(tmp_path / "mine.yaml")
-
-
 def test_braces_are_written_as_in_format_strings(tmp_path: Path) -> None:
     text = MINIMAL.replace("{context} /", "{{json}} {context} /")
     assert load_template(written(tmp_path, text)).wording().user[0] == "{json} "
@@ -155,21 +147,6 @@ def test_errors_name_file_and_key_and_what_is_accepted(tmp_path: Path, text: str
     assert str(file) in str(caught.value)
 
 
-def test_a_missing_file_and_an_empty_directory_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(TemplateError, match=r"nowhere\.yaml: cannot be read"):
-        load_template(tmp_path / "nowhere.yaml")
-    with pytest.raises(TemplateError, match=r"has no \*\.yaml file; give a directory of judgment templates"):
-        load_templates(tmp_path)
-
-
 def test_templates_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_templates()["hh-helpful"].name = "other"  # type: ignore[misc]  # the point of the test
-
-
-def test_the_example_of_the_readme_is_a_template(tmp_path: Path) -> None:
-    readme = files("selfjudge").joinpath("templates", "README.md").read_text(encoding="utf-8")
-    example = readme.split("```yaml\n")[1].split("```")[0]
-    template = load_template(written(tmp_path, example))
-    assert template.turns == load_templates()["hh-helpful"].turns
-    assert template.rationale is not None
