@@ -21,7 +21,7 @@ from selfjudge_training.run.endpoint import Endpoint
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from experiments.letters.tasks import Split, draw_problems
-from selfjudge import Chat, Comparison, JudgmentEncoder, SafeTokenizer, load_templates
+from selfjudge import Chat, Comparison, InPlaceTemplate, JudgmentEncoder, SafeTokenizer, load_templates
 from selfjudge.adapters import Manifest, Store, read_base
 from tests.end_to_end.serving import serving
 
@@ -77,6 +77,12 @@ def encoder(chat: Chat) -> JudgmentEncoder:
 def judge_prompts(encoder: JudgmentEncoder, conversations: list[Messages]) -> list[list[int]]:
     prompts = encoder.encode_batch([Comparison(one, "abc", "cab, or bac") for one in conversations])
     return [ids for prompt in prompts for ids in (prompt.first_at_a, prompt.first_at_b)]
+
+
+@pytest.fixture(scope="session")
+def in_place() -> InPlaceTemplate:
+    """Its labels are tokens of the model that ships, unlike those of the template that ships."""
+    return InPlaceTemplate(form="in-place", name="score", source="", question="Right? A or B.", labels=("A", "B"))
 
 
 @pytest.fixture

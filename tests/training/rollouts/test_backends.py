@@ -10,9 +10,10 @@ from selfjudge_training.data.records import Messages
 from selfjudge_training.rollouts.base import RollOuts, Sampling, encode_prompts
 from selfjudge_training.rollouts.engine import EngineRollOuts, _parameters
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
+from selfjudge_training.rollouts.scores import Scorer
 from selfjudge_training.rollouts.server import ServerRollOuts
 
-from selfjudge import JudgmentEncoder
+from selfjudge import InPlaceTemplate, JudgmentEncoder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # an engine and a server start
 
@@ -41,6 +42,16 @@ def test_judge_probabilities_agree(
         assert one.preference == pytest.approx(another.preference, abs=1e-4)
         assert one.label_mass == pytest.approx(another.label_mass, abs=1e-4)
         assert [one.logprob_a, one.logprob_b] == pytest.approx([another.logprob_a, another.logprob_b], abs=1e-4)
+
+
+def test_scores_of_samples_agree(
+    other: RollOuts, hugging_face: HuggingFaceRollOuts, in_place: InPlaceTemplate, conversations: list[Messages]
+) -> None:
+    sampled = other.sample(conversations, samples=3, sampling=PLAIN, seed=0)
+    ours, theirs = (Scorer(each, in_place).scores(conversations, sampled) for each in (other, hugging_face))
+    assert len({round(score, 3) for of_one in ours for score in of_one}) > len(conversations)
+    for one, another in zip(ours, theirs, strict=True):
+        assert one == pytest.approx(another, abs=1e-4)
 
 
 def test_samples_and_their_log_probabilities_agree(
