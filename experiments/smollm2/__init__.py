@@ -1,0 +1,1 @@
+"""A judge model that speaks English: its tasks, its training and what it measures."""
