@@ -1,6 +1,7 @@
 """Tasks drawn from subjects, forms and phrasings; what is held out appears in no task of training."""
 
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
@@ -55,24 +56,23 @@ def _drawn(part: Part, seed: int) -> Iterator[Task]:
 
 
 def _draw(material: _Material, rng: random.Random) -> Task:
-    subject = rng.choice(material.subjects)
-    form = rng.choice([form for form in material.forms if subject.sold or not form.sold])
+    kind = rng.choice(list(KINDS))
+    form = rng.choice([form for form in material.forms if kind in form.kinds])
+    subject = rng.choice([subject for subject in material.subjects if subject.sold or not form.sold])
     request = rng.choice(form.phrasings).format(subject=subject.name)
     words = tuple(word for word in subject.words if word not in request.lower())
     topic = Topic(subject.name, words, request)
-    constraints = tuple(
-        _worded(kind, material.phrasings[kind], topic, rng) for kind in _kinds(form, rng.choice(_CONSTRAINTS), rng)
-    )
+    constraints = tuple(_worded(kind, material.phrasings[kind], topic, rng) for kind in _with_others(kind, form, rng))
     return Task(_joined(request, constraints, rng), constraints, subject.name, form.name, request)
 
 
-def _kinds(form: _Form, number: int, rng: random.Random) -> list[str]:
-    """Kinds that suit the form and each other."""
-    drawn: list[str] = []
-    for kind in rng.sample(form.kinds, len(form.kinds)):
-        if len(drawn) < number and compatible([*drawn, kind]):
-            drawn.append(kind)
-    return drawn
+def _with_others(kind: str, form: _Form, rng: random.Random) -> list[str]:
+    """A kind, and perhaps others that suit it and the form, in any order."""
+    drawn, number = [kind], rng.choice(_CONSTRAINTS)
+    for other in rng.sample(form.kinds, len(form.kinds)):
+        if len(drawn) < number and compatible([*drawn, other]):
+            drawn.append(other)
+    return rng.sample(drawn, len(drawn))
 
 
 def _worded(kind: str, phrasings: Sequence[str], topic: Topic, rng: random.Random) -> Constraint:
@@ -83,7 +83,9 @@ def _worded(kind: str, phrasings: Sequence[str], topic: Topic, rng: random.Rando
 def _joined(request: str, constraints: Sequence[Constraint], rng: random.Random) -> str:
     """The request and its constraints as one prompt."""
     said = [constraint.words for constraint in constraints]
-    if rng.random() < 0.1 and not {"repeat-request", "choice"} & {constraint.kind for constraint in constraints}:
+    if rng.random() < 0.15 and not re.search(
+        r"\b(?:it|this|that|above|following|these)\b", " ".join(said), re.IGNORECASE
+    ):
         return " ".join([*said, request])
     match rng.randrange(5):
         case 0:

@@ -64,13 +64,6 @@ REPLACEMENTS = {
     "often": "frequently",
     "different": "various",
     "life": "living",
-    "can": "may",
-    "need": "require",
-    "like": "enjoy",
-    "will": "shall",
-    "have": "hold",
-    "more": "further",
-    "from": "out of",
 }
 """Words that answers use without being asked, each with a word that can stand in its place."""
 
@@ -169,7 +162,7 @@ class ForbiddenWords(Rule):
     @override
     def repair(self, response: str, rng: random.Random) -> str | None:
         pattern = "|".join(_whole(word) for word in self.listed)
-        if rng.random() < 0.5 and (shorter := without_sentences(response, pattern)):
+        if rng.random() < 0.7 and (shorter := without_sentences(response, pattern)):
             return shorter
         for word in self.listed:
             response = _replaced(response, _whole(word), REPLACEMENTS[word], 0) or response
@@ -227,13 +220,6 @@ _USING = {
     "often": "I often think about it.",
     "different": "Each one is different.",
     "life": "It is a part of life.",
-    "can": "You can begin today.",
-    "need": "It is all you need.",
-    "like": "There is nothing like it.",
-    "will": "You will see it soon.",
-    "have": "We all have our reasons.",
-    "more": "There is more to discover.",
-    "from": "We can all learn from it.",
 }
 
 

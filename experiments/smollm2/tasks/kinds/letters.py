@@ -175,7 +175,7 @@ class CapitalWords(Rule):
     @override
     @classmethod
     def draw(cls, rng: random.Random, topic: Topic) -> Self:
-        return cls(rng.choice((1, 2, 2, 3, 4)))
+        return cls(rng.choice((2, 2, 3, 3, 4)))
 
     @override
     def keeps(self, response: str) -> bool:
