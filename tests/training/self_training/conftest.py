@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from peft import LoraConfig, PeftModel, get_peft_model
 from selfjudge_training.run.config import load_config
 from selfjudge_training.run.model_folder import save_model_folder
@@ -13,6 +14,7 @@ from selfjudge_training.self_training.self_training_config import SelfTrainingCo
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 from trl.trainer.utils import add_fused_lm_head
 
+from selfjudge import InPlaceTemplate
 from selfjudge.shipped import SHIPPED_MODEL
 
 torch.set_num_threads(1)
@@ -20,6 +22,11 @@ torch.set_num_threads(1)
 TOY = Path(__file__).with_name("toy.yaml")
 PROMPTS = "prompts.jsonl"
 """In the toy's folder: 40 instructions, each with a right and a wrong answer."""
+
+SCORE = InPlaceTemplate(
+    form="in-place", name="score", source="tests", question="Is that right? Answer A or B.", labels=("A", "B")
+)
+"""Its labels are tokens of the model that ships, unlike those of the template that ships."""
 
 
 def toy(model: Path, *overrides: str, prompts: int = 40, config: Path = TOY) -> SelfTrainingConfig:
@@ -30,6 +37,12 @@ def toy(model: Path, *overrides: str, prompts: int = 40, config: Path = TOY) -> 
 def sources(model: Path, prompts: int = 40) -> str:
     """The override that names them."""
     return f"prompts.sources=[{{format: preferences, path: {model / PROMPTS}, limit: {prompts}}}]"
+
+
+def scored(folder: Path, samples: int = 3) -> list[str]:
+    """The overrides by which so many samples are scored in place; ``folder`` gets the template."""
+    (folder / "score.yaml").write_text(yaml.safe_dump(SCORE.model_dump(mode="json")), encoding="utf-8")
+    return [f"judge={{template: {SCORE.name}, templates: {folder}}}", f"decoding.samples={samples}"]
 
 
 def write_prompts(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -22,7 +23,7 @@ from transformers import AutoModelForCausalLM
 
 from selfjudge import ChoiceTokens, Reading
 from selfjudge.shipped import SHIPPED_MODEL
-from tests.training.self_training.conftest import TOY, sources, toy, write_prompts
+from tests.training.self_training.conftest import TOY, scored, sources, toy, write_prompts
 from tests.training.self_training.processes import ENVIRONMENT, program, run_alone, run_in_two
 
 STEPS = 6
@@ -36,6 +37,13 @@ def finished(toy_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("finished") / "run"
     assert self_train(toy(toy_folder), folder) == folder / "model"
     return folder
+
+
+@pytest.fixture(scope="module")
+def finished_by_scores(toy_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another, of the best and the worst of three samples."""
+    folder = tmp_path_factory.mktemp("scored")
+    return self_train(toy(toy_folder, *scored(folder)), folder / "run").parent
 
 
 def command(model: Path, folder: Path) -> list[str]:
@@ -54,6 +62,26 @@ def test_a_run_leaves_metrics_of_every_step(finished: Path) -> None:
     assert lines[0]["kl"] == pytest.approx(0, abs=1e-4)
     assert lines[0]["memory/parameters"] > 0
     assert lines[0]["memory/bytes"] == 4 * lines[0]["memory/parameters"]
+
+
+def test_a_run_by_scores_leaves_them_in_the_metrics(finished_by_scores: Path) -> None:
+    lines = read_metrics(finished_by_scores)
+    assert [line["step"] for line in lines] == list(range(1, STEPS + 1))
+    assert all(0 < line["judge/score"] < 1 and 0 < line["pairs"] <= 8 for line in lines)
+    assert all("judge/position_consistency" not in line for line in lines)
+
+
+def test_resumed_from_a_checkpoint_a_run_by_scores_ends_with_the_same_weights(
+    finished_by_scores: Path, toy_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished_by_scores, folder)
+    for name in ("model", "adapter", f"checkpoints/step-{STEPS:08d}"):
+        shutil.rmtree(folder / name)
+    self_train(toy(toy_folder, *scored(finished_by_scores.parent)), folder)
+    assert steps_logged(folder) == list(range(1, STEPS + 1))
+    for name in ("adapter/adapter_model.safetensors", "model/model.safetensors"):
+        assert (folder / name).read_bytes() == (finished_by_scores / name).read_bytes()
 
 
 def test_the_merged_model_is_the_policy(finished: Path, toy_folder: Path) -> None:
@@ -102,9 +130,12 @@ def steps_logged(folder: Path) -> list[float]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # several processes that each load everything
-def test_two_processes_give_the_result_of_one(finished: Path, toy_folder: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    said = run_in_two(*command(toy_folder, folder))
+@pytest.mark.parametrize("scores", [False, True])
+def test_two_processes_give_the_result_of_one(
+    finished: Path, finished_by_scores: Path, toy_folder: Path, tmp_path: Path, *, scores: bool
+) -> None:
+    folder, finished = tmp_path / "run", finished_by_scores if scores else finished
+    said = run_in_two(*command(toy_folder, folder), *(scored(tmp_path) if scores else ()))
     assert said.count("40 prompts;") == 1, "each process took itself for alone"
     one, two = (load_file(run / "adapter" / "adapter_model.safetensors") for run in (finished, folder))
     assert one.keys() == two.keys()
@@ -114,7 +145,8 @@ def test_two_processes_give_the_result_of_one(finished: Path, toy_folder: Path, 
         assert difference.mean() < 1e-6
         assert difference.max() < 1e-3
     for mine, theirs in zip(read_metrics(finished), read_metrics(folder), strict=True):
-        for name in ("loss", "kl", "pairs", "sampled/tokens", "judge/position_consistency"):
+        judge = "judge/score" if scores else "judge/position_consistency"
+        for name in ("loss", "kl", "pairs", "sampled/tokens", judge):
             assert theirs[name] == pytest.approx(mine[name], abs=1e-4)
 
 
@@ -164,7 +196,12 @@ def test_held_out_pairs_are_measured_now_and_then(toy_folder: Path, tmp_path: Pa
         ("objective.beat=1", r"'objective\.beat': unknown key; accepted are beta, label_smoothing, loss"),
         ("objective.loss=ppo", "Input should be 'dpo', 'ipo' or 'hinge'"),
         ("objective.label_smoothing=0.5", "less than 0.5"),
-        ("judge.template=mine", r"judge\.template: 'mine' is unknown; known are hh-helpful"),
+        ("judge.template=mine", r"judge\.template: 'mine' is unknown; known are hh-helpful, in-place-score, ultra"),
+        ("decoding.samples=1", "'decoding.samples': Input should be greater than or equal to 2"),
+        (
+            "decoding.samples=4",
+            r"decoding\.samples: 4 need a judge\.template that scores, such as in-place-score; 'ultra",
+        ),
         ("optimisation.batch=1000", r"optimisation\.batch: 1000 is more than the 40 prompts or pairs give"),
         ("max_tokens=100000", "more than the context"),
         ("rollouts.adapter_every=3", r"'machine\.checkpoint_every' \(2\) should be a multiple"),

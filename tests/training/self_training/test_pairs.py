@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 from selfjudge_training.rollouts.base import RollOuts, Sampling
 from selfjudge_training.rollouts.judge import Judge
+from selfjudge_training.self_training.choosing import Compared
 from selfjudge_training.self_training.loop import figures_of
 from selfjudge_training.self_training.losses import Pair
-from selfjudge_training.self_training.pairs import OnPolicy, Prompt
+from selfjudge_training.self_training.pairs import OnPolicy
+from selfjudge_training.self_training.prompts import Prompt
 from transformers import PreTrainedTokenizerBase
 from typing_extensions import override
 
@@ -68,7 +70,7 @@ def judged(
     encoder = JudgmentEncoder(chat, load_templates()["ultrafeedback"], max_tokens=500)
     asked = [[{"role": "user", "content": name}] for name in names]
     prompts = [Prompt(one, one, [5, 6]) for one in asked]
-    source = OnPolicy(rollouts, Judge(rollouts, [encoder]), prompts, Sampling(), least_margin)
+    source = OnPolicy(rollouts, Compared(Judge(rollouts, [encoder]), least_margin), prompts, Sampling(), 2)
     return source.judged(range(len(names)), seed=0), rollouts
 
 
@@ -125,7 +127,7 @@ def test_the_default_system_message_is_for_the_policy_and_not_for_the_judge(chat
     encoders = [JudgmentEncoder(chat, template, principle, max_tokens=500) for principle in template.principles or ()]
     conversation = [{"role": "user", "content": "first"}]
     prompt = Prompt(conversation, [{"role": "system", "content": "Be right."}, *conversation], [5, 6])
-    OnPolicy(rollouts, Judge(rollouts, encoders), [prompt], Sampling(), 0.0).judged([0], seed=0)
+    OnPolicy(rollouts, Compared(Judge(rollouts, encoders), 0.0), [prompt], Sampling(), 2).judged([0], seed=0)
     assert all("Be right." in text for text in rollouts.asked)
     assert len(rollouts.judged) == 2 * len(encoders)
     assert not any("Be right." in text for text in rollouts.judged)

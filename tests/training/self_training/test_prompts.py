@@ -9,7 +9,7 @@ from selfjudge_training.data.source import DataError, Source
 from selfjudge_training.rollouts.base import encode_prompts
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.self_training.loop import batch_of_step
-from selfjudge_training.self_training.pairs import gather_prompts
+from selfjudge_training.self_training.prompts import gather_prompts
 from selfjudge_training.self_training.self_training_config import Prompts
 from transformers import PreTrainedTokenizerBase
 

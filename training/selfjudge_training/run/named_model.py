@@ -11,7 +11,7 @@ from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_c
 from pydantic import AfterValidator
 from transformers import PreTrainedConfig
 
-from selfjudge import JudgmentTemplate, load_templates
+from selfjudge import InPlaceTemplate, JudgmentTemplate, load_in_place_templates, load_templates
 from selfjudge.shipped import SHIPPED_MODEL
 from selfjudge_training.run.config import ConfigError
 
@@ -60,6 +60,15 @@ def require_model(name: str, key: str, file: str = "config.json") -> None:
 def find_template(name: str, key: str, folder: Path | None = None) -> JudgmentTemplate:
     """A template that comes with the package, or one in a folder of the user's. Raises ConfigError."""
     templates = load_templates(folder)
+    if name not in templates:
+        raise ConfigError(f"{key}: {name!r} is unknown; known are {', '.join(sorted(templates))}")
+    return templates[name]
+
+
+def find_judge_template(name: str, key: str, folder: Path | None = None) -> JudgmentTemplate | InPlaceTemplate:
+    """One of a document, or one that scores in place. Raises ConfigError."""
+    scoring = {known: each for known, each in load_in_place_templates(folder).items() if not each.compares}
+    templates: dict[str, JudgmentTemplate | InPlaceTemplate] = {**load_templates(folder), **scoring}
     if name not in templates:
         raise ConfigError(f"{key}: {name!r} is unknown; known are {', '.join(sorted(templates))}")
     return templates[name]

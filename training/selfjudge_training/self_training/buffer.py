@@ -30,6 +30,7 @@ FOLDER = "buffer"
 _FEATURES = Features(
     dict.fromkeys(("prompt", "chosen", "rejected"), List(Value("int32")))
     | dict.fromkeys(("equal", "tie", "close", "consistent"), Value("bool"))
+    | dict.fromkeys(("score", "sampled_tokens"), Value("float64"))
 )
 """Of a `Pair`."""
 

@@ -36,7 +36,8 @@ class Learner:
 
         Where there are none, only `kl` is measured: the mean log-ratio of all responses, in nats. On-policy, these are
         samples of the policy, and this is an estimate of KL(policy, reference) per response, as good as top-p lets it
-        be. From a sampled buffer they are the reference's samples, and it estimates -KL(reference, policy).
+        be, and the choice of two among more samples. From a sampled buffer they are the reference's samples, and it
+        estimates -KL(reference, policy).
 
         All processes give the same. Raises FloatingPointError for an infinite loss.
         """

@@ -121,13 +121,20 @@ def batch_of_step(prompts: int, batch: int, step: int, seed: int) -> list[int]:
 
 
 def figures_of(pairs: Sequence[Pair]) -> dict[str, float]:
-    """What was judged; `judge/position_consistency` stands there only where the judge was asked."""
+    """What was sampled and judged; figures of `judge` stand there only where it was asked in that way."""
     consistent = [pair.consistent for pair in pairs if pair.consistent is not None]
+    scores = [pair.score for pair in pairs if pair.score is not None]
     return {
         "pairs": float(sum(not pair.skipped for pair in pairs)),
         "skipped/equal": fmean(pair.equal for pair in pairs),
         "skipped/tie": fmean(pair.tie for pair in pairs),
         "skipped/close": fmean(pair.close for pair in pairs),
-        "sampled/tokens": fmean(len(response) for pair in pairs for response in (pair.chosen, pair.rejected)),
+        "sampled/tokens": fmean(map(_length, pairs)),
         **({"judge/position_consistency": fmean(consistent)} if consistent else {}),
+        **({"judge/score": fmean(scores)} if scores else {}),
     }
+
+
+def _length(pair: Pair) -> float:
+    both = fmean([len(pair.chosen), len(pair.rejected)])
+    return both if pair.sampled_tokens is None else pair.sampled_tokens

@@ -24,16 +24,20 @@ class Pair(NamedTuple):
 
     prompt: list[int]
     chosen: list[int]
-    """What was generated, as the loss is taken over it; the first of two samples between which there is no choice."""
+    """What was generated, as the loss is taken over it; one of two samples between which there is no choice."""
     rejected: list[int]
     equal: bool = False
-    """The two say the same, and no judge was asked."""
+    """The samples say the same."""
     tie: bool = False
     """The judge prefers neither."""
     close: bool = False
     """The judge's preference is weaker than the margin asked for."""
     consistent: bool | None = None
-    """Whether the judge said the same in both orders; None where it was not asked."""
+    """Whether the judge said the same in both orders; None where it was not asked in both."""
+    score: float | None = None
+    """Mean of the scores of the prompt's samples, by which the two were chosen; None where there were none."""
+    sampled_tokens: float | None = None
+    """Mean length of the prompt's samples, of which there may be more than these two; None where none was sampled."""
 
     @property
     def skipped(self) -> bool:

@@ -34,6 +34,8 @@ class Decoding(Section):
     temperature: PositiveFloat = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
     max_new_tokens: PositiveInt = 768
+    samples: Annotated[int, Field(ge=2)] = 2
+    """To each prompt. More than the paper's two need a template that scores: the best and the worst make the pair."""
 
     @property
     def sampling(self) -> Sampling:
@@ -93,12 +95,15 @@ class Judgments(Section):
     """The frozen reference as the judge."""
 
     template: str = "ultrafeedback"
-    """Judgment template that the model was trained on; one with principles judges under all of them."""
+    """Judgment template that the model was trained on. One of documents compares two samples in both orders, under all
+    of its principles; one that scores in place, such as `in-place-score`, is read once behind each sample."""
+    templates: Path | None = None
+    """Folder of judgment templates of your own."""
     weights: Literal["previous", "first"] = "previous"
     """Whose they are where there are several iterations: those of the model that the iteration starts from, as in
     section 5.3, or those of `model`, of which a second copy is then held."""
     least_margin: UnderHalf = 0.0
-    """Pairs with |P(first is better) - 1/2| below it are skipped, and counted."""
+    """Pairs with |P(first is better) - 1/2| below it, or with scores that differ by less, are skipped, and counted."""
 
 
 class Loss(StrEnum):

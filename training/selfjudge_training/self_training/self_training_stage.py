@@ -13,24 +13,28 @@ from accelerate import Accelerator  # type: ignore[import-untyped]  # it ships n
 from torch.nn import Module
 from transformers import AutoConfig
 
-from selfjudge import Chat, JudgmentEncoder, SafeTokenizer
+from selfjudge import Chat, InPlaceTemplate, JudgmentEncoder, SafeTokenizer
+from selfjudge_training.rollouts.base import RollOuts
 from selfjudge_training.rollouts.engine import EngineRollOuts
 from selfjudge_training.rollouts.hugging_face import HuggingFaceRollOuts
 from selfjudge_training.rollouts.judge import Judge
+from selfjudge_training.rollouts.scores import Scorer
 from selfjudge_training.rollouts.server import ServerRollOuts
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.endpoint import Endpoint
 from selfjudge_training.run.files import new_folder
 from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.run.model_folder import save_model_folder
-from selfjudge_training.run.named_model import find_template, require_context, require_folder
+from selfjudge_training.run.named_model import find_judge_template, require_context, require_folder
 from selfjudge_training.run.processes import make_accelerator
 from selfjudge_training.self_training.buffer import given_pairs, held_out_pairs, sampled_pairs
+from selfjudge_training.self_training.choosing import BestAndWorst, Choose, Compared
 from selfjudge_training.self_training.exchange import AdapterExchange, Publisher, Taker
 from selfjudge_training.self_training.learner import Learner
 from selfjudge_training.self_training.loop import Loop, steps_of
-from selfjudge_training.self_training.pairs import OnPolicy, PairSource, gather_prompts
+from selfjudge_training.self_training.pairs import OnPolicy, PairSource
 from selfjudge_training.self_training.policy import Policy, load_base, load_policy, load_tokenizer, write_adapter
+from selfjudge_training.self_training.prompts import gather_prompts
 from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
 
 MODEL, ADAPTER, ADAPTERS = "model", "adapter", "adapters"
@@ -138,20 +142,35 @@ def on_policy(
 ) -> PairSource:
     """Pairs of samples, judged by the reference, or else by a copy of ``judge``'s weights. Raises ConfigError."""
     rollouts = backend or HuggingFaceRollOuts(policy, load_tokenizer(config.model))
-    judging, longest = rollouts, config.max_tokens - config.decoding.max_new_tokens
+    judging: RollOuts = rollouts
     if config.max_tokens > rollouts.context:
         raise ConfigError(
             f"max_tokens: {config.max_tokens} is more than the context of {rollouts.context} that roll-outs have"
         )
-    template = find_template(config.judge.template, "judge.template")
-    encoders = [
-        JudgmentEncoder(rollouts.chat, template, principle, max_tokens=config.max_tokens - 1)
-        for principle in template.principles or (None,)
-    ]
-    prompts = gather_prompts(rollouts.chat, config.prompts, longest=longest)
     if judge != config.model:
         base = load_base(judge, config.machine)
         Module.to(base, accelerator.device)
         judging = HuggingFaceRollOuts(base, load_tokenizer(judge))
-    how = OnPolicy(rollouts, Judge(judging, encoders), prompts, config.decoding.sampling, config.judge.least_margin)
+    choose, longest = _chooser(config, judging)
+    prompts = gather_prompts(rollouts.chat, config.prompts, longest=longest - config.decoding.max_new_tokens)
+    how = OnPolicy(rollouts, choose, prompts, config.decoding.sampling, config.decoding.samples)
     return PairSource(len(prompts), how.judged)
+
+
+def _chooser(config: SelfTrainingConfig, judging: RollOuts) -> tuple[Choose, int]:
+    """How samples become pairs, and how many tokens a prompt and a sample may have. Raises ConfigError."""
+    how, samples = config.judge, config.decoding.samples
+    template = find_judge_template(how.template, "judge.template", how.templates)
+    if isinstance(template, InPlaceTemplate):
+        scorer = Scorer(judging, template)
+        return BestAndWorst(scorer, how.least_margin), config.max_tokens - scorer.tokens
+    if samples > 2:
+        raise ConfigError(
+            f"decoding.samples: {samples} need a judge.template that scores, such as in-place-score; {how.template!r} "
+            "compares two responses, so that 2 is what it takes"
+        )
+    encoders = [
+        JudgmentEncoder(judging.chat, template, principle, max_tokens=config.max_tokens - 1)
+        for principle in template.principles or (None,)
+    ]
+    return Compared(Judge(judging, encoders), how.least_margin), config.max_tokens

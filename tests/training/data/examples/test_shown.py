@@ -10,7 +10,7 @@ from selfjudge_training.data.examples.shown import as_shown, require_dialogue
 from selfjudge_training.data.load import load_demonstrations
 from selfjudge_training.data.source import DataError, Source
 from selfjudge_training.self_training.buffer import given_pairs
-from selfjudge_training.self_training.pairs import gather_prompts
+from selfjudge_training.self_training.prompts import gather_prompts
 from selfjudge_training.self_training.self_training_config import Prompts, SelfTrainingConfig
 from transformers import AutoTokenizer
 
