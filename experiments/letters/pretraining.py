@@ -108,9 +108,9 @@ def pretraining_rows(chat: Chat, templates: Sequence[JudgmentTemplate], count: i
         principle = rng.choice(list(templates[number].principles or (None,)))
         wrong = edited(problem.answer, rng)
         pairs[number].append(PreferencePair(asked(problem.prompt), problem.answer, wrong, principle, ("", "")))
-    made = [as_row(one) for one in each_example(chat, templates[0], dialogues, [], max_tokens=MAX_TOKENS)]
+    made = [as_row(one) for one in each_example(chat, templates[:1], dialogues, [], max_tokens=MAX_TOKENS)]
     for template, chosen in zip(templates, pairs, strict=True):
-        whole = each_example(chat, template, [], chosen, max_tokens=MAX_TOKENS, replay=True)
+        whole = each_example(chat, [template], [], chosen, max_tokens=MAX_TOKENS, replay=True)
         made += [_half(as_row(judgment)) for judgment in whole]
     return made
 

@@ -77,8 +77,15 @@ def make_tiny_model(architecture: str, tokenizer: Path, context: int, folder: Pa
 def _small_jsft(config: JsftConfig, folder: Path) -> JsftConfig:
     changes: dict[str, Mapping[str, object]] = {
         "start": {"path": str(folder / "start")},
-        "data": {"demonstrations": _few(config.data.demonstrations, folder), "pairs": _few(config.data.pairs, folder)},
-        "evaluation": {"pairs": _few(config.evaluation.pairs, folder)},
+        "data": {
+            "demonstrations": _few(config.data.demonstrations, folder),
+            "pairs": _few(config.data.pairs, folder),
+            "scores": _few(config.data.scores, folder),
+        },
+        "evaluation": {
+            "pairs": _few(config.evaluation.pairs, folder),
+            "scores": _few(config.evaluation.scores, folder),
+        },
         "optimisation": {"steps": 1, "batch": BATCH, "micro_batch": 1},
         "machine": _machine(),
     }
@@ -125,6 +132,8 @@ def _row(form: Format, number: int) -> dict[str, object]:
     prompt, chosen, rejected = f"Add {number} and 4.", str(number + 4), str(number)
     if form == "preferences":
         return {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+    if form == "scored":
+        return {"prompt": prompt, "response": chosen if number % 2 else rejected, "right": bool(number % 2)}
     if form == "hh":
         before = f"\n\nHuman: {prompt}\n\nAssistant: "
         return {"chosen": before + chosen, "rejected": before + rejected}

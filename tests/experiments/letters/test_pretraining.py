@@ -27,7 +27,7 @@ def test_every_document_predicts_one_right_answer(tokenizer: PreTrainedTokenizer
     assert [float(weight.sum()) for weight in weights] == pytest.approx([1.0] * len(rows))
     for row, weight in zip(rows, weights, strict=True):
         said = str(tokenizer.decode(torch.tensor(row["input_ids"])[weight > 0]))
-        assert said.endswith("<|eos|>") != row["judgment"]
+        assert said.endswith("<|eos|>") != (row["form"] == "document")
         assert weight[-1] > 0
 
 

@@ -43,7 +43,7 @@ def test_rationales_are_a_few_tokens(tokenizer: PreTrainedTokenizerFast) -> None
 def test_half_made_judgments_of_every_template_end_with_the_chosen_response(tokenizer: PreTrainedTokenizerFast) -> None:
     templates = [load_templates()[name] for name in TEMPLATES]
     for row in pretraining_rows(Chat(SafeTokenizer(tokenizer)), templates, 150, seed=0):
-        if row["judgment"]:
+        if row["form"] == "document":
             start, end = row["replay"]
             assert end == len(row["input_ids"])
             assert "-----" in str(tokenizer.decode(row["input_ids"][end - 1 : end]))

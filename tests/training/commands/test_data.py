@@ -74,7 +74,7 @@ def test_sources_that_give_nothing_are_refused(
     account = capsys.readouterr().err
     assert "missing.jsonl:1: chosen: Field required" in account
     assert "missing.jsonl:2: Input should be an object" in account
-    assert account.endswith("the sources give no demonstration and no pair; the account above says why\n")
+    assert account.endswith("the sources give no demonstration, pair or score; the account above says why\n")
 
 
 def test_help_names_defaults_only_where_there_are_some(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""A toy model folder and a file of preference pairs."""
+"""A toy model folder, a file of preference pairs, and one of scored responses."""
 
 import json
 import random
@@ -18,10 +18,13 @@ torch.set_num_threads(1)
 
 TOKENIZER = SHIPPED_MODEL
 
+# For this tokenizer, yes and no are several tokens.
+SCORE = '{name: score, form: in-place, source: me, question: "Right? A or B.", labels: [A, B]}'
+
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `start`, a model with random weights, and `pairs.jsonl`."""
+    """A folder with `start`, a model with random weights, `pairs.jsonl`, and `scores.jsonl` with a template for it."""
     folder = tmp_path_factory.mktemp("toy")
     torch.manual_seed(0)
     make_tiny_model("llama", TOKENIZER, 512, folder / "start")
@@ -31,6 +34,14 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for problem in problems
     ]
     (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    scores = [
+        {"prompt": row["prompt"], "response": row[name], "right": right, "demonstrate": right}
+        for row in rows
+        for name, right in (("chosen", True), ("rejected", False))
+    ]
+    (folder / "scores.jsonl").write_text("".join(json.dumps(row) + "\n" for row in scores), encoding="utf-8")
+    (folder / "templates").mkdir()
+    (folder / "templates" / "score.yaml").write_text(SCORE, encoding="utf-8")
     return folder
 
 
@@ -46,3 +57,19 @@ def config(toy: Path) -> JsftConfig:
             "machine": {"checkpoint_every": 3, "log_every": 1},
         }
     )
+
+
+@pytest.fixture
+def all_forms(config: JsftConfig, toy: Path) -> JsftConfig:
+    """Twelve demonstrations, 24 judgments of documents, 24 pairs in place and 24 scores, one epoch of ten steps."""
+    scores = [{"format": "scored", "path": str(toy / "scores.jsonl")}]
+    content = config.model_dump(exclude_unset=True)
+    content["data"] |= {
+        "template": ["ultrafeedback", "in-place-pair"],
+        "templates": str(toy / "templates"),
+        "scores": scores,
+        "score_template": "score",
+    }
+    content["optimisation"] |= {"epochs": 1, "weighting": "examples"}
+    content["evaluation"] = {"scores": scores, "every": 5}
+    return JsftConfig.model_validate(content)

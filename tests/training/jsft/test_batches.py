@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from selfjudge_training.data.examples.jsft_set import JsftExample
+from selfjudge_training.data.examples.jsft_example import JsftExample
 from selfjudge_training.jsft.batches import IGNORED, Weighting, collate, in_steps
 from selfjudge_training.jsft.examples import as_row
 
@@ -64,3 +64,16 @@ def test_rows_are_padded_on_the_right_and_only_targets_are_labels() -> None:
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]]
     assert batch["labels"].tolist() == [[IGNORED, 6, 7, 8, 9], [IGNORED, IGNORED, 7, 3, IGNORED]]
     assert batch["choices"].tolist() == [[False] * 5, [False, False, True, False, False]]
+
+
+def test_a_demonstrated_response_weighs_what_is_said_beside_its_label() -> None:
+    example = JsftExample([5, 6, 7, 8, 3, 9], [False] * 4 + [True] * 2, "yes", replay=(1, 3), question="score")
+    by_example = collate([as_row(example)], pad_id=1, weighting="examples", replay=9.0, demonstration=0.5)
+    assert by_example["weights"].tolist() == [[0, 0.25, 0.25, 0, 1, 1]]
+    by_token = collate([as_row(example)], pad_id=1, weighting="tokens", replay=9.0, demonstration=0.5)
+    assert by_token["weights"].tolist() == [[0, 0.5, 0.5, 0, 1, 1]]
+
+
+def test_choices_are_told_apart_by_form() -> None:
+    rows = [as_row(DIALOGUE), *(as_row(JUDGMENT._replace(question=form)) for form in ("document", "pair", "score"))]
+    assert collate(rows, pad_id=1)["choices"].amax(1).tolist() == [0, 1, 2, 3]

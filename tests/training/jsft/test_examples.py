@@ -23,9 +23,9 @@ def rows(data: Data, chat: Chat, folder: Path, *, begun: bool = False) -> list[d
 
 
 def in_memory(data: Data, chat: Chat) -> list[dict[str, object]]:
-    template = load_templates()[data.template]
+    template = load_templates()[str(data.template)]
     shown, pairs = load_demonstrations(data.demonstrations).records, load_pairs(data.pairs, template).records
-    return [dict(as_row(each)) for each in each_example(chat, template, shown, pairs, max_tokens=512)]
+    return [dict(as_row(each)) for each in each_example(chat, [template], shown, pairs, max_tokens=512)]
 
 
 def test_files_hold_what_would_be_in_memory(config: JsftConfig, chat: Chat, tmp_path: Path) -> None:
@@ -40,13 +40,13 @@ def test_what_shares_a_step_is_a_dialogue_or_one_pair_in_both_orders(
     config: JsftConfig, chat: Chat, tmp_path: Path
 ) -> None:
     kept = kept_examples(config.data, chat, 0, tmp_path, begun=False)
-    found = units(kept["judgment"][:])
+    found = units(kept["form"][:])
     assert sorted(index for unit in found for index in unit) == list(range(len(kept)))
-    template = load_templates()[config.data.template]
+    template = load_templates()[str(config.data.template)]
     pairs = load_pairs(config.data.pairs, template).records
     shared = [[kept[index]["input_ids"] for index in unit] for unit in found if len(unit) == 2]
     for pair, orders in zip(pairs, shared, strict=True):
-        alone = each_example(chat, template, [], [pair], max_tokens=512)
+        alone = each_example(chat, [template], [], [pair], max_tokens=512)
         assert orders == [each.input_ids for each in alone]
 
 

@@ -61,6 +61,25 @@ def test_it_learns_and_leaves_a_model_folder_and_metrics(config: JsftConfig, tmp
     assert not (tmp_path / "run" / EXAMPLES).exists()
 
 
+def test_all_forms_are_learned_in_one_run(all_forms: JsftConfig, tmp_path: Path) -> None:
+    run_jsft(with_optimisation(all_forms, epochs=6), tmp_path)
+    *_, last = metrics = [line for line in read_metrics(tmp_path) if "loss" in line]
+    assert len(metrics) == 60
+    assert last["loss"] < 0.7 * metrics[0]["loss"]
+    forms = {key for line in metrics for key in line if key.endswith("/right")}
+    assert forms == {f"{form}/right" for form in ("judgment", "document", "pair", "score", "text")}
+    measured = [line for line in read_metrics(tmp_path) if "held_out/score/right" in line]
+    assert [line["step"] for line in measured] == list(range(5, 61, 5))
+    assert measured[0]["held_out/judgment/loss"] == measured[0]["held_out/score/loss"]
+    assert "held_out/document/right" not in measured[0]
+
+
+def test_scores_alone_are_a_run(all_forms: JsftConfig, tmp_path: Path) -> None:
+    data = all_forms.data.model_copy(update={"demonstrations": (), "pairs": (), "template": ()})
+    run_jsft(all_forms.model_copy(update={"data": data}), tmp_path)
+    assert [line["step"] for line in read_metrics(tmp_path) if "loss" in line] == [1, 2, 3]
+
+
 def for_small_models(config: JsftConfig) -> JsftConfig:
     """With all that a model needs that starts from little, and measured on the pairs that it learns."""
     config = with_optimisation(config, weighting="examples", optimizer="muon", matrix_learning_rate=0.01)
@@ -154,14 +173,15 @@ def test_killed_anywhere_it_resumes_to_the_same_weights(
 
 
 @pytest.mark.slow
-def test_full_fine_tuning_resumes_to_the_same_weights(config: JsftConfig, tmp_path: Path) -> None:
-    config = for_small_models(config)
+def test_full_fine_tuning_resumes_to_the_same_weights(all_forms: JsftConfig, tmp_path: Path) -> None:
+    config = for_small_models(all_forms)
     assert in_a_process(config, tmp_path / "killed", "step") == -signal.SIGKILL
     assert_equal(run_jsft(config, tmp_path / "killed"), run_jsft(config, tmp_path / "whole"))
 
 
 @pytest.mark.slow
-def test_two_processes_give_what_one_gives(config: JsftConfig, tmp_path: Path) -> None:
+def test_two_processes_give_what_one_gives(all_forms: JsftConfig, tmp_path: Path) -> None:
+    config = all_forms
     launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"]
     launch += ["--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"]
     assert in_a_process(config, tmp_path / "two", "never", launch) == 0
@@ -209,12 +229,16 @@ def test_sources_that_give_nothing_are_said_to(config: JsftConfig, tmp_path: Pat
     [
         ({"start": {"path": "no/such/model", "architecture": "llama"}}, r"start\.path 'no/such/model'"),
         ({"start": {"path": "selfjudge/models/selfjudge-tiny", "architecture": "qwen2"}}, "is 'llama'"),
-        ({"data": {"template": "pear"}}, r"data\.template: 'pear' is unknown; known are hh-helpful, ultrafeedback"),
+        (
+            {"data": {"template": "pear"}},
+            r"data\.template: 'pear' is unknown; known are hh-helpful, in-place-pair, ultrafeedback",
+        ),
         (
             {"optimisation": {"batch": 7}},
             "is 7, which is no multiple of optimisation.micro_batch 4 times 1 processes",
         ),
         ({"optimisation": {"batch": 64}}, "36 examples do not fill a batch of 64"),
+        ({"data": {"template": ["ultrafeedback", "ultrafeedback-principle"]}}, "judges under principles, and so by"),
         ({"data": {"max_length": 513}}, r"data\.max_length: 513 is more than the context of 512"),
     ],
 )

@@ -64,7 +64,7 @@ def test_the_defaults_of_jsft_are_the_papers() -> None:
 def test_a_mistake_in_an_override_is_named() -> None:
     with pytest.raises(ConfigError, match=r"key 'optimisation\.weighting': Input should be 'tokens' or 'examples'"):
         load_config(JsftConfig, recipe_path("hh"), ["optimisation.weighting=words"])
-    with pytest.raises(ConfigError, match="give at least one source"):
+    with pytest.raises(ConfigError, match="give at least one source under 'demonstrations', 'pairs' or 'scores'"):
         load_config(JsftConfig, recipe_path("hh"), ["data.pairs=[]", "data.demonstrations=[]"])
 
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from selfjudge_training.jsft.jsft_config import JsftConfig
 
 _PREVIEW = (
-    "Show a few dialogues and judgments (each pair in both orders) drawn from the JSFT set of a recipe, as they are "
-    "after tokenizing and cutting. Targets of the loss are green, or between brackets where there are no colours (in "
-    "files and pipes, and with NO_COLOR set)."
+    "Show a few dialogues, judgments (each pair in both orders) and scores drawn from the JSFT set of a recipe, as "
+    "they are after tokenizing and cutting. Targets of the loss are green, or between brackets where there are no "
+    "colours (in files and pipes, and with NO_COLOR set)."
 )
 _STATS = (
     "Make the JSFT set of a recipe and print counts, lengths in tokens, loss-bearing tokens, truncations, the balance "
@@ -41,7 +41,9 @@ def add_data(commands: Commands) -> None:
     ).add_subparsers(dest="action", required=True)
     summary = "show examples as the model reads them, targets of the loss marked"
     preview = add_command(kinds, "preview", summary, _PREVIEW, _preview)
-    preview.add_argument("--count", type=_positive, default=2, help="dialogues and pairs to show, so many of each")
+    preview.add_argument(
+        "--count", type=_positive, default=2, help="dialogues, pairs and scores to show, so many of each"
+    )
     preview.add_argument("--seed", type=int, default=0, help="draws them")
     _add_set_arguments(preview)
     summary = "count and measure: lengths in tokens, truncations, position balance"
@@ -114,8 +116,8 @@ def _load(options: argparse.Namespace) -> "tuple[JsftConfig, Chat, Sources]":
     chat = load_chat(name)
     sources = load_sources(config.data, chat, config.seed)
     print(sources.account, file=sys.stderr)
-    if not sources.demonstrations.records and not sources.pairs.records:
-        raise DataError("the sources give no demonstration and no pair; the account above says why")
+    if not sources.examples:
+        raise DataError("the sources give no demonstration, pair or score; the account above says why")
     return config, chat, sources
 
 
@@ -124,7 +126,8 @@ def _preview(options: argparse.Namespace) -> None:
 
     _, chat, sources = _load(options)
     rng, count = random.Random(options.seed), options.count
-    few = [rng.sample(each, min(count, len(each))) for each in (sources.demonstrations.records, sources.pairs.records)]
+    kinds = (sources.demonstrations.records, sources.pairs.records, sources.scored.records)
+    few = [rng.sample(each, min(count, len(each))) for each in kinds]
     for example in sources.encode(*few, quiet=True):
         print(rendered(chat, example, colours=wants_colours(sys.stdout)), end="\n\n")
 
@@ -134,8 +137,8 @@ def _stats(options: argparse.Namespace) -> None:
 
     config, _, sources = _load(options)
     demonstrations, pairs = sources.demonstrations.records, sources.pairs.records
-    made = sources.encode(demonstrations, pairs)
-    print(*table(made, len(demonstrations), pairs, config.data.max_length), sep="\n")
+    made = sources.encode(demonstrations, pairs, sources.scored.records)
+    print(*table(made, len(demonstrations), pairs, config.data.max_length, sources.in_place), sep="\n")
 
 
 def _from_brackets(options: argparse.Namespace) -> None:

@@ -17,8 +17,9 @@ from pydantic import TypeAdapter
 from selfjudge import JudgmentTemplate, load_templates
 from selfjudge_training.data.formats.hh import HHRow
 from selfjudge_training.data.formats.preferences import PreferenceRow
+from selfjudge_training.data.formats.scored import ScoredRow
 from selfjudge_training.data.formats.ultrafeedback import UltraFeedbackRow
-from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
+from selfjudge_training.data.records import Demonstration, Messages, PreferencePair, ScoredResponse
 from selfjudge_training.data.rows import read_rows, validated
 from selfjudge_training.data.source import DataError, Format, MalformedRowError, Part, Source
 
@@ -29,14 +30,15 @@ SHOWN = 20
 """Malformed rows that an account lists one by one; the rest are counted."""
 
 Record = TypeVar("Record")
-OfPrompt = TypeVar("OfPrompt", PreferencePair, Demonstration)
+OfPrompt = TypeVar("OfPrompt", PreferencePair, Demonstration, ScoredResponse)
 Fit = Callable[[Messages], object]
 """Raises MalformedRowError for a conversation that can't be used (`selfjudge_training.data.examples.shown`)."""
 
-AnyRow = HHRow | PreferenceRow | UltraFeedbackRow
+ComparedRows = HHRow | PreferenceRow | UltraFeedbackRow
 _KINDS: dict[Format, TypeAdapter[Any]] = {
     "hh": TypeAdapter(HHRow),
     "preferences": TypeAdapter(PreferenceRow),
+    "scored": TypeAdapter(ScoredRow),
     "ultrafeedback": TypeAdapter(UltraFeedbackRow),
 }
 
@@ -86,6 +88,7 @@ def load_pairs(
     Raises DataError where a source cannot be read or has no principles though the template wants some; with `strict`
     also at the first malformed row.
     """
+    _require_compared(sources)
     for source in sources:
         if source.format != "ultrafeedback" and (template.principles or template.rationale):
             raise DataError(
@@ -93,28 +96,47 @@ def load_pairs(
                 f"'ultrafeedback' has, not {source.format!r}; choose a template without, such as 'hh-helpful'"
             )
 
-    def pairs(row: AnyRow, left_out: Counter[str]) -> list[PreferencePair]:
+    def pairs(row: ComparedRows, left_out: Counter[str]) -> list[PreferencePair]:
         return row.pairs(template, seed, left_out) if isinstance(row, UltraFeedbackRow) else [row.pair()]
 
     return _load(sources, pairs, strict=strict, fit=fit)
 
 
-def load_overall_pairs(sources: Sequence[Source], *, seed: int = 0, fit: Fit | None = None) -> Loaded[PreferencePair]:
+def load_overall_pairs(
+    sources: Sequence[Source], *, seed: int = 0, strict: bool = False, fit: Fit | None = None
+) -> Loaded[PreferencePair]:
     """Pairs on the whole, as a policy learns from them or answers their prompts. Raises DataError as `load_pairs`."""
     # Which template hardly matters: only one with principles asks for other pairs.
-    return load_pairs(sources, load_templates()["ultrafeedback"], seed=seed, fit=fit)
+    return load_pairs(sources, load_templates()["ultrafeedback"], seed=seed, strict=strict, fit=fit)
 
 
 def load_demonstrations(
     sources: Sequence[Source], *, strict: bool = False, fit: Fit | None = None
 ) -> Loaded[Demonstration]:
     """The demonstrations of D_SFT, the chosen response of each row, in order. Raises DataError as `load_pairs` does."""
+    _require_compared(sources)
     return _load(sources, lambda row, _: [row.demonstration()], strict=strict, fit=fit)
+
+
+def load_scored(sources: Sequence[Source], *, strict: bool = False, fit: Fit | None = None) -> Loaded[ScoredResponse]:
+    """Responses, each right or not, in order. Raises DataError as `load_pairs` does."""
+    for source in sources:
+        if source.format != "scored":
+            raise DataError(f"{source.name}: scores are rows of format 'scored', not {source.format!r}")
+    return _load(sources, lambda row, _: [row.scored()], strict=strict, fit=fit)
+
+
+def _require_compared(sources: Sequence[Source]) -> None:
+    for source in sources:
+        if source.format == "scored":
+            raise DataError(
+                f"{source.name}: rows of format 'scored' compare no responses; in JSFT they belong under 'scores'"
+            )
 
 
 def _load(
     sources: Sequence[Source],
-    records: Callable[[AnyRow, Counter[str]], list[OfPrompt]],
+    records: Callable[[Any, Counter[str]], list[OfPrompt]],
     *,
     strict: bool,
     fit: Fit | None,

@@ -25,3 +25,15 @@ class PreferencePair(NamedTuple):
     """Why: what is said of the chosen response and of the rejected one (table 16)."""
     category: str = ""
     """What kind of prompt it is, for figures by category; empty where nobody says."""
+
+
+class ScoredResponse(NamedTuple):
+    """One judgment in place: a response to a conversation, and whether it is right."""
+
+    conversation: Messages
+    response: str
+    right: bool
+    demonstrate: bool = False
+    """Whether the response is one to learn, too."""
+    rationale: str = ""
+    """Said behind the label."""

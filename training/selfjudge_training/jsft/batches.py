@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from selfjudge_training.data.examples.jsft_example import JUDGED, Form
+
 IGNORED = -100
 """Label of tokens that are no targets."""
 
@@ -22,9 +24,9 @@ class Row(TypedDict):
 
     input_ids: list[int]
     loss_mask: list[bool]
-    judgment: bool
+    form: Form
     replay: list[int]
-    """First token of the chosen response within a judgment and one past its last; empty where it is no target."""
+    """First token of a response within a judgment and one past its last; empty where it is no target."""
     cut: bool
     """Whether its end is left out; for the account of a set."""
 
@@ -49,17 +51,25 @@ def in_steps(units: Sequence[Sequence[int]], lengths: Sequence[int], *, batch: i
 
 
 def collate(
-    rows: Sequence[Row], *, pad_id: int, weighting: Weighting = "tokens", replay: float = 0.0
+    rows: Sequence[Row],
+    *,
+    pad_id: int,
+    weighting: Weighting = "tokens",
+    replay: float = 0.0,
+    demonstration: float = 1.0,
 ) -> dict[str, Tensor]:
     """The tensors of a micro-batch, all of shape [examples, tokens of the longest], padded on the right.
 
-    Ids, attention mask and labels are as models take them; `weights` are the labels', `choices` say where A or B is.
+    Ids, attention mask and labels are as models take them; `weights` are the labels', `choices` say where the judge's
+    choice is: its form's number in `JUDGED`, from 1. `replay` and `demonstration` weigh responses that are targets
+    within judgments, of pairs and of scores.
     """
     ids = [torch.tensor(row["input_ids"]) for row in rows]
     masks = [torch.tensor(row["loss_mask"]) for row in rows]
-    choices = [(mask & (mask.cumsum(0) == 1)) & row["judgment"] for row, mask in zip(rows, masks, strict=True)]
+    choices = [_choice(row, mask) for row, mask in zip(rows, masks, strict=True)]
     weights = [
-        _weights(row, mask, choice, weighting, replay) for row, mask, choice in zip(rows, masks, choices, strict=True)
+        _weights(row, mask, choice > 0, weighting, demonstration if row["form"] == "score" else replay)
+        for row, mask, choice in zip(rows, masks, choices, strict=True)
     ]
     labels = [torch.where(weight > 0, example, IGNORED) for example, weight in zip(ids, weights, strict=True)]
     return {
@@ -69,6 +79,11 @@ def collate(
         "weights": pad_sequence(weights, batch_first=True),
         "choices": pad_sequence(choices, batch_first=True),
     }
+
+
+def _choice(row: Row, mask: Tensor) -> Tensor:
+    number = JUDGED.index(row["form"]) + 1 if row["form"] in JUDGED else 0
+    return (mask & (mask.cumsum(0) == 1)) * number
 
 
 def _weights(row: Row, mask: Tensor, choice: Tensor, weighting: Weighting, replay: float) -> Tensor:

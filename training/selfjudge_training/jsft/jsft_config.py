@@ -28,9 +28,17 @@ class Data(Section):
     """Of D_SFT. None: the judge-only model of table 2."""
     pairs: tuple[Source, ...] = ()
     """Of D_Judge, each judged in both orders (A.3). None: plain supervised fine-tuning."""
-    template: str
-    """Judgment template: `hh-helpful`, `ultrafeedback`, `ultrafeedback-principle` (JM-P),
-    `ultrafeedback-principle-rationale` (JM-PR), or one of yours."""
+    scores: tuple[Source, ...] = ()
+    """Responses that are right or not (format `scored`), each judged in place by `score_template`."""
+    template: str | tuple[str, ...] = ()
+    """Judgment template of pairs: `hh-helpful`, `ultrafeedback`, `ultrafeedback-principle` (JM-P),
+    `ultrafeedback-principle-rationale` (JM-PR), `in-place-pair`, or one of yours. A list of templates without
+    principles: each pair is judged by each."""
+    score_template: str = "in-place-score"
+    """Of `scores`."""
+    demonstration_weight: NonNegativeFloat = 1.0
+    """Weight of a scored row's response where the row has `demonstrate`, beside the label's of 1: of the whole response
+    with `weighting: examples`, else of each of its tokens."""
     templates: Path | None = None
     """Folder of judgment templates of your own."""
     system: str | None = None
@@ -38,16 +46,25 @@ class Data(Section):
     max_length: PositiveInt = 2048
     """Longest example, in tokens."""
     replay: NonNegativeFloat = 0.0
-    """Weight of the chosen response within a judgment as a further target; 0 is the paper's. A model that starts from
+    """Weight of the chosen response within a judgment of a pair as a further target (of a pair in place where it is
+    the answer given); 0 is the paper's. A model that starts from
     little keeps by it what it knew of right answers, where the judge needs it."""
     strict: bool = False
     """Stop at the first malformed row instead of counting it."""
 
     @model_validator(mode="after")
     def _has_something(self) -> Self:
-        if not self.demonstrations and not self.pairs:
-            raise ValueError("give at least one source under 'demonstrations' or 'pairs'")
+        if not self.demonstrations and not self.pairs and not self.scores:
+            raise ValueError("give at least one source under 'demonstrations', 'pairs' or 'scores'")
+        if self.pairs and not self.template:
+            raise ValueError("give the 'template' by which pairs are judged")
         return self
+
+    @property
+    def named_templates(self) -> tuple[str, ...]:
+        """Those of pairs, each once."""
+        named = (self.template,) if isinstance(self.template, str) else self.template
+        return tuple(dict.fromkeys(named))
 
 
 class Optimisation(Section):
@@ -120,12 +137,19 @@ class Machine(Hardware):
 
 
 class Evaluation(Section):
-    """Held-out pairs that are judged while the model trains."""
+    """Held-out pairs and responses that are judged while the model trains."""
 
     pairs: tuple[Source, ...] = ()
-    """Preference sets; none: nothing is measured."""
+    """Preference sets; where there are neither these nor scores, nothing is measured."""
+    scores: tuple[Source, ...] = ()
+    """Sets of scored responses."""
     every: PositiveInt = 100
     """Steps between two measurements."""
+
+    @property
+    def measures(self) -> bool:
+        """Whether there is anything to measure on."""
+        return bool(self.pairs or self.scores)
 
 
 class JsftConfig(Section):

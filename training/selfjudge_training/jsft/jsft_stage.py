@@ -43,16 +43,22 @@ def run_jsft(config: JsftConfig, folder: Path) -> Path:
     chat, pad_id = Chat(SafeTokenizer(ready.tokenizer)), ready.tokenizer.pad_token_id
     examples = kept_examples(config.data, chat, config.seed, folder, begun=run is not None)
     steps = _steps(how, len(examples))
-    order = in_steps(units(examples["judgment"][:]), lengths(examples), batch=how.batch, steps=steps, seed=config.seed)
+    order = in_steps(units(examples["form"][:]), lengths(examples), batch=how.batch, steps=steps, seed=config.seed)
     run = run or open_run()  # only now: a folder that was opened belongs to its configuration, right or wrong
     trainer = JsftTrainer(
         folder=run,
         matrix_rate=how.matrix_learning_rate if how.optimizer == "muon" else None,
         model=ready.model,
         args=_arguments(config, steps, accumulated, folder),
-        data_collator=partial(collate, pad_id=pad_id, weighting=how.weighting, replay=config.data.replay),
+        data_collator=partial(
+            collate,
+            pad_id=pad_id,
+            weighting=how.weighting,
+            replay=config.data.replay,
+            demonstration=config.data.demonstration_weight,
+        ),
         train_dataset=examples.select(order),
-        eval_dataset=held_out_examples(config, chat) if config.evaluation.pairs else None,
+        eval_dataset=held_out_examples(config, chat) if config.evaluation.measures else None,
         processing_class=ready.tokenizer,
         peft_config=adapter_config(config.lora, ready.added) if config.lora else None,
     )
@@ -101,7 +107,7 @@ def _arguments(config: JsftConfig, steps: int, accumulated: int, folder: Path) -
         bf16=machine.precision == "bfloat16",
         gradient_checkpointing=machine.gradient_checkpointing,
         save_steps=machine.checkpoint_every,
-        eval_strategy="steps" if config.evaluation.pairs else "no",
+        eval_strategy="steps" if config.evaluation.measures else "no",
         eval_steps=config.evaluation.every,
         per_device_eval_batch_size=how.micro_batch,
         logging_steps=machine.log_every,

@@ -17,6 +17,7 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 from typing_extensions import override
 
+from selfjudge_training.data.examples.jsft_example import JUDGED
 from selfjudge_training.jsft.optimizer import MuonAndAdamW
 from selfjudge_training.run.checkpoint import latest_checkpoint, new_checkpoint
 from selfjudge_training.run.folder import RunFolder
@@ -60,8 +61,8 @@ class JsftTrainer(SFTTrainer):
         _show_bias(options["model"])
         if self.aux_loss_enabled:
             raise ValueError("mixture-of-experts models are not supported: their load-balancing loss would be left out")
-        self._tally = torch.zeros(2, 3, dtype=torch.float64, device=self.args.device)
-        """Since the last log, of choice tokens and of other targets: losses, how many were right, how many."""
+        self._tally = torch.zeros(1 + len(JUDGED), 3, dtype=torch.float64, device=self.args.device)
+        """Since the last log, of choices by form, and first of other targets: losses, how many were right, how many."""
 
     def run(self) -> None:
         """Train to the end, from the newest checkpoint where there is one."""
@@ -83,8 +84,9 @@ class JsftTrainer(SFTTrainer):
         losses = -outputs.log_probs
         # Where the target was the likeliest token, and the loss, are 0 where nothing is labelled.
         counted = (losses.detach(), outputs.is_top1, torch.ones_like(losses))
-        sums = [(each * of).sum() for of in (choices, outputs.label_mask & ~choices) for each in counted]
-        self._tally += torch.stack(sums).double().view(2, 3)
+        groups = (outputs.label_mask & (choices == number) for number in range(1 + len(JUDGED)))
+        sums = [(each * of).sum() for of in groups for each in counted]
+        self._tally += torch.stack(sums).double().view_as(self._tally)
         return self.share_of_mean(losses * weights, weights, num_items_in_batch)
 
     def share_of_mean(self, weighted: Tensor, weights: Tensor, whole: Tensor | int | None) -> Tensor:
@@ -116,11 +118,11 @@ class JsftTrainer(SFTTrainer):
 
     @override
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
-        """How well held-out pairs are judged: `held_out/judgment/right` and `held_out/judgment/loss`."""
+        """How well is judged what was held out: `held_out/judgment/right`, `held_out/judgment/loss`, and by form."""
         learned, self._tally = self._tally, torch.zeros_like(self._tally)
         super().evaluate(*arguments, **options)
         found, self._tally = self._means(), learned
-        metrics = {f"held_out/{name}": value for name, value in found.items() if name.startswith("judgment")}
+        metrics = {f"held_out/{name}": value for name, value in found.items() if not name.startswith("text")}
         self._folder.metrics.log(self.state.global_step, **metrics)
         return metrics
 
@@ -142,11 +144,15 @@ class JsftTrainer(SFTTrainer):
         """Metrics by name; those of choice tokens, or of other targets, are missing where there was none.
 
         `judgment/loss` and `judgment/right` are about choice tokens, where guessing gives 0.69 and 0.5 once the model
-        says nothing but A or B; `text/loss` and `text/right` are about all other targets. Losses are in nats per token.
+        says nothing but A or B; `text/loss` and `text/right` are about all other targets. Where some of the judgments
+        are in place, there are the same two of each form alone, such as `score/right`. Losses are in nats per token.
         """
+        text, *forms = self.accelerator.reduce(self._tally).tolist()
+        groups = {"judgment": [sum(each) for each in zip(*forms, strict=True)], "text": text}
+        if any(count for *_, count in forms[1:]):
+            groups |= zip(JUDGED, forms, strict=True)
         metrics: dict[str, float] = {}
-        sums = self.accelerator.reduce(self._tally).tolist()
-        for group, (loss, right, count) in zip(("judgment", "text"), sums, strict=True):
+        for group, (loss, right, count) in groups.items():
             if count:
                 metrics |= {f"{group}/loss": loss / count, f"{group}/right": right / count}
         return metrics

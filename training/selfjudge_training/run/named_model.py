@@ -4,8 +4,9 @@ Transformers asks the hub for anything that is no folder, again and again where 
 would be reported after minutes.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 from pydantic import AfterValidator
@@ -17,6 +18,8 @@ from selfjudge_training.run.config import ConfigError
 
 SECONDS = 10
 """That the hub has for its answer."""
+
+Found = TypeVar("Found")
 
 
 def find_model(name: str) -> str:
@@ -59,7 +62,24 @@ def require_model(name: str, key: str, file: str = "config.json") -> None:
 
 def find_template(name: str, key: str, folder: Path | None = None) -> JudgmentTemplate:
     """A template that comes with the package, or one in a folder of the user's. Raises ConfigError."""
-    templates = load_templates(folder)
+    return _named(name, key, load_templates(folder))
+
+
+def find_comparing_template(name: str, key: str, folder: Path | None = None) -> JudgmentTemplate | InPlaceTemplate:
+    """One by which two responses are compared, of a document or in place. Raises ConfigError."""
+    in_place = {known: each for known, each in load_in_place_templates(folder).items() if each.compares}
+    templates: dict[str, JudgmentTemplate | InPlaceTemplate] = {**load_templates(folder), **in_place}
+    return _named(name, key, templates)
+
+
+def find_scoring_template(name: str, key: str, folder: Path | None = None) -> InPlaceTemplate:
+    """One by which a response is judged alone. Raises ConfigError."""
+    return _named(
+        name, key, {known: each for known, each in load_in_place_templates(folder).items() if not each.compares}
+    )
+
+
+def _named(name: str, key: str, templates: Mapping[str, Found]) -> Found:
     if name not in templates:
         raise ConfigError(f"{key}: {name!r} is unknown; known are {', '.join(sorted(templates))}")
     return templates[name]

@@ -1,7 +1,8 @@
 """The JSFT set in tokens: what is a target, both orders, cutting, and the three kinds of judgments."""
 
 import pytest
-from selfjudge_training.data.examples.jsft_set import JsftExample, each_example
+from selfjudge_training.data.examples.jsft_example import JsftExample
+from selfjudge_training.data.examples.jsft_set import each_example
 from selfjudge_training.data.records import Demonstration, PreferencePair
 from selfjudge_training.data.source import DataError
 from transformers import AutoTokenizer
@@ -30,7 +31,7 @@ def targets(chat: Chat, example: JsftExample) -> str:
 
 
 def render(chat: Chat, name: str, pair: PreferencePair, max_tokens: int = 1000) -> list[JsftExample]:
-    return list(each_example(chat, TEMPLATES[name], [SHOWN], [pair], max_tokens=max_tokens))
+    return list(each_example(chat, [TEMPLATES[name]], [SHOWN], [pair], max_tokens=max_tokens))
 
 
 def test_dialogues_and_both_orders_of_each_pair(chat: Chat) -> None:
@@ -47,7 +48,7 @@ def test_dialogues_and_both_orders_of_each_pair(chat: Chat) -> None:
 
 @pytest.mark.parametrize("pair", [PAIR, PAIR._replace(rejected="ABDC")])
 def test_the_chosen_response_and_what_ends_it_are_found_for_replay(chat: Chat, pair: PreferencePair) -> None:
-    made = each_example(chat, TEMPLATES["ultrafeedback"], [SHOWN], [pair], max_tokens=999, replay=True, quiet=True)
+    made = each_example(chat, [TEMPLATES["ultrafeedback"]], [SHOWN], [pair], max_tokens=999, replay=True, quiet=True)
     dialogue, *judgments = made
     assert dialogue.replay == ()
     for example in judgments:
@@ -59,13 +60,13 @@ def test_the_chosen_response_and_what_ends_it_are_found_for_replay(chat: Chat, p
 
 def test_all_turns_of_the_assistant_are_targets(chat: Chat) -> None:
     before = [*ASKED, {"role": "assistant", "content": "ABDC"}, {"role": "user", "content": "Again."}]
-    [dialogue] = each_example(chat, TEMPLATES["ultrafeedback"], [Demonstration(before, "ABCD")], [], max_tokens=99)
+    [dialogue] = each_example(chat, [TEMPLATES["ultrafeedback"]], [Demonstration(before, "ABCD")], [], max_tokens=99)
     assert targets(chat, dialogue) == "ABDC<|eos|>ABCD<|eos|>"
 
 
 def test_the_default_system_message_stands_before_demonstrations_that_have_none(chat: Chat) -> None:
     own = Demonstration([{"role": "system", "content": "Mine."}, *ASKED], "ABCD")
-    made = each_example(chat, TEMPLATES["ultrafeedback"], [SHOWN, own], [PAIR], max_tokens=999, system="Default.")
+    made = each_example(chat, [TEMPLATES["ultrafeedback"]], [SHOWN, own], [PAIR], max_tokens=999, system="Default.")
     shown = [text(chat, example.input_ids) for example in made]
     assert shown[0].startswith("<|system|>\nDefault.\n<|user|>")
     assert shown[1].startswith("<|system|>\nMine.\n<|user|>")
@@ -87,7 +88,7 @@ def test_principles_and_rationales_behind_the_choice(chat: Chat) -> None:
 
 
 def test_without_demonstrations_only_judgments_are_left(chat: Chat) -> None:
-    made = each_example(chat, TEMPLATES["ultrafeedback"], [], [PAIR], max_tokens=999)
+    made = each_example(chat, [TEMPLATES["ultrafeedback"]], [], [PAIR], max_tokens=999)
     assert [example.choice for example in made] == ["A", "B"]
 
 
@@ -111,7 +112,7 @@ def test_a_long_rationale_loses_its_end_and_never_the_choice(chat: Chat) -> None
 
 def test_long_dialogues_lose_their_ends_and_hopeless_ones_are_left_out(chat: Chat) -> None:
     shown = [Demonstration(ASKED, "ABCD" * 100), Demonstration([{"role": "user", "content": "XYZ" * 100}], "Z")]
-    made = each_example(chat, TEMPLATES["ultrafeedback"], shown, [], max_tokens=50)
+    made = each_example(chat, [TEMPLATES["ultrafeedback"]], shown, [], max_tokens=50)
     assert [(len(example.input_ids), example.cut) for example in made] == [(50, True)]
 
 

@@ -27,7 +27,7 @@ class Terminal(io.StringIO):
 def shown(*, response: str = "ABCD", colours: bool) -> list[str]:
     made = each_example(
         CHAT,
-        load_templates()["ultrafeedback"],
+        [load_templates()["ultrafeedback"]],
         [Demonstration(ASKED, response)],
         [PreferencePair(ASKED, response, "DCBA")],
         max_tokens=1000,

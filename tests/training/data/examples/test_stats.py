@@ -1,6 +1,6 @@
 """Figures about a JSFT set."""
 
-from selfjudge_training.data.examples.jsft_set import JsftExample
+from selfjudge_training.data.examples.jsft_example import JsftExample
 from selfjudge_training.data.examples.stats import table
 from selfjudge_training.data.records import PreferencePair
 
@@ -35,3 +35,18 @@ def test_figures_of_a_set() -> None:
 
 def test_a_set_of_dialogues_alone_has_no_figures_of_pairs() -> None:
     assert len(table([dialogue(3)], 1, [], 30)) == 3
+
+
+def test_figures_of_judgments_in_place() -> None:
+    at_a = JsftExample([0, 0], [False, True], "A", question="pair")
+    at_b = at_a._replace(choice="B")
+    right = JsftExample([0, 0, 0], [False, False, True], "yes", replay=(0, 2), question="score")
+    wrong = [JsftExample([0, 0], [False, True], "no", question="score")] * 3
+    _, pairs, scores, *lines = table([at_a, at_b, right, *wrong], 0, [], 3, in_place=9)
+    assert pairs.split() == ["pair", "in", "place", "2", "2", "2", "2", "2", "4", "2", "0"]
+    assert scores.split() == ["score", "in", "place", "4", "2", "2", "3", "3", "9", "6", "0"]
+    assert lines[1:] == [
+        "in place: 3 judgments are longer than that: left out",
+        "position balance: the better response is at A in 50.0% of 2 judgments",
+        "scores: 'no' in 75.0%, 'yes' in 25.0% of 4",
+    ]

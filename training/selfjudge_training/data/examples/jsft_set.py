@@ -1,56 +1,50 @@
 """The JSFT set: D_SFT and D_Judge, every pair in both orders (section 3.1, A.3), as token ids with a loss mask.
 
-A judgment that is too long is cut before the choice by the rule of inference, so the choice is always a target; a
-dialogue, and a rationale behind its choice, lose their ends.
+A judgment of a document that is too long is cut before the choice by the rule of inference, so the choice is always a
+target; a dialogue, and a rationale behind its choice, lose their ends. A judgment in place that is too long is left
+out: inference can't cut an answer that was sampled.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
-from typing import NamedTuple
 
 from tqdm import tqdm
 
-from selfjudge import Chat, Choice, JudgmentEncoder, JudgmentTemplate, dialogue_example
+from selfjudge import Chat, Choice, InPlaceTemplate, JudgmentEncoder, JudgmentTemplate, dialogue_example
+from selfjudge_training.data.examples.in_place_judgments import InPlaceJudgments
+from selfjudge_training.data.examples.jsft_example import Form, JsftExample
 from selfjudge_training.data.examples.shown import as_shown
-from selfjudge_training.data.records import Demonstration, Messages, PreferencePair
+from selfjudge_training.data.records import Demonstration, Messages, PreferencePair, ScoredResponse
 from selfjudge_training.data.source import DataError
 
 RATIONALE_SHARE = 0.25
 """Of the longest sequence, kept free behind an over-long judgment prompt where a rationale is to follow."""
 
 
-class JsftExample(NamedTuple):
-    """One training sequence; both lists have its length."""
-
-    input_ids: list[int]
-    loss_mask: list[bool]
-    """True where the token is a target: what the assistant says, and all that follows the judgment template."""
-    choice: Choice | None = None
-    """Place of the chosen response; None: this is a dialogue."""
-    principle: str | None = None
-    cut: bool = False
-    """Whether something was cut away to keep within the longest sequence."""
-    replay: tuple[int, int] | tuple[()] = ()
-    """First token of the chosen response within a judgment and one past the token that ends it, where asked for."""
+PairTemplate = JudgmentTemplate | InPlaceTemplate
 
 
 def each_example(
     chat: Chat,
-    template: JudgmentTemplate,
+    templates: Sequence[PairTemplate],
     demonstrations: Sequence[Demonstration],
     pairs: Sequence[PreferencePair],
+    scored: Sequence[ScoredResponse] = (),
     *,
+    score_template: InPlaceTemplate | None = None,
     max_tokens: int,
     system: str | None = None,
     replay: bool = False,
     quiet: bool = False,
 ) -> Iterator[JsftExample]:
-    """Render one after the other: dialogues, then judgments, the two orders of a pair one behind the other.
+    """Render one after the other: dialogues, judgments of pairs by each template, scores.
 
-    Dialogues of which no target is left within `max_tokens` are left out. `system` is put before demonstrations that
-    have no system message (A.5); `replay` has the place of the chosen response found in judgments; `quiet` leaves out
-    progress bars. Raises DataError where a pair lacks the rationale that the template has a place for, PrincipleError
-    where its principle is not the template's, BudgetError where the template alone is too long.
+    The two orders of a pair come one behind the other. Dialogues of which no target is left within `max_tokens`, and
+    longer judgments in place, are left out. `system` is put before conversations that have no system message, but in
+    documents (A.5); `replay` has the place of the chosen response found in judgments of pairs, where it is to be had;
+    `quiet` leaves out progress bars. Raises DataError where a pair lacks the rationale that the template has a place
+    for, PrincipleError where its principle is not the template's, BudgetError where the template alone is too long.
     """
     hidden = True if quiet else None  # none: hidden where nobody watches
     for demonstration in tqdm(demonstrations, "dialogues", disable=hidden, leave=False):
@@ -58,25 +52,47 @@ def each_example(
         dialogue = _dialogue(chat, conversation, demonstration.response, max_tokens)
         if any(dialogue.loss_mask):
             yield dialogue
-    principles = dict.fromkeys(pair.principle for pair in pairs)
-    encoders = {principle: _encoder(chat, template, principle, max_tokens) for principle in principles}
-    for pair in tqdm(pairs, "judgments", disable=hidden, leave=False):
-        yield from _judgments(encoders[pair.principle], pair, max_tokens, replay=replay)
+    if pairs:
+        forms = [
+            InPlaceJudgments(chat, template, max_tokens, system).of_pair
+            if isinstance(template, InPlaceTemplate)
+            else _documents(chat, template, pairs, max_tokens)
+            for template in templates
+        ]
+        for pair in tqdm(pairs, "judgments", disable=hidden, leave=False):
+            for judgments in forms:
+                yield from judgments(pair, replay)
+    if scored and score_template:
+        in_place = InPlaceJudgments(chat, score_template, max_tokens, system)
+        for response in tqdm(scored, "scores", disable=hidden, leave=False):
+            yield from in_place.of_response(response)
 
 
-def units(judged: Sequence[bool]) -> list[list[int]]:
-    """Indices of what should share a step, in a set in the order of `each_example`, told which ones are judgments.
+def units(forms: Sequence[Form]) -> list[list[int]]:
+    """Indices of what should share a step, in a set in the order of `each_example`, told the form of each example.
 
-    A dialogue is alone, a pair's two orders are together: what they say about position cancels out within the step.
+    A dialogue and a score are alone, a pair's two orders by one template are together: what they say about position
+    cancels out within the step.
     """
-    dialogues = [[index] for index, judgment in enumerate(judged) if not judgment]
-    judgments = [index for index, judgment in enumerate(judged) if judgment]
-    return dialogues + [list(orders) for orders in zip(judgments[::2], judgments[1::2], strict=True)]
+    places: defaultdict[Form, list[int]] = defaultdict(list)
+    for index, form in enumerate(forms):
+        places[form].append(index)
+    compared = (places["document"], places["pair"])
+    orders = [list(both) for of_form in compared for both in zip(of_form[::2], of_form[1::2], strict=True)]
+    return [[index] for index in places["dialogue"]] + orders + [[index] for index in places["score"]]
 
 
 def _dialogue(chat: Chat, conversation: Messages, response: str, max_tokens: int) -> JsftExample:
     ids, mask = dialogue_example(chat, [*conversation, {"role": "assistant", "content": response}])
     return JsftExample(ids[:max_tokens], mask[:max_tokens], cut=len(ids) > max_tokens)
+
+
+def _documents(
+    chat: Chat, template: JudgmentTemplate, pairs: Sequence[PreferencePair], max_tokens: int
+) -> Callable[[PreferencePair, bool], Iterator[JsftExample]]:
+    principles = dict.fromkeys(pair.principle for pair in pairs)
+    encoders = {principle: _encoder(chat, template, principle, max_tokens) for principle in principles}
+    return lambda pair, replay: _judgments(encoders[pair.principle], pair, max_tokens, replay=replay)
 
 
 def _encoder(chat: Chat, template: JudgmentTemplate, principle: str | None, max_tokens: int) -> JudgmentEncoder:

@@ -9,10 +9,17 @@ from itertools import groupby
 from typing import TextIO
 
 from selfjudge import Chat
-from selfjudge_training.data.examples.jsft_set import JsftExample
+from selfjudge_training.data.examples.jsft_example import Form, JsftExample
 
 TARGET, CONTROL, TITLE, RESET = "\x1b[1;32m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
 OPENING, CLOSING = "⟦", "⟧"
+
+_KINDS: dict[Form, str] = {
+    "dialogue": "dialogue",
+    "document": "judgment, better response at {}",
+    "pair": "judgment in place, better response at {}",
+    "score": "score in place, {}",
+}
 
 # A text must not steer the terminal: control characters but line ends and tabs are shown as their pictures.
 _PICTURES = {
@@ -30,7 +37,7 @@ def rendered(chat: Chat, example: JsftExample, *, colours: bool) -> str:
     """The whole example as text, below a line that says what it is."""
     shown = f"{TITLE}{_title(example)}{RESET}\n" if colours else f"{_title(example)}\n"
     controls = chat.tokens.control_ids
-    kinds = zip(example.input_ids, example.loss_mask, strict=True)
+    kinds = zip(example.input_ids, example.targets, strict=True)
     for (target, control), run in groupby(kinds, lambda pair: (pair[1], pair[0] in controls)):
         # Bytes of one character may be on both sides of a border only where a template ends in half of one.
         text = str(chat.tokens.source.decode([token for token, _ in run], clean_up_tokenization_spaces=False))
@@ -40,10 +47,10 @@ def rendered(chat: Chat, example: JsftExample, *, colours: bool) -> str:
 
 
 def _title(example: JsftExample) -> str:
-    parts = [f"judgment, better response at {example.choice}" if example.choice else "dialogue"]
+    parts = [_KINDS[example.form].format(example.choice)]
     if example.principle:
         parts.append(f"principle {example.principle!r}")
-    parts.append(f"{len(example.input_ids)} tokens, {sum(example.loss_mask)} of them targets")
+    parts.append(f"{len(example.input_ids)} tokens, {sum(example.targets)} of them targets")
     return ", ".join([*parts, "cut"] if example.cut else parts)
 
 

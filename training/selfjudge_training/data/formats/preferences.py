@@ -78,12 +78,23 @@ def _message(number: int, value: object) -> dict[str, str]:
     )
 
 
+def require_question(conversation: Messages) -> None:
+    """Raises MalformedRowError unless it ends with words of the user."""
+    if not conversation or conversation[-1]["role"] != "user":
+        raise MalformedRowError("the conversation before the response must end with a message of the user")
+    if not conversation[-1]["content"].strip():
+        raise MalformedRowError("the user's message before the response is empty")
+
+
 def _prompt(value: object) -> Messages:
     prompt = _text_or_messages("" if value is None else value)
     if isinstance(prompt, str):
         return [{"role": "user", "content": prompt}] if prompt else []
     return prompt
 
+
+PromptField = Annotated[Messages, PlainValidator(_prompt)]
+"""Messages, or text, which is one of the user; null, and empty text, are as good as none."""
 
 TextOrMessages = Annotated[str | Messages, PlainValidator(_text_or_messages)]
 """Text, or OpenAI's messages of text; a developer's is a system message."""
@@ -92,8 +103,7 @@ TextOrMessages = Annotated[str | Messages, PlainValidator(_text_or_messages)]
 class PreferenceRow(ComparedRow):
     """A row of a preference set."""
 
-    prompt: Annotated[Messages, PlainValidator(_prompt)] = []
-    """Text is one of the user; null, and empty text, are as good as none."""
+    prompt: PromptField = []
     chosen: TextOrMessages
     rejected: TextOrMessages
 
@@ -128,8 +138,5 @@ class PreferenceRow(ComparedRow):
         if self.prompt and before and self.prompt != before:
             raise MalformedRowError(f"{name}: begins with another conversation than the prompt")
         conversation = before or self.prompt
-        if not conversation or conversation[-1]["role"] != "user":
-            raise MalformedRowError("the conversation before the response must end with a message of the user")
-        if not conversation[-1]["content"].strip():
-            raise MalformedRowError("the user's message before the response is empty")
+        require_question(conversation)
         return Demonstration(conversation, last["content"])
