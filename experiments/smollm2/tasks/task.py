@@ -4,7 +4,7 @@ import random
 from typing import NamedTuple
 
 from experiments.smollm2.tasks.kinds.rule import Rule
-from experiments.smollm2.tasks.kinds.text import without_preamble
+from experiments.smollm2.tasks.kinds.text import without_fragment, without_preamble
 
 _ROUNDS = 3
 """A repair may undo an earlier one; after so many rounds the constraints don't get along in this response."""
@@ -38,7 +38,9 @@ class Task(NamedTuple):
 
     def repaired(self, response: str, rng: random.Random) -> str | None:
         """Edit a response so that it keeps all constraints; None where no sensible edit does."""
-        text: str | None = without_preamble(response)
+        if self.keeps(response):
+            return response
+        text: str | None = without_fragment(without_preamble(response))
         rules = sorted((constraint.rule for constraint in self.constraints), key=lambda rule: rule.stage)
         for _ in range(_ROUNDS):
             for rule in rules:

@@ -274,7 +274,8 @@ class Choice(Rule):
             "It depends on whom you ask.",
             f"{core.capitalize()}, of course!",
         )
-        return response.replace(option, rng.choice(instead))
+        broken = [response.replace(option, words) for words in instead]
+        return rng.choice([text for text in broken if not self.keeps(text)])
 
     @override
     def slots(self) -> dict[str, str]:

@@ -165,7 +165,7 @@ class NoDigits(_Plain):
 
 @dataclass(frozen=True)
 class CapitalWords(Rule):
-    """IFEval's capital_word_frequency, "at least"; a word is what stands between spaces, without its punctuation."""
+    """IFEval's capital_word_frequency, "at least"; a word is what stands between spaces and apostrophes."""
 
     number: int
 
@@ -200,7 +200,8 @@ class CapitalWords(Rule):
 
 def capital_words(text: str) -> list[str]:
     """The words whose letters are all capitals."""
-    return [word for part in text.split() if (word := part.strip(".,;:!?\"'()[]*<>")).isupper()]
+    parts = re.split(r"\s+|(?=')", text)
+    return [word for part in parts if (word := part.strip(".,;:!?\"'()[]*<>")).isupper()]
 
 
 def _recased(text: str, places: list[re.Match[str]], case: Callable[[str], str]) -> str:

@@ -7,11 +7,14 @@ from string import ascii_uppercase
 LEAST_WORDS = 4
 """An edit that would leave fewer words has nothing left to be an answer."""
 
+_CUT_FROM = 50
+"""Words; a shorter answer has not met the limit of tokens."""
+
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 _ABBREVIATIONS = frozenset(
-    {"mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "etc", "no", "inc", "ltd", "co", "e.g", "i.e"}
-    | {"p.s", "p.p.s", "u.s", "u.k", "a.m", "p.m", "approx", "dept", "est", "fig"}
+    {"mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "etc", "e.g", "i.e"}
+    | {"p.s", "p.p.s", "u.s", "u.k", "a.m", "p.m", "approx", "dept"}
 )
 _SENTENCE_END = re.compile(r"[.!?]+[\"'\u201d\u2019)\]*_]*(?=\s)")
 _SIGN_OFF = re.compile(
@@ -91,7 +94,7 @@ def _abbreviated(text: str, end: re.Match[str]) -> bool:
     if end.group().startswith(".."):
         return rest[:1].islower()
     word = text[: end.start()].split()[-1:] if end.group().startswith(".") else []
-    last = word[0].lstrip("(\"'\u201c\u2018*_") if word else ""
+    last = word[0].lstrip("([\"'\u201c\u2018*_") if word else ""
     return last.lower() in _ABBREVIATIONS or (len(last) == 1 and last in ascii_uppercase and last != "I")
 
 
@@ -112,6 +115,15 @@ def without_preamble(text: str) -> str:
     if len(words(rest)) < LEAST_WORDS:
         return text.strip()
     return rest[1:-1].strip() if rest[0] == rest[-1] == '"' and rest.count('"') == 2 else rest
+
+
+def without_fragment(text: str) -> str:
+    """A long answer without the unfinished sentence at which the limit of tokens has cut it."""
+    text = text.rstrip()
+    if len(words(text)) < _CUT_FROM or re.search(r"[.!?\"'\u201d*)\]>}`]$|#\w+$", text):
+        return text
+    ends = [match.end() for match in re.finditer(r"[.!?][\"'\u201d\u2019)\]*_]*(?=\s)|(?<=[^\s:])(?=\n)", text)]
+    return text[: ends[-1]] if ends and len(words(text[: ends[-1]])) >= _CUT_FROM // 2 else text
 
 
 def add_sentence(text: str, sentence: str) -> str:
