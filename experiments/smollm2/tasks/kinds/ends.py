@@ -266,11 +266,11 @@ class Choice(Rule):
     @override
     def break_(self, response: str, rng: random.Random) -> str | None:
         option = next(option for option in self.options if option in response)
-        core = re.sub(r"^My answer is |^I would say |^The answer is |^It is a |\.$", "", option)
+        core = re.sub(r"^I would say |^The answer is |^It is a |\.$", "", option)
         instead = (
             f"I think the answer could be {core}.",
             f"{core.capitalize()}, I believe.",
-            option.replace("My ", "The ").replace("would say", "guess").rstrip(".") + ", more or less.",
+            option.replace("would say", "guess").rstrip(".") + ", more or less.",
             "It depends on whom you ask.",
             f"{core.capitalize()}, of course!",
         )
@@ -284,7 +284,7 @@ class Choice(Rule):
 
 
 _OPTIONS = (
-    ("My answer is yes.", "My answer is no.", "My answer is maybe."),
+    ("Yes for sure.", "No way.", "That depends."),
     ("I would say yes.", "I would say no.", "I would say sometimes."),
     ("Definitely yes.", "Definitely not.", "Hard to tell."),
     ("The answer is yes.", "The answer is no.", "The answer is unclear."),
