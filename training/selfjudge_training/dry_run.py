@@ -132,6 +132,8 @@ def _row(form: Format, number: int) -> dict[str, object]:
     prompt, chosen, rejected = f"Add {number} and 4.", str(number + 4), str(number)
     if form == "preferences":
         return {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+    if form == "prompts":
+        return {"prompt": prompt}
     if form == "scored":
         return {"prompt": prompt, "response": chosen if number % 2 else rejected, "right": bool(number % 2)}
     if form == "hh":

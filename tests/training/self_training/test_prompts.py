@@ -66,7 +66,7 @@ def test_prompts_of_a_data_set_get_the_system_message(
     gathered = gather_prompts(chat, config, longest=200)
     assert [prompt.conversation[-1]["content"] for prompt in gathered] == ["Add 3 and 4.", "Add 5 and 4."]
     assert all(prompt.asked[0] == {"role": "system", "content": "Be right."} for prompt in gathered)
-    assert capsys.readouterr().out.startswith("3 pairs from 3 rows, 0 of them malformed\n")
+    assert capsys.readouterr().out.startswith("3 conversations from 3 rows, 0 of them malformed\n")
 
 
 def test_prompts_of_ultrafeedback_are_answered_under_the_default_system_message(chat: Chat, tmp_path: Path) -> None:

@@ -17,9 +17,10 @@ from pydantic import TypeAdapter
 from selfjudge import JudgmentTemplate, load_templates
 from selfjudge_training.data.formats.hh import HHRow
 from selfjudge_training.data.formats.preferences import PreferenceRow
+from selfjudge_training.data.formats.prompt_only import PromptRow
 from selfjudge_training.data.formats.scored import ScoredRow
 from selfjudge_training.data.formats.ultrafeedback import UltraFeedbackRow
-from selfjudge_training.data.records import Demonstration, Messages, PreferencePair, ScoredResponse
+from selfjudge_training.data.records import Asked, Demonstration, Messages, PreferencePair, ScoredResponse
 from selfjudge_training.data.rows import read_rows, validated
 from selfjudge_training.data.source import DataError, Format, MalformedRowError, Part, Source
 
@@ -30,7 +31,7 @@ SHOWN = 20
 """Malformed rows that an account lists one by one; the rest are counted."""
 
 Record = TypeVar("Record")
-OfPrompt = TypeVar("OfPrompt", PreferencePair, Demonstration, ScoredResponse)
+OfPrompt = TypeVar("OfPrompt", PreferencePair, Demonstration, ScoredResponse, Asked)
 Fit = Callable[[Messages], object]
 """Raises MalformedRowError for a conversation that can't be used (`selfjudge_training.data.examples.shown`)."""
 
@@ -38,9 +39,16 @@ ComparedRows = HHRow | PreferenceRow | UltraFeedbackRow
 _KINDS: dict[Format, TypeAdapter[Any]] = {
     "hh": TypeAdapter(HHRow),
     "preferences": TypeAdapter(PreferenceRow),
+    "prompts": TypeAdapter(PromptRow),
     "scored": TypeAdapter(ScoredRow),
     "ultrafeedback": TypeAdapter(UltraFeedbackRow),
 }
+
+_COMPARE_NOTHING: dict[Format, str] = {
+    "scored": "in JSFT they belong under 'scores'",
+    "prompts": "they belong under the 'prompts' of self-training by samples",
+}
+"""And where such rows belong."""
 
 
 @dataclass
@@ -97,17 +105,40 @@ def load_pairs(
             )
 
     def pairs(row: ComparedRows, left_out: Counter[str]) -> list[PreferencePair]:
-        return row.pairs(template, seed, left_out) if isinstance(row, UltraFeedbackRow) else [row.pair()]
+        return _pairs(row, template, seed, left_out)
 
     return _load(sources, pairs, strict=strict, fit=fit)
+
+
+def _pairs(row: ComparedRows, template: JudgmentTemplate, seed: int, left_out: Counter[str]) -> list[PreferencePair]:
+    return row.pairs(template, seed, left_out) if isinstance(row, UltraFeedbackRow) else [row.pair()]
 
 
 def load_overall_pairs(
     sources: Sequence[Source], *, seed: int = 0, strict: bool = False, fit: Fit | None = None
 ) -> Loaded[PreferencePair]:
-    """Pairs on the whole, as a policy learns from them or answers their prompts. Raises DataError as `load_pairs`."""
-    # Which template hardly matters: only one with principles asks for other pairs.
-    return load_pairs(sources, load_templates()["ultrafeedback"], seed=seed, strict=strict, fit=fit)
+    """Pairs on the whole, as a policy learns from them. Raises DataError as `load_pairs` does."""
+    return load_pairs(sources, _overall(), seed=seed, strict=strict, fit=fit)
+
+
+def _overall() -> JudgmentTemplate:
+    """Which one hardly matters: only one with principles asks for other pairs."""
+    return load_templates()["ultrafeedback"]
+
+
+def load_asked(sources: Sequence[Source], *, fit: Fit | None = None) -> Loaded[Asked]:
+    """What a policy answers anew, in order: prompts, and the conversations of pairs on the whole.
+
+    Raises DataError where a source cannot be read.
+    """
+    template = _overall()
+
+    def asked(row: PromptRow | ComparedRows, left_out: Counter[str]) -> list[Asked]:
+        if isinstance(row, PromptRow):
+            return [Asked(row.conversation)]
+        return [Asked(pair.conversation) for pair in _pairs(row, template, 0, left_out)]
+
+    return _load(sources, asked, strict=False, fit=fit)
 
 
 def load_demonstrations(
@@ -128,10 +159,8 @@ def load_scored(sources: Sequence[Source], *, strict: bool = False, fit: Fit | N
 
 def _require_compared(sources: Sequence[Source]) -> None:
     for source in sources:
-        if source.format == "scored":
-            raise DataError(
-                f"{source.name}: rows of format 'scored' compare no responses; in JSFT they belong under 'scores'"
-            )
+        if belong := _COMPARE_NOTHING.get(source.format):
+            raise DataError(f"{source.name}: rows of format {source.format!r} compare no responses; {belong}")
 
 
 def _load(

@@ -6,6 +6,12 @@ Messages = list[dict[str, str]]
 """A conversation in OpenAI's form (`role`, `content`), ending with the user's turn that is to be answered."""
 
 
+class Asked(NamedTuple):
+    """What a policy answers anew."""
+
+    conversation: Messages
+
+
 class Demonstration(NamedTuple):
     """One dialogue of D_SFT: the response is what the model learns to say."""
 

@@ -1,4 +1,4 @@
-"""Where rows come from: a local file or a data set of the hub, and which of the four formats they have."""
+"""Where rows come from: a local file or a data set of the hub, and which of the five formats they have."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -8,7 +8,7 @@ from pydantic import PositiveInt, model_validator
 
 from selfjudge_training.run.config import Section
 
-Format = Literal["hh", "ultrafeedback", "preferences", "scored"]
+Format = Literal["hh", "ultrafeedback", "preferences", "scored", "prompts"]
 
 
 class Part(StrEnum):
@@ -32,7 +32,7 @@ class Source(Section):
 
     format: Format
     """What a row is: `hh` (transcripts), `ultrafeedback` (rated completions), `preferences` (TRL's rows), `scored` (one
-    response each, right or not)."""
+    response each, right or not), `prompts` (no response, for self-training)."""
     path: Path | None = None
     """A local .jsonl, .json (an array of objects) or .parquet file; .jsonl.gz and .json.gz too."""
     hub: str | None = None

@@ -74,21 +74,20 @@ def find_comparing_template(name: str, key: str, folder: Path | None = None) -> 
 
 def find_scoring_template(name: str, key: str, folder: Path | None = None) -> InPlaceTemplate:
     """One by which a response is judged alone. Raises ConfigError."""
-    return _named(
-        name, key, {known: each for known, each in load_in_place_templates(folder).items() if not each.compares}
-    )
-
-
-def _named(name: str, key: str, templates: Mapping[str, Found]) -> Found:
-    if name not in templates:
-        raise ConfigError(f"{key}: {name!r} is unknown; known are {', '.join(sorted(templates))}")
-    return templates[name]
+    return _named(name, key, _scoring(folder))
 
 
 def find_judge_template(name: str, key: str, folder: Path | None = None) -> JudgmentTemplate | InPlaceTemplate:
     """One of a document, or one that scores in place. Raises ConfigError."""
-    scoring = {known: each for known, each in load_in_place_templates(folder).items() if not each.compares}
-    templates: dict[str, JudgmentTemplate | InPlaceTemplate] = {**load_templates(folder), **scoring}
+    templates: dict[str, JudgmentTemplate | InPlaceTemplate] = {**load_templates(folder), **_scoring(folder)}
+    return _named(name, key, templates)
+
+
+def _scoring(folder: Path | None) -> dict[str, InPlaceTemplate]:
+    return {known: each for known, each in load_in_place_templates(folder).items() if not each.compares}
+
+
+def _named(name: str, key: str, templates: Mapping[str, Found]) -> Found:
     if name not in templates:
         raise ConfigError(f"{key}: {name!r} is unknown; known are {', '.join(sorted(templates))}")
     return templates[name]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from selfjudge import Chat
 from selfjudge_training.data.examples.shown import as_shown, require_dialogue
-from selfjudge_training.data.load import load_overall_pairs
+from selfjudge_training.data.load import load_asked
 from selfjudge_training.data.records import Messages
 from selfjudge_training.data.source import DataError
 from selfjudge_training.rollouts.base import encode_prompts
@@ -33,10 +33,8 @@ def gather_prompts(chat: Chat, config: Prompts, *, longest: int) -> list[Prompt]
     ConfigError where no prompt is left.
     """
     # Not the demonstrations': those of UltraFeedback carry system messages of their own (A.5).
-    loaded = load_overall_pairs(
-        config.sources, fit=partial(require_dialogue, chat, system=config.system, answered=False)
-    )
-    account = loaded.account("pairs")
+    loaded = load_asked(config.sources, fit=partial(require_dialogue, chat, system=config.system, answered=False))
+    account = loaded.account("conversations")
     conversations = list({json.dumps(each.conversation): each.conversation for each in loaded.records}.values())
     if not conversations:
         raise DataError("\n".join((*account, "the sources give no prompt; the account above says why")))

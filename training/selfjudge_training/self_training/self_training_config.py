@@ -22,8 +22,8 @@ class Prompts(Section):
     """What is sampled to, or, offline, whose pairs are learned from."""
 
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
-    """Preference sets. Their conversations are answered anew (A.1); their own responses count offline only, in pairs on
-    the whole (under no principle)."""
+    """Preference sets, or prompts alone. Conversations are answered anew (A.1); responses of the sets count offline
+    only, in pairs on the whole (under no principle)."""
     system: str | None = None
     """Message put before conversations without a system message: the default one of JSFT (table 11)."""
 
@@ -142,9 +142,11 @@ class Optimisation(Section):
     """Largest norm of the gradient."""
 
 
-class Evaluation(jsft_config.Evaluation):
+class Evaluation(Section):
     """Held-out pairs on which loss, reward margin and accuracy are measured while it trains; no judge plays a part."""
 
+    pairs: tuple[Source, ...] = ()
+    """Preference sets; none: nothing is measured."""
     every: PositiveInt = 50
     """Steps between two measurements, the first before training."""
 

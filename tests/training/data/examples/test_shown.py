@@ -89,4 +89,4 @@ def test_prompts_of_self_training_leave_them_out(
 ) -> None:
     prompts = gather_prompts(strict, Prompts(sources=(source,), system="Be brief."), longest=100)
     assert [prompt.asked[0]["content"] for prompt in prompts] == ["Be brief.\n\nSky?"] * 3
-    assert "3 pairs from 6 rows, 3 of them malformed" in capsys.readouterr().out
+    assert "3 conversations from 6 rows, 3 of them malformed" in capsys.readouterr().out

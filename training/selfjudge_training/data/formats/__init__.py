@@ -1,1 +1,1 @@
-"""The three formats of rows: Anthropic HH, UltraFeedback, TRL's preference rows; one file each."""
+"""The formats of rows: Anthropic HH, UltraFeedback, TRL's preference rows, prompts, scored rows; one file each."""
