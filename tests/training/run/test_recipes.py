@@ -21,6 +21,7 @@ KINDS: dict[str, type[Section]] = {
     "jsft-tiny": JsftConfig,
     "self-train-hh": SelfTrainingConfig,
     "self-train-server": SelfTrainingConfig,
+    "self-train-smollm2": SelfTrainingConfig,
     "self-train-tiny": SelfTrainingConfig,
     "self-train-ultrafeedback": SelfTrainingConfig,
     "self-train-ultrafeedback-p": SelfTrainingConfig,

@@ -27,10 +27,10 @@ _JSFT = (
 )
 _SELF_TRAIN = (
     "On-policy self-training (section 3.2): per prompt two samples of the policy, judged in both orders by the frozen "
-    "reference, teach a LoRA adapter. arm=off-policy samples the initial policy once, arm=offline learns the pairs of "
-    "the data sets (table 4). Configurations that ship: self-train-hh, self-train-ultrafeedback, "
-    "self-train-ultrafeedback-p, self-train-ultrafeedback-pr (7B models, the paper's hyper-parameters) and "
-    "self-train-tiny (the model that ships). "
+    "reference, or the best and the worst of more by its scores in place, teach a LoRA adapter. arm=off-policy samples "
+    "the initial policy once, arm=offline learns the pairs of the data sets (table 4). Configurations that ship: "
+    "self-train-hh, self-train-ultrafeedback, self-train-ultrafeedback-p, self-train-ultrafeedback-pr (7B models, the "
+    "paper's hyper-parameters), self-train-smollm2 (by scores) and self-train-tiny (the model that ships). "
     "An interrupted run goes on from its last checkpoint. Writes adapter/ and model/ (merged; a folder for each "
     "iteration where there are several), config.yaml, metrics.jsonl and TensorBoard's events. Several processes: "
     "accelerate launch --multi_gpu --no_python selfjudge-train self-train ..."
