@@ -274,8 +274,8 @@ class Choice(Rule):
             "It depends on whom you ask.",
             f"{core.capitalize()}, of course!",
         )
-        broken = [response.replace(option, words) for words in instead]
-        return rng.choice([text for text in broken if not self.keeps(text)])
+        broken = [text for words in instead if not self.keeps(text := response.replace(option, words))]
+        return rng.choice(broken) if broken else None
 
     @override
     def slots(self) -> dict[str, str]:

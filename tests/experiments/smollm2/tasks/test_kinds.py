@@ -155,3 +155,7 @@ def test_repairs_keep_and_breaks_do_not() -> None:
         broken = rule.break_(repaired, rng)
         assert broken is None or not rule.keeps(broken), rule.kind
     assert beyond_repair == {"words-fewer", "words-between"}
+
+
+def test_an_answer_with_every_option_has_no_subtle_break() -> None:
+    assert YES_OR_NO.break_("I agree. Or do I? I disagree.", random.Random(0)) is None
