@@ -1,0 +1,1 @@
+"""What is measured of one model: answers, judgments, likelihoods, each kept raw."""

@@ -1,0 +1,1 @@
+"""From kept rows to figures with intervals, goals met or missed, plots and pages."""
