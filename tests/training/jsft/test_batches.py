@@ -61,7 +61,6 @@ def test_a_replayed_response_is_a_target_of_its_weight() -> None:
 def test_rows_are_padded_on_the_right_and_only_targets_are_labels() -> None:
     batch = collate([as_row(DIALOGUE), as_row(JUDGMENT)], pad_id=1)
     assert batch["input_ids"].tolist() == [[5, 6, 7, 8, 9], [5, 6, 7, 3, 1]]
-    assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]]
     assert batch["labels"].tolist() == [[IGNORED, 6, 7, 8, 9], [IGNORED, IGNORED, 7, 3, IGNORED]]
     assert batch["choices"].tolist() == [[False] * 5, [False, False, True, False, False]]
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +16,8 @@ from selfjudge_training.jsft.batches import collate
 from selfjudge_training.jsft.examples import EXAMPLES, kept_examples
 from selfjudge_training.jsft.jsft_config import Evaluation, JsftConfig, Lora
 from selfjudge_training.jsft.jsft_stage import run_jsft
+from selfjudge_training.jsft.model import WEIGHTS
+from selfjudge_training.jsft.trainer import JsftTrainer
 from selfjudge_training.run.checkpoint import latest_checkpoint
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.metrics import read_metrics
@@ -132,15 +135,37 @@ def test_every_schedule_warms_up(config: JsftConfig, tmp_path: Path, schedule: s
 def test_an_adapter_is_merged_into_the_weights(config: JsftConfig, tmp_path: Path) -> None:
     config = config.model_copy(update={"lora": Lora(rank=4, dropout=0.1)})
     model = run_jsft(config, tmp_path)
-    checkpoint = latest_checkpoint(tmp_path)
-    assert checkpoint is not None
     start = AutoModelForCausalLM.from_pretrained(config.start.path, dtype=torch.float32)
     ids = torch.arange(10, 30)[None]
     before = start(ids).logits
-    adapted = PeftModel.from_pretrained(start, checkpoint.path / f"checkpoint-{checkpoint.step}").eval()(ids).logits
+    adapted = PeftModel.from_pretrained(start, tmp_path / "adapter").eval()(ids).logits
     merged = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)(ids).logits
     torch.testing.assert_close(merged, adapted, atol=1e-5, rtol=1e-4)
     assert (merged - before).abs().max() > 1e-3
+
+
+def test_an_adapter_is_kept_in_the_type_that_was_asked_for(config: JsftConfig, tmp_path: Path) -> None:
+    for precision in ("float32", "bfloat16"):
+        machine = config.machine.model_copy(update={"adapter_precision": precision})
+        changes = {"lora": Lora(rank=4), "machine": machine}
+        run_jsft(with_optimisation(config, steps=1).model_copy(update=changes), tmp_path / precision)
+    whole, half = (load_file(tmp_path / name / "adapter" / WEIGHTS) for name in ("float32", "bfloat16"))
+    assert whole.keys() == half.keys()
+    assert all(torch.equal(half[name], tensor.bfloat16()) for name, tensor in whole.items())
+
+
+def test_the_head_scores_targets_only(config: JsftConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+    hook = JsftTrainer._keep_targets
+
+    def watched(this: JsftTrainer, *arguments: Any) -> None:  # noqa: ANN401
+        hook(this, *arguments)
+        seen.append(tuple(arguments[-1].last_hidden_state.shape[:2]))
+
+    monkeypatch.setattr(JsftTrainer, "_keep_targets", watched)
+    data = config.data.model_copy(update={"demonstrations": ()})
+    run_jsft(with_optimisation(config, steps=1).model_copy(update={"data": data}), tmp_path)
+    assert seen == [(1, 8), (1, 8)], "a micro-batch of four judgments has four choices and four ends"
 
 
 @pytest.mark.parametrize("lora", [None, Lora(rank=4, dropout=0.0)])

@@ -21,9 +21,9 @@ _JSFT = (
     "ship: hh, ultrafeedback, ultrafeedback-p, ultrafeedback-pr (7B, the paper's values) and jsft-tiny (the model that "
     "ships). Your own preference file: jsft start.path=MODEL start.architecture=llama "
     "data.pairs='[{format: preferences, path: FILE}]' data.demonstrations='[{format: preferences, path: FILE}]'. "
-    "An interrupted run goes on from its last checkpoint. Writes model/, config.yaml, metrics.jsonl and TensorBoard's "
-    "events. Several processes: accelerate launch --no_python selfjudge-train jsft ..., with --config_file "
-    "training/selfjudge_training/recipes/accelerate/fsdp.yaml to share out one model."
+    "An interrupted run goes on from its last checkpoint. Writes model/ (with lora adapter/ too), config.yaml, "
+    "metrics.jsonl and TensorBoard's events. Several processes: accelerate launch --no_python selfjudge-train jsft "
+    "..., with --config_file training/selfjudge_training/recipes/accelerate/fsdp.yaml to share out one model."
 )
 _SELF_TRAIN = (
     "On-policy self-training (section 3.2): per prompt two samples of the policy, judged in both orders by the frozen "

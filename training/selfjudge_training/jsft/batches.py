@@ -60,7 +60,8 @@ def collate(
 ) -> dict[str, Tensor]:
     """The tensors of a micro-batch, all of shape [examples, tokens of the longest], padded on the right.
 
-    Ids, attention mask and labels are as models take them; `weights` are the labels', `choices` say where the judge's
+    Ids and labels are as models take them; no attention mask is needed, as no target sees what stands to its right,
+    and attention is faster without. `weights` are the labels', `choices` say where the judge's
     choice is: its form's number in `JUDGED`, from 1. `replay` and `demonstration` weigh responses that are targets
     within judgments, of pairs and of scores.
     """
@@ -74,7 +75,6 @@ def collate(
     labels = [torch.where(weight > 0, example, IGNORED) for example, weight in zip(ids, weights, strict=True)]
     return {
         "input_ids": pad_sequence(ids, batch_first=True, padding_value=pad_id),
-        "attention_mask": pad_sequence([torch.ones_like(example) for example in ids], batch_first=True),
         "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
         "weights": pad_sequence(weights, batch_first=True),
         "choices": pad_sequence(choices, batch_first=True),

@@ -103,7 +103,7 @@ class Optimisation(Section):
 
 
 class Lora(Section):
-    """Low-rank adapters (table 9, column LoRA), merged into the weights at the end."""
+    """Low-rank adapters (table 9, column LoRA), merged into the weights at the end, and kept beside them."""
 
     rank: PositiveInt = 8
     alpha: PositiveInt = 16
@@ -134,6 +134,8 @@ class Machine(Hardware):
 
     log_every: PositiveInt = 10
     """Optimizer steps of which a line of metrics is the mean."""
+    adapter_precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the file that keeps the adapter, where one is trained; `bfloat16` halves it."""
 
 
 class Evaluation(Section):

@@ -15,7 +15,7 @@ from selfjudge_training.data.source import DataError
 from selfjudge_training.jsft.batches import collate, in_steps
 from selfjudge_training.jsft.examples import EXAMPLES, held_out_examples, kept_examples, lengths
 from selfjudge_training.jsft.jsft_config import JsftConfig, Optimisation
-from selfjudge_training.jsft.model import adapter_config, load_start, write_model
+from selfjudge_training.jsft.model import adapter_config, load_start, write_adapter, write_model
 from selfjudge_training.jsft.trainer import JsftTrainer, trainer_arguments
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.files import new_folder
@@ -23,8 +23,8 @@ from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.run.named_model import require_context
 from selfjudge_training.run.processes import micro_batches, processes
 
-MODEL = "model"
-"""Folder of the finished model within the run's."""
+MODEL, ADAPTER = "model", "adapter"
+"""Folders of the finished model within the run's, and of the adapter alone where one was trained."""
 
 
 def run_jsft(config: JsftConfig, folder: Path) -> Path:
@@ -67,6 +67,9 @@ def run_jsft(config: JsftConfig, folder: Path) -> Path:
     trained = folder / "trained"
     trainer.save_trained(trained)
     if processes().is_main_process:
+        if config.lora and not (folder / ADAPTER).exists():
+            with new_folder(folder / ADAPTER) as output:
+                write_adapter(trained, config.machine.adapter_precision, output)
         again = load_start(config.start, config.seed) if config.lora else ready
         with new_folder(folder / MODEL) as output:
             write_model(trained, again, config.lora, config.machine.precision, output)

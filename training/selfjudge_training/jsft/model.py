@@ -3,11 +3,13 @@
 A model without a chat template gets the paper's (table 10) and its control tokens; one that has a template keeps it.
 """
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from peft import LoraConfig, PeftModel
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from selfjudge_training.data.examples.shown import give_template
@@ -16,6 +18,7 @@ from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.model_folder import save_model_folder
 from selfjudge_training.run.named_model import require_model
 
+WEIGHTS = "adapter_model.safetensors"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -64,6 +67,14 @@ def adapter_config(lora: Lora, added: list[int]) -> LoraConfig:
         target_modules=lora.targets if isinstance(lora.targets, str) else list(lora.targets),
         trainable_token_indices=added or None,
     )
+
+
+def write_adapter(trained: Path, dtype: str, output: Path) -> None:
+    """Write an adapter's folder, as PEFT has it, of what a trainer saved."""
+    shutil.copyfile(trained / "adapter_config.json", output / "adapter_config.json")
+    tensors = load_file(trained / WEIGHTS)
+    save_file({name: tensor.to(DTYPES[dtype]) for name, tensor in tensors.items()}, output / WEIGHTS, {"format": "pt"})
+    (output / WEIGHTS).chmod(0o644)  # safetensors keeps its files from other users
 
 
 def write_model(trained: Path, ready: Ready, lora: Lora | None, dtype: str, output: Path) -> None:

@@ -13,11 +13,13 @@ import torch
 from peft.utils import TrainableTokensWrapper
 from torch import Tensor, nn
 from transformers import PreTrainedModel, Trainer
+from transformers.modeling_outputs import BaseModelOutput
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 from typing_extensions import override
 
 from selfjudge_training.data.examples.jsft_example import JUDGED
+from selfjudge_training.jsft.batches import IGNORED
 from selfjudge_training.jsft.optimizer import MuonAndAdamW
 from selfjudge_training.run.checkpoint import latest_checkpoint, new_checkpoint
 from selfjudge_training.run.folder import RunFolder
@@ -58,9 +60,13 @@ class JsftTrainer(SFTTrainer):
     def __init__(self, *, folder: RunFolder, matrix_rate: float | None, **options: Any) -> None:  # noqa: ANN401  # TRL's own
         self._folder, self._matrix_rate, self._micro_batches, self._saving = folder, matrix_rate, 0, folder.path
         super().__init__(**options)
-        _show_bias(options["model"])
+        model: PreTrainedModel = options["model"]  # within PEFT's wrapper, where there is an adapter
+        _show_bias(model)
         if self.aux_loss_enabled:
             raise ValueError("mixture-of-experts models are not supported: their load-balancing loss would be left out")
+        model.base_model.register_forward_hook(self._keep_targets)
+        self._targets: Tensor | None = None
+        """Where the next token is a target, [examples, tokens - 1]; only while a loss is computed."""
         self._tally = torch.zeros(1 + len(JUDGED), 3, dtype=torch.float64, device=self.args.device)
         """Since the last log, of choices by form, and first of other targets: losses, how many were right, how many."""
 
@@ -79,15 +85,26 @@ class JsftTrainer(SFTTrainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor:
         """The weighted mean of the targets' losses; `num_items_in_batch` is the weight of the whole step."""
-        weights, choices = inputs.pop("weights")[:, 1:], inputs.pop("choices")[:, 1:]
-        outputs = model(**inputs, use_cache=False, fused_lm_head=True)
+        labels = inputs["labels"][:, 1:]
+        targets = labels != IGNORED
+        weights, choices = (inputs[name][:, 1:][targets][None] for name in ("weights", "choices"))
+        self._targets = targets
+        outputs = model(
+            input_ids=inputs["input_ids"], shift_labels=labels[targets][None], use_cache=False, fused_lm_head=True
+        )
+        self._targets = None
         losses = -outputs.log_probs
-        # Where the target was the likeliest token, and the loss, are 0 where nothing is labelled.
         counted = (losses.detach(), outputs.is_top1, torch.ones_like(losses))
-        groups = (outputs.label_mask & (choices == number) for number in range(1 + len(JUDGED)))
+        groups = (choices == number for number in range(1 + len(JUDGED)))
         sums = [(each * of).sum() for of in groups for each in counted]
         self._tally += torch.stack(sums).double().view_as(self._tally)
         return self.share_of_mean(losses * weights, weights, num_items_in_batch)
+
+    def _keep_targets(self, _backbone: nn.Module, _inputs: object, output: BaseModelOutput) -> None:
+        """Leave the head only what predicts a target: without Triton, TRL's would score all places."""
+        if self._targets is not None and output.last_hidden_state is not None:
+            kept = output.last_hidden_state[:, :-1][self._targets][None]
+            output.last_hidden_state = kept  # type: ignore[assignment]  # declared as FloatTensor, which none is
 
     def share_of_mean(self, weighted: Tensor, weights: Tensor, whole: Tensor | int | None) -> Tensor:
         """What a micro-batch adds to the weighted mean of a step, whose weight is ``whole``; None: an evaluation."""
