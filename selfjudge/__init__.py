@@ -1,7 +1,7 @@
 """Self-Judge, the method: one model that answers and judges (arXiv 2402.11253).
 
-Judgment templates and their safe encoding, the reading of P(A) and P(B), verdicts, and the tournament that picks the
-best of N. The package needs no HTTP, inference engine or trainer.
+Judgment templates and their safe encoding, the reading of P(A) and P(B), verdicts, and the tournament and the scores
+that pick the best of N. The package needs no HTTP, inference engine or trainer.
 """
 
 from selfjudge.errors import (
@@ -26,7 +26,9 @@ from selfjudge.judgment.template import JudgmentTemplate
 from selfjudge.judgment.template_files import load_in_place_templates, load_template, load_templates
 from selfjudge.judgment.verdict import Orders, PrincipleVerdict, Reading, Verdict, Winner
 from selfjudge.selection.contest import Contest, Match, Reason, Record
+from selfjudge.selection.method import SelectionMethod
 from selfjudge.selection.round_robin import RoundRobin
+from selfjudge.selection.scores import BestScore
 from selfjudge.selection.tournament import Tournament
 from selfjudge.text.chat import Chat
 from selfjudge.text.dialogue import CONTROL_TOKENS, DIALOGUE_TEMPLATE
@@ -37,6 +39,7 @@ __all__ = [
     "DIALOGUE_TEMPLATE",
     "AdapterError",
     "Answered",
+    "BestScore",
     "BudgetError",
     "Chat",
     "ChatTemplateError",
@@ -69,6 +72,7 @@ __all__ = [
     "Record",
     "RoundRobin",
     "SafeTokenizer",
+    "SelectionMethod",
     "SelfJudgeError",
     "TemplateError",
     "TokenizerError",

@@ -1,1 +1,1 @@
-"""Choosing among N candidates by pairwise matches: the knockout tournament (section 3.3) and the round robin."""
+"""Choosing among N candidates: the knockout tournament (section 3.3), the round robin, and selection by score."""

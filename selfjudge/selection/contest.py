@@ -1,17 +1,17 @@
-"""What every way of picking the best of N by pairwise matches has in common: candidates, matches, results.
+"""What every way of picking the best of N by pairwise matches has in common: matches and results.
 
-A contest is sans-IO: its caller says which candidates have arrived or failed, takes the matches that are ready, has
-them judged in any order, and reports. Candidates are the integers 0 to N-1; a contest knows neither their texts nor the
-judge. Subclasses pair the candidates (tournament.py, round_robin.py).
+Subclasses pair the candidates (tournament.py, round_robin.py).
 """
 
-import random
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
+from typing_extensions import override
+
 from selfjudge.errors import TournamentError
 from selfjudge.judgment.verdict import Winner
+from selfjudge.selection.method import SelectionMethod
 
 Reason = Literal["judged", "identical", "repeated", "constraint", "unreadable", "walkover", "pending"]
 
@@ -46,51 +46,14 @@ class Record:
     reason: Reason
 
 
-class Contest(ABC):
-    """Picks the best `top` of `n` candidates. The seats, drawn by `seed`, do not depend on the order of arrival."""
+class Contest(SelectionMethod):
+    """Picks the best by matches. Of two demoted candidates a judge decides; else who keeps the form wins unjudged."""
 
     def __init__(self, n: int, *, seed: int, top: int = 1) -> None:
-        """Raises TournamentError unless 1 <= top <= n."""
-        if not 1 <= top <= n:
-            raise TournamentError(f"1 <= top <= n must hold, but top is {top} and n is {n}")
-        self.n, self.seed, self.top = n, seed, top
-        seats = list(range(n))
-        random.Random(seed).shuffle(seats)
-        self.seats = tuple(seats)
-        """Candidates by bracket position."""
-        self._position = {candidate: position for position, candidate in enumerate(seats)}
-        self._arrived: set[int] = set()
-        self._failed: set[int] = set()
-        self._demoted: set[int] = set()
+        super().__init__(n, seed=seed, top=top)
         self._queue: list[Match] = []
         self._issued: dict[tuple[int, int], Match] = {}
         self._decided: dict[tuple[int, int], Record] = {}
-
-    def arrive(self, candidate: int) -> None:
-        """The candidate is there and can be judged. Raises TournamentError if it arrived or failed before."""
-        self._enter(candidate)
-        self._arrived.add(candidate)
-        self._advance()
-
-    def fail(self, candidate: int) -> None:
-        """The candidate will never be there; its opponent advances. Raises as `arrive`."""
-        self._enter(candidate)
-        self._failed.add(candidate)
-        self._advance()
-
-    def demote(self, candidate: int) -> None:
-        """The candidate, still to arrive, breaks the form asked for: it loses to each that keeps it, unjudged.
-
-        Raises as `arrive`.
-        """
-        self._enter(candidate)
-        self._demoted.add(candidate)
-
-    def _enter(self, candidate: int) -> None:
-        if candidate not in range(self.n):
-            raise TournamentError(f"candidate {candidate} is none of 0 to {self.n - 1}")
-        if candidate in self._arrived | self._failed:
-            raise TournamentError(f"candidate {candidate} has arrived or failed before")
 
     def ready(self) -> list[Match]:
         """The matches that can be judged now and were not handed out before."""
@@ -169,10 +132,10 @@ class Contest(ABC):
             if pair not in self._decided
         ]
 
-    @property
-    @abstractmethod
-    def done(self) -> bool:
-        """Whether the ranking is final."""
+    @override
+    def ranked(self) -> list[int]:
+        """The best `top` so far."""
+        return self.standing()[: self.top]
 
     @abstractmethod
     def ranking(self) -> list[int]:
@@ -181,7 +144,3 @@ class Contest(ABC):
     @abstractmethod
     def records(self) -> list[Record]:
         """All matches so far as data: decided, walked over, and known but pending."""
-
-    @abstractmethod
-    def _advance(self) -> None:
-        """Derive what the latest arrival, failure or report decides, and queue the matches that it makes possible."""

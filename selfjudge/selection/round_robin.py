@@ -22,7 +22,7 @@ class RoundRobin(Contest):
     @property
     @override
     def done(self) -> bool:
-        return len(self._arrived) + len(self._failed) == self.n and len(self._decided) == len(self._issued)
+        return self._all_entered and len(self._decided) == len(self._issued)
 
     @override
     def ranking(self) -> list[int]:

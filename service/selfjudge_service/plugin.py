@@ -30,6 +30,7 @@ from selfjudge_service.middleware.vllm_routes import VllmRoutesMiddleware
 from selfjudge_service.observability import logs, metrics
 from selfjudge_service.observability.tournament_log import open_log
 from selfjudge_service.observability.tracing import start_tracing
+from selfjudge_service.preference import preferred_method
 from selfjudge_service.protocol.error_handlers import answer_errors
 from selfjudge_service.settings import Settings
 from selfjudge_service.state import SelfJudgeState
@@ -89,8 +90,11 @@ class SelfJudgePlugin:
             handler.chat_template,
             handler.default_chat_template_kwargs,
         )
+        method = settings.method or preferred_method(config.hf_config) or "tournament"
         sampling_defaults = config.get_diff_sampling_param()
         await judge.warm_up()
+        if method == "score":
+            await judge.in_place.warm_up()
         models, adapting, sampler = state.openai_serving_models, None, Sampler(handler)
         if settings.adapters_dir:
             adapting = await start_adapters(
@@ -102,7 +106,7 @@ class SelfJudgePlugin:
         loop = asyncio.get_running_loop()
         metrics.LOOP_TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
         state.selfjudge = SelfJudgeState(
-            settings, judge, sampler, models, sampling_defaults, admission, adapting, state.bracket_log
+            settings, judge, sampler, models, sampling_defaults, admission, method, adapting, state.bracket_log
         )
 
 

@@ -11,6 +11,9 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+MethodName = Literal["tournament", "score"]
+"""How the best of N is found."""
+
 
 class Flags(BaseSettings):
     """Settings that `selfjudge-serve` also takes as flags."""
@@ -29,6 +32,10 @@ class Flags(BaseSettings):
     """Judgment template of requests that name none: a shipped one, or one found in templates_dir."""
     principle_template: str = "ultrafeedback-principle"
     """Judgment template of requests that name principles but no template."""
+    method: MethodName | None = None
+    """How the best of N is found where requests don't say; if unset as the model's config wants it, else tournament."""
+    in_place_template: str = "in-place-score"
+    """Judgment template of the method score where requests name none: a shipped one, or one found in templates_dir."""
     rationale_template: str = "ultrafeedback-principle-rationale"
     """Judgment template of requests that want rationales but name no template."""
     templates_dir: Path | None = None

@@ -15,7 +15,7 @@ from selfjudge_service.best_of_n.judging.judge import Judge
 from selfjudge_service.best_of_n.sampler import Sampler
 from selfjudge_service.observability.tournament_log import BracketLog
 from selfjudge_service.protocol.errors import UnknownModelError
-from selfjudge_service.settings import Settings
+from selfjudge_service.settings import MethodName, Settings
 
 VERSION_HEADER: Final = "X-Selfjudge-Version"
 """Header of answers that names the weights they are from."""
@@ -33,6 +33,8 @@ class SelfJudgeState(NamedTuple):
     sampling_defaults: Mapping[str, Any]
     """Parameters of sampling for requests that name none, where they aren't vLLM's own."""
     admission: Admission
+    method: MethodName = "tournament"
+    """How the best of N is found where requests don't say."""
     adapting: Adapting | None = None
     """Versions of policies from a store, if the server has one."""
     bracket_log: BracketLog | None = None

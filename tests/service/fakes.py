@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
-from math import log, nan
+from math import exp, log, nan
 from typing import Any, NamedTuple
 
 import httpx
@@ -48,13 +48,15 @@ from vllm.entrypoints.serve.utils.api_utils import get_max_tokens
 from vllm.entrypoints.serve.utils.request_logger import RequestLogger
 from vllm.lora.request import LoRARequest
 
-from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, Comparison, Reading
+from selfjudge import CONTROL_TOKENS, DIALOGUE_TEMPLATE, Comparison, Reading, load_in_place_templates
 
 MODEL = "tiny"
 ADAPTER = LoRARequest("tuned", 1, "adapters/tuned")
 CONTEXT_TOKENS = 4096
 PROMPT_TOKENS = 11
 QUESTION = [{"role": "user", "content": "Say a number."}]
+
+_IN_PLACE = load_in_place_templates()["in-place-score"].question
 
 _RESPONSES = re.compile(
     r"Response A:\n-----\n(.*?)\n-----\n\nResponse B:\n-----\n(.*?)\n-----\n\nPlease choose", re.DOTALL
@@ -74,7 +76,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     backend.train_from_iterator(
-        ["Which is the better response, Response A or Response B? Sure! Please choose."], trainer
+        ["Which is the better response, Response A or Response B? Sure! Please choose.\nyes\nno"], trainer
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=backend, eos_token="</s>", name_or_path="bytes", chat_template=DIALOGUE_TEMPLATE
@@ -94,7 +96,7 @@ def quality(text: str) -> float:
 
 @dataclass
 class QualityReader(EngineReader):
-    """Has no engine: reads the two responses back from the prompt and prefers the one of higher `quality`."""
+    """Has no engine: reads the responses back from the prompt, and goes by their `quality`."""
 
     probability: float = 0.9
     """P(the better one's letter), of what both letters have."""
@@ -131,6 +133,9 @@ class QualityReader(EngineReader):
         return Rationale("it is better.", 5)
 
     def _read(self, prompt: ChoicePrompt) -> Read:
+        answered, question, _ = decode(prompt.token_ids).partition(_IN_PLACE)
+        if question:
+            return self._score(prompt, answered)
         found = _RESPONSES.search(decode(prompt.token_ids))
         assert found, "a judgment prompt shows two responses"
         if self.poison and (self.poison in found[1] or self.poison in found[2]):
@@ -140,6 +145,13 @@ class QualityReader(EngineReader):
         at_a = self.probability if self.favours_a else at_a
         reading = Reading(log(at_a * self.label_mass), log((1 - at_a) * self.label_mass))
         return Read(reading, len(prompt.token_ids), len(prompt.token_ids) // 2)
+
+    def _score(self, prompt: ChoicePrompt, answered: str) -> Read:
+        if self.poison and self.poison in answered:
+            return Read(Reading(nan, nan), len(prompt.token_ids), 0)
+        good = 1 / (1 + exp(-quality(answered) / 10))
+        reading = Reading(log(good * self.label_mass), log((1 - good) * self.label_mass))
+        return Read(reading, len(prompt.token_ids), len(prompt.token_ids) - 20)
 
 
 def completion(
@@ -185,6 +197,10 @@ class ScriptedChat(OpenAIServingChat):
     refusal: ErrorResponse | Exception | None = None
     """What rendering a request leads to, if not to a prompt."""
     request_logger: RequestLogger | None = None
+    parser_cls: Any = None
+    """What takes reasoning out of answers."""
+    prompt_tokens: int = 0
+    """Length of rendered prompts."""
 
     @override
     async def create_chat_completion(
@@ -216,6 +232,8 @@ class ScriptedChat(OpenAIServingChat):
         if request.echo and isinstance(answer, ChatCompletionResponse):
             message = answer.choices[0].message
             message.content = _echoed(request) + (message.content or "")
+        if request.return_token_ids and isinstance(answer, ChatCompletionResponse):
+            return _with_token_ids(request, answer)
         return answer
 
     async def _stream(self, request: ChatCompletionRequest) -> AsyncGenerator[str, None]:
@@ -231,7 +249,24 @@ class ScriptedChat(OpenAIServingChat):
         if self.refusal is None and not known:
             message = f"The model `{request.model}` does not exist."
             return create_error_response(message, "NotFoundError", HTTPStatus.NOT_FOUND, "model")
-        return self.refusal or ([], [])
+        return self.refusal or ([], [{"prompt_token_ids": [0] * self.prompt_tokens}] if self.prompt_tokens else [])
+
+
+def _with_token_ids(request: ChatCompletionRequest, answer: ChatCompletionResponse) -> ChatCompletionResponse:
+    """The answer with the tokens of prompt and answer, and the one that ended it unless it was cut."""
+    told, encode = answer.model_copy(deep=True), tokenizer().encode
+    prompt = tokenizer().apply_chat_template(
+        [dict(message) for message in request.messages],
+        tokenize=False,
+        add_generation_prompt=request.add_generation_prompt,
+        continue_final_message=request.continue_final_message,
+    )
+    [choice] = told.choices
+    told.prompt_token_ids = encode(str(prompt), add_special_tokens=False)
+    choice.token_ids = encode(choice.message.content or "", add_special_tokens=False)
+    if choice.finish_reason == "stop":
+        choice.token_ids.append(int(tokenizer().eos_token_id))
+    return told
 
 
 def _echoed(request: ChatCompletionRequest) -> str:
@@ -305,7 +340,8 @@ def make_world(
     chosen = Settings(**settings)
     judge = Judge(tokenizer(), reader, chosen, context)
     admission = Admission(limits or Limits(candidates=1000))
-    state = SelfJudgeState(chosen, judge, Sampler(chat), FakeModels(), sampling_defaults or {}, admission)
+    method = chosen.method or "tournament"
+    state = SelfJudgeState(chosen, judge, Sampler(chat), FakeModels(), sampling_defaults or {}, admission, method)
     return World(state, reader, chat)
 
 

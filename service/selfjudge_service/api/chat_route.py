@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions: vLLM's own handler for one candidate, a tournament for more.
+"""POST /v1/chat/completions: vLLM's own handler for one candidate, a selection among more.
 
 Replaces vLLM's route of the same path; a request that asks for no selection is answered by vLLM's endpoint unchanged.
 """
@@ -32,9 +32,9 @@ from selfjudge_service.best_of_n.judging.fitness import header_of
 from selfjudge_service.best_of_n.log_entry import Facts, entry
 from selfjudge_service.best_of_n.plan import Plan, candidates_needed, plan, wanted_best_of_n
 from selfjudge_service.best_of_n.response import Json, Selection, Usage, chat_completion, progress_chunk, stream_chunks
-from selfjudge_service.best_of_n.run import Progress
 from selfjudge_service.best_of_n.sampler import REFUSALS, SampleError, unmet
 from selfjudge_service.best_of_n.select import select
+from selfjudge_service.best_of_n.selecting.run import Progress
 from selfjudge_service.observability.metrics import CLIENT_CLOSED_REQUEST, Counting, outcome_of
 from selfjudge_service.observability.request_context import note, note_text, request_id
 from selfjudge_service.protocol.error_handlers import dumps, error_response, not_finite
@@ -60,7 +60,7 @@ async def chat_completions(
     request: Request,
     x_best_of_n: Annotated[str | None, Header(description="`best_of_n` for clients that can't send the field.")] = None,
 ) -> Response:
-    """A chat completion; with `best_of_n` above 1, the winner of a tournament among that many samples."""
+    """A chat completion; with `best_of_n` above 1, the best of that many samples."""
     arrived = time.monotonic()
     state = state_of(request)
     refuse_misspelt_header(request.headers)
@@ -150,6 +150,7 @@ async def _select_and_log(planned: Plan, state: SelfJudgeState, progress: Progre
             time=datetime.now(UTC),
             route=ROUTE,
             model=planned.head.model,
+            method=planned.method,
             judge=planned.options.judge,
             template=planned.panel.template,
             principles=planned.panel.principles,

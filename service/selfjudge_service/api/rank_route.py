@@ -12,12 +12,13 @@ from vllm.entrypoints.serve.utils.api_utils import load_aware_call, validate_jso
 from selfjudge import Comparison, ConversationError, Tournament
 from selfjudge_service.api.judge_route import conversation
 from selfjudge_service.api.route import Route, admitted, resolve_model
-from selfjudge_service.best_of_n.judging.fitness import fitness, fitness_warnings, header_of
+from selfjudge_service.best_of_n.judging.fitness import header_of, match_fitness, match_warnings
 from selfjudge_service.best_of_n.judging.judge import Judged
 from selfjudge_service.best_of_n.log_entry import Facts, entry
 from selfjudge_service.best_of_n.response import cut_json, judging_usage, record_json
-from selfjudge_service.best_of_n.run import run_tournament
 from selfjudge_service.best_of_n.seeds import bracket_seed
+from selfjudge_service.best_of_n.selecting.matches import Matches
+from selfjudge_service.best_of_n.selecting.run import run_selection
 from selfjudge_service.observability.metrics import CLIENT_CLOSED_REQUEST
 from selfjudge_service.protocol.errors import ApiError, InvalidFieldError
 from selfjudge_service.protocol.requests import RankRequest
@@ -63,7 +64,7 @@ async def _rank(body: RankRequest, request: Request) -> Response:
 
     try:
         tournament = Tournament(len(candidates), seed=seed, top=body.top_n or len(candidates))
-        result = await run_tournament(tournament, bring, compare)
+        result = await run_selection(Matches(tournament, compare), bring)
     except ConversationError as error:
         raise ApiError(f"messages can't be judged: {error}", "messages") from error
     ranking_id, model = f"rank-{uuid4().hex}", body.model or state.base_model
@@ -73,6 +74,7 @@ async def _rank(body: RankRequest, request: Request) -> Response:
             time=datetime.now(UTC),
             route=ROUTE,
             model=model,
+            method="tournament",
             judge=body.judge,
             template=panel.template,
             principles=panel.principles,
@@ -80,7 +82,7 @@ async def _rank(body: RankRequest, request: Request) -> Response:
             conversation=context,
         )
         state.bracket_log.offer(partial(entry, facts, result, {}, len(candidates)), store=body.store)
-    warnings = fitness_warnings(result.judged, result.unreadable)
+    warnings = match_warnings(result.judged, result.unreadable)
     return JSONResponse(
         {
             "id": ranking_id,
@@ -90,7 +92,7 @@ async def _rank(body: RankRequest, request: Request) -> Response:
             "judge": body.judge,
             "seed": seed,
             "ranking": result.ranking,
-            **fitness(result.judged),
+            **match_fitness(result.judged),
             "warnings": warnings,
             "bracket": [record_json(record) for record in result.records],
             "truncated": [cut_json(judged) for judged in result.judged if judged.cut],

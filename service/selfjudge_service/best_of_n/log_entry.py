@@ -1,4 +1,4 @@
-"""What a line of the bracket log says: one tournament, whole, so that it can be read without the server.
+"""What a line of the bracket log says: one selection, whole, so that it can be read without the server.
 
 It leaves out the definitions of tools, the settings of sampling, reasoning (which judges don't see), and the caller.
 """
@@ -9,15 +9,16 @@ from typing import NamedTuple
 
 from selfjudge import Conversation
 from selfjudge_service.best_of_n.response import Json, record_json, verdict_json
-from selfjudge_service.best_of_n.run import TournamentResult
 from selfjudge_service.best_of_n.sampler import Sampled
+from selfjudge_service.best_of_n.selecting.run import SelectionResult
+from selfjudge_service.settings import MethodName
 
 FORMAT = 1
 """Version of the lines' form."""
 
 
 class Facts(NamedTuple):
-    """What a tournament was about and how it was judged."""
+    """What a selection was about and how it was judged."""
 
     id: str
     time: datetime
@@ -25,6 +26,7 @@ class Facts(NamedTuple):
     route: str
     model: str
     """The weights that answered: the base model's name, an adapter's, or `policy@version`."""
+    method: MethodName
     judge: str
     template: str
     principles: Sequence[str]
@@ -32,11 +34,11 @@ class Facts(NamedTuple):
     conversation: Conversation
 
 
-def entry(facts: Facts, result: TournamentResult, sampled: Mapping[int, Sampled], candidates: int) -> Json:
+def entry(facts: Facts, result: SelectionResult, sampled: Mapping[int, Sampled], candidates: int) -> Json:
     """The object of a line. A candidate that failed, or was not finished at the deadline, is null.
 
     Args:
-        facts: about the tournament.
+        facts: about the selection.
         result: how it went.
         sampled: what was sampled here; candidates that came with the request were not.
         candidates: how many there were to be.
@@ -60,16 +62,18 @@ def _messages(conversation: Conversation) -> list[Json]:
     return [dict(message) for message in conversation]
 
 
-def _candidate(number: int, result: TournamentResult, sampled: Mapping[int, Sampled]) -> Json | None:
+def _candidate(number: int, result: SelectionResult, sampled: Mapping[int, Sampled]) -> Json | None:
     if number not in result.texts:
         return None
-    told = {"text": result.texts[number], "finish_reason": None, "tool_calls": 0}
+    told: Json = {"text": result.texts[number], "finish_reason": None, "tool_calls": 0}
     if number in sampled:
         choice = sampled[number].response.choices[0]
         told.update(finish_reason=choice.finish_reason, tool_calls=len(choice.message.tool_calls or ()))
+    if number in result.scores:
+        told["score"] = result.scores[number]
     return told
 
 
-def _match(record: Json, result: TournamentResult) -> Json:
+def _match(record: Json, result: SelectionResult) -> Json:
     verdict = result.verdicts.get((record["first"], record["second"]))
     return {**record, "verdict": verdict and verdict_json(verdict)}

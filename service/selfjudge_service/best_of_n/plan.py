@@ -16,8 +16,10 @@ from vllm.lora.request import LoRARequest
 
 from selfjudge import ConversationError, Message
 from selfjudge_service.best_of_n.constraints import Constraint, constraint_of
+from selfjudge_service.best_of_n.judging.in_place import InPlacePanel
 from selfjudge_service.best_of_n.judging.judge import Judge, Panel
 from selfjudge_service.best_of_n.judging.label_reads import JUDGE_PRIORITY
+from selfjudge_service.best_of_n.methods import method_of
 from selfjudge_service.best_of_n.prefill import judged_conversation
 from selfjudge_service.best_of_n.response import Head
 from selfjudge_service.best_of_n.sampler import Sampler
@@ -25,8 +27,8 @@ from selfjudge_service.best_of_n.seeds import bracket_seed
 from selfjudge_service.observability.request_context import engine_id
 from selfjudge_service.protocol.errors import ApiError, InvalidFieldError
 from selfjudge_service.protocol.misplaced_fields import BEST_OF_N_HEADER
-from selfjudge_service.protocol.requests import ChatRequest, JudgingOptions, SelfRejection
-from selfjudge_service.settings import Settings
+from selfjudge_service.protocol.requests import ChatRequest, SelfRejection
+from selfjudge_service.settings import MethodName, Settings
 
 _INTEGER = re.compile(r"\s*[0-9]{1,9}\s*")
 _LEAVES_ONE: Final = {
@@ -48,7 +50,12 @@ class Shared(Protocol):
 
     @property
     def judge(self) -> Judge:
-        """Compares candidates."""
+        """Compares and scores candidates."""
+        ...
+
+    @property
+    def method(self) -> MethodName:
+        """How the best is found where requests don't say."""
         ...
 
     @property
@@ -76,7 +83,8 @@ class Plan(NamedTuple):
     """Candidates to sample."""
     top: int
     seed: int
-    panel: Panel
+    method: MethodName
+    panel: Panel | InPlacePanel
     conversation: list[Message]
     constraint: Constraint | None
     warnings: list[str]
@@ -134,13 +142,13 @@ def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, shared:
         raise InvalidFieldError("use_beam_search", "must be off with best_of_n: candidates are samples", True)
     options = request.self_rejection or SelfRejection()
     try:
-        panel = shared.judge.panel(options, lora, chat_template_kwargs=request.chat_template_kwargs)
+        method, panel = method_of(request, options, lora, shared)
     except ApiError as error:
-        raise error if error.param == "chat_template_kwargs" else error.inside("self_rejection") from error
+        raise error.inside("self_rejection") if error.param in SelfRejection.model_fields else error from error
     panel = panel._replace(cache_salt=request.cache_salt, priority=JUDGE_PRIORITY)
     try:
         conversation = judged_conversation(request)
-        panel.encoders[0].check(conversation)
+        panel.check(conversation)
     except ConversationError as error:
         raise ApiError(f"messages can't be judged: {error}", "messages") from error
     request_id = engine_id()
@@ -150,6 +158,7 @@ def plan(request: ChatRequest, best_of_n: int, lora: LoRARequest | None, shared:
         candidates_needed(request, best_of_n, shared),
         request.n or 1,
         bracket_seed(options.seed, request.seed),
+        method,
         panel,
         conversation,
         constraint_of(request),
@@ -176,8 +185,7 @@ def _selects_by_default(request: ChatRequest, shared: Shared) -> bool:
     if disaggregated or request.use_beam_search or why_equal(request, shared.sampling_defaults):
         return False
     try:
-        panel = shared.judge.panel(JudgingOptions(), None, chat_template_kwargs=request.chat_template_kwargs)
-        panel.encoders[0].check(judged_conversation(request))
+        method_of(request, SelfRejection(), None, shared).panel.check(judged_conversation(request))
     except (ApiError, ConversationError):
         return False
     return True

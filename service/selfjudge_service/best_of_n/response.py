@@ -1,4 +1,4 @@
-"""Builds the answer of a best-of-N chat request: a standard ChatCompletion, plus what the tournament did.
+"""Builds the answer of a best-of-N chat request: a standard ChatCompletion, plus how it was selected.
 
 Pure: from what was sampled and judged to JSON-ready dictionaries, whole or as the chunks of a stream.
 """
@@ -9,11 +9,13 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from selfjudge import PrincipleVerdict, Record, Verdict
-from selfjudge_service.best_of_n.judging.fitness import fitness
+from selfjudge_service.best_of_n.judging.fitness import label_mass, match_fitness
+from selfjudge_service.best_of_n.judging.in_place import InPlacePanel, Scored
 from selfjudge_service.best_of_n.judging.judge import Judged, Panel
-from selfjudge_service.best_of_n.run import TournamentResult
 from selfjudge_service.best_of_n.sampler import Sampled
+from selfjudge_service.best_of_n.selecting.run import SelectionResult
 from selfjudge_service.protocol.requests import SelfRejection
+from selfjudge_service.settings import MethodName
 
 Json = dict[str, Any]
 
@@ -34,13 +36,21 @@ class Selection(NamedTuple):
     head: Head
     options: SelfRejection
     best_of_n: int
+    top: int
+    """Candidates to return."""
     seed: int
-    panel: Panel
-    result: TournamentResult
+    method: MethodName
+    panel: Panel | InPlacePanel
+    result: SelectionResult
     sampled: dict[int, Sampled]
     broken: dict[int, str]
     """Candidates that break what the request constrains them to, each with the reason."""
     warnings: Sequence[str]
+
+    @property
+    def returned(self) -> list[int]:
+        """The candidates that are returned, best first."""
+        return self.result.ranking[: self.top]
 
 
 def chat_completion(selection: Selection) -> Json:
@@ -110,7 +120,7 @@ def _deltas(choice: Json) -> Iterator[tuple[Json, Json]]:
 
 
 def _choices(selection: Selection) -> list[Json]:
-    chosen = [selection.sampled[candidate].response.choices[0] for candidate in selection.result.ranking]
+    chosen = [selection.sampled[candidate].response.choices[0] for candidate in selection.returned]
     return [{**choice.model_dump(), "index": index} for index, choice in enumerate(chosen)]
 
 
@@ -118,7 +128,7 @@ def _usage(selection: Selection) -> Json:
     usages = {candidate: sampled.response.usage for candidate, sampled in selection.sampled.items()}
     first = next(iter(usages.values()))
     sampled = sum(usage.completion_tokens or 0 for usage in usages.values())
-    returned = sum(usages[candidate].completion_tokens or 0 for candidate in selection.result.ranking)
+    returned = sum(usages[candidate].completion_tokens or 0 for candidate in selection.returned)
     details = first.completion_tokens_details
     reasoning = sum(
         u.completion_tokens_details.reasoning_tokens for u in usages.values() if u.completion_tokens_details
@@ -143,31 +153,50 @@ def _report(selection: Selection) -> Json:
             {"candidate": index, "error": failure.message} for index, failure in sorted(result.failures.items())
         ],
         "constraint_broken": [{"candidate": index, "why": why} for index, why in sorted(selection.broken.items())],
+        "method": selection.method,
         "ranking": result.ranking,
         "seed": selection.seed,
         "judge": selection.options.judge,
         "template": panel.template,
         "principles": list(panel.principles),
         "deadline_reached": result.deadline_reached,
-        **fitness(result.judged),
+        **(_of_scores(result) if selection.method == "score" else _of_matches(selection)),
         "warnings": list(selection.warnings),
+    }
+    if "candidates" in selection.options.include:
+        report["candidates"] = [_candidate(index, selection) for index in sorted(selection.sampled)]
+    return report
+
+
+def _of_matches(selection: Selection) -> Json:
+    result = selection.result
+    told: Json = {
+        **match_fitness(result.judged),
         "truncated": [cut_json(judged) for judged in result.judged if judged.cut],
         "usage": {**judging_usage(result.judged), "matches": len(result.judged)},
     }
     if "bracket" in selection.options.include:
-        report["bracket"] = [record_json(record) for record in result.records]
-    if "candidates" in selection.options.include:
-        report["candidates"] = [_candidate(index, sampled) for index, sampled in sorted(selection.sampled.items())]
-    return report
+        told["bracket"] = [record_json(record) for record in result.records]
+    return told
 
 
-def _candidate(index: int, sampled: Sampled) -> Json:
+def _of_scores(result: SelectionResult) -> Json:
+    return {
+        "label_mass": label_mass(result.scored),
+        "truncated": [{"response": scored.cut._asdict()} for scored in result.scored if scored.cut],
+        "usage": judging_usage(result.scored),
+    }
+
+
+def _candidate(index: int, selection: Selection) -> Json:
+    sampled = selection.sampled[index]
     choice = sampled.response.choices[0]
     return {
         "candidate": index,
         "message": choice.message.model_dump(),
         "finish_reason": choice.finish_reason,
         "completion_tokens": sampled.response.usage.completion_tokens,
+        **({"score": selection.result.scores.get(index)} if selection.method == "score" else {}),
     }
 
 
@@ -182,12 +211,12 @@ def cut_json(judged: Judged) -> Json:
     return {} if cut is None else {name: kept._asdict() for name, kept in cut._asdict().items()}
 
 
-def judging_usage(judged: Sequence[Judged]) -> Json:
+def judging_usage(judged: Sequence[Judged | Scored]) -> Json:
     """Tokens read to judge, and the part of them that came from the prefix cache."""
     return {
         "judge_prompt_tokens": sum(one.prompt_tokens for one in judged),
         "judge_cached_tokens": sum(one.cached_tokens for one in judged),
-        "judge_reads": sum(2 * len(one.verdict.principles) for one in judged),
+        "judge_reads": sum(one.reads for one in judged),
     }
 
 

@@ -32,11 +32,21 @@ _UNMET: Final = "no token follows that {field} allows: give a schema or grammar 
 REFUSALS = (ValueError, TypeError, OverflowError, TemplateError)
 
 
+class SampledTokens(NamedTuple):
+    """A candidate as the engine computed it."""
+
+    prompt: tuple[int, ...]
+    response: tuple[int, ...]
+    """Without a token at which the request had it stop, which is no part of the answer."""
+
+
 class Sampled(NamedTuple):
     """A finished candidate: vLLM's whole answer with its single choice, and the text a judge compares."""
 
     response: ChatCompletionResponse
     text: str
+    tokens: SampledTokens | None = None
+    """Where they were wanted."""
 
 
 class SampleError(ApiError):
@@ -68,13 +78,25 @@ class Sampler:
     def __init__(self, handler: OpenAIServingChat) -> None:
         self._handler = handler
 
-    async def sample(self, request: ChatRequest, index: int, request_id: str) -> Sampled:
+    def hides_tokens(self, request: ChatRequest) -> bool:
+        """Whether vLLM keeps the sampled tokens back, because reasoning is among them that the request won't have."""
+        return not request.include_reasoning and self._handler.parser_cls is not None
+
+    async def sample(self, request: ChatRequest, index: int, request_id: str, *, with_tokens: bool = False) -> Sampled:
         """Samples one candidate.
+
+        Args:
+            request: what is asked for.
+            index: the candidate's number.
+            request_id: of all candidates; names this one's work in the engine.
+            with_tokens: whether the sampled tokens are wanted too.
 
         Raises:
             SampleError: if the engine refuses or fails this one.
         """
         one = _request_for_one(request, index, request_id)
+        if with_tokens:
+            one.return_token_ids = True
         try:
             answer = await cancellable(self._handler_for(request).create_chat_completion(one))
         except GenerationError as error:
@@ -85,7 +107,8 @@ class Sampler:
             raise SampleError(answer)
         if not isinstance(answer, ChatCompletionResponse):
             raise TypeError(f"vLLM's chat handler streamed an answer that was not to be streamed: {type(answer)}")
-        return Sampled(answer, judged_text(request, answer.choices[0].message.model_dump()))
+        text = judged_text(request, answer.choices[0].message.model_dump())
+        return Sampled(answer, text, _tokens_taken(request, answer) if with_tokens else None)
 
     async def check(self, request: ChatRequest) -> None:
         """Finds what is wrong with model, prompt and options before anything is sampled; keeps the rendered prompt.
@@ -127,6 +150,27 @@ class Sampler:
         handler = copy.copy(self._handler)
         handler.render_chat_request = reuse  # type: ignore[method-assign]  # on this copy alone
         return handler
+
+
+def prompt_tokens(request: ChatRequest) -> int | None:
+    """How long the prompt is; None where it has not been rendered, or to something else than tokens."""
+    rendering = request._rendering
+    inputs: list[Any] = rendering.inputs if isinstance(rendering, _Rendering) else []
+    ids = inputs[0].get("prompt_token_ids") if inputs else None
+    return None if ids is None else len(ids)
+
+
+def _tokens_taken(request: ChatRequest, answer: ChatCompletionResponse) -> SampledTokens:
+    """The tokens of an answer, which keeps them only if the request wants them itself."""
+    choice = answer.choices[0]
+    if answer.prompt_token_ids is None or choice.token_ids is None:
+        raise TypeError("vLLM's chat handler answered without the token ids that it was asked for")
+    sampled = tuple(choice.token_ids)
+    stopped_by_token = isinstance(choice.stop_reason, int)
+    tokens = SampledTokens(tuple(answer.prompt_token_ids), sampled[:-1] if stopped_by_token else sampled)
+    if not request.return_token_ids:
+        answer.prompt_token_ids = choice.token_ids = None
+    return tokens
 
 
 def unmet(request: ChatCompletionRequest, error: GenerationError) -> ErrorResponse | None:

@@ -42,19 +42,23 @@ BROKEN_CONSTRAINTS = Counter(
 )
 DUPLICATES = Counter(
     "selfjudge_duplicates",
-    "Matches that needed no judgment of their own, by kind (identical: equal texts; repeated: texts that met before).",
+    "Matches and scores that needed no judgment of their own, by kind (identical: equal texts; repeated: texts that "
+    "met before, or tokens that were scored before).",
     ["kind"],
 )
 JUDGMENTS = Counter("selfjudge_judgments", "Verdicts over both orders, one per principle.")
 INCONSISTENT = Counter("selfjudge_inconsistent_judgments", "Judgments whose two orders prefer different responses.")
-UNREADABLE = Counter("selfjudge_unreadable_comparisons", "Comparisons without a verdict, the judge's answer being NaN.")
+UNREADABLE = Counter(
+    "selfjudge_unreadable_comparisons",
+    "Comparisons without a verdict and scores that could not be read, the judge's answer being NaN.",
+)
 JUDGE_TOKENS = Counter(
     "selfjudge_judge_tokens", "Prompt tokens read to judge, by source (computed, cached).", ["source"]
 )
 SAMPLED_TOKENS = Counter("selfjudge_sampled_tokens", "Tokens sampled, by fate (returned, rejected).", ["fate"])
 LABEL_MASS = Histogram(
     "selfjudge_label_mass",
-    "P(A) + P(B) of a judgment: how surely the judge answers with a choice token.",
+    "P(A) + P(B) of a judgment, or of a score's two labels: how surely the judge answers with one of them.",
     buckets=(0.1, 0.25, *_UNIT),
 )
 CONFIDENCE = Histogram(
@@ -69,6 +73,11 @@ LENGTH_PULL = Counter(
     ["towards"],
 )
 LENGTH_SPREAD = Counter("selfjudge_length_spread", "Sum over judgments of the squared log2 of the lengths' ratio.")
+SCORES = Histogram(
+    "selfjudge_score",
+    "P(good) of a candidate that the method score has read, the two labels renormalised.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0),
+)
 WINNER_MARGIN = Histogram(
     "selfjudge_winner_margin",
     "Probability that a tournament's final preferred its winner.",
@@ -177,6 +186,18 @@ def observe_judgment(judgment: PrincipleVerdict, comparison: Comparison) -> None
     LENGTH_SPREAD.inc(ratio**2)
     pull = ratio * judgment.margin
     LENGTH_PULL.labels("longer" if pull > 0 else "shorter").inc(abs(pull))
+
+
+def observe_score(score: float, label_mass: float) -> None:
+    """Counts one read of a score in the metrics of the judge's health."""
+    SCORES.observe(score)
+    LABEL_MASS.observe(label_mass)
+
+
+def observe_judge_tokens(prompt_tokens: int, cached_tokens: int) -> None:
+    """Counts what the judge has read."""
+    JUDGE_TOKENS.labels("cached").inc(cached_tokens)
+    JUDGE_TOKENS.labels("computed").inc(prompt_tokens - cached_tokens)
 
 
 class Candidates:

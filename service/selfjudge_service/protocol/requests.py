@@ -22,6 +22,7 @@ from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionReque
 
 from selfjudge_service.protocol.errors import InvalidFieldError, unreadable_value
 from selfjudge_service.protocol.misplaced_fields import refuse_misspelt, refuse_outside
+from selfjudge_service.settings import MethodName
 
 Include = Literal["bracket", "candidates", "progress"]
 JudgeModel = Literal["policy", "reference"]
@@ -49,12 +50,14 @@ class JudgingOptions(_Body):
 class SelfRejection(JudgingOptions):
     """Options of best-of-N selection (self-rejection, section 3.3 of the paper)."""
 
+    method: MethodName | None = None
+    """How the best is found; if unset as template or principles need it, else by the server's default."""
     seed: Seed | None = None
-    """Seed of the bracket; if unset made from `seed`, else drawn at random; reported."""
+    """Seed of the bracket, and of the order of equals; if unset made from `seed`, else drawn at random; reported."""
     include: list[Include] = Field([], max_length=3)
     """Details to add to the answer."""
     deadline_ms: Annotated[int, Field(ge=1, le=86_400_000, strict=True)] | None = None
-    """Time after which the best so far of the running bracket is returned and the rest cancelled."""
+    """Time after which the best so far is returned and the rest cancelled."""
 
 
 Store = Annotated[

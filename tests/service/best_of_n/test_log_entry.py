@@ -46,6 +46,7 @@ async def test_a_chat_tournament_is_logged_whole(tmp_path: Path) -> None:
         "id": answer.json()["id"],
         "route": "/v1/chat/completions",
         "model": MODEL,
+        "method": "tournament",
         "judge": "policy",
         "template": "ultrafeedback",
         "principles": [],

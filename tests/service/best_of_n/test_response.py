@@ -15,8 +15,8 @@ from selfjudge_service.best_of_n.response import (
     stream_chunks,
     verdict_json,
 )
-from selfjudge_service.best_of_n.run import TournamentResult
 from selfjudge_service.best_of_n.sampler import Sampled, SampleError
+from selfjudge_service.best_of_n.selecting.run import SelectionResult
 from selfjudge_service.protocol.requests import SelfRejection
 from vllm.entrypoints.generate.base.protocol import FunctionCall, ToolCall
 from vllm.entrypoints.openai.chat_completion.protocol import (
@@ -44,12 +44,24 @@ def selection(
 ) -> Selection:
     texts = {index: answer.choices[0].message.content or "" for index, answer in answers.items()}
     judged = [Judged(VERDICT, cut, 20, 5), Judged(VERDICT, None, 22, 10)]
-    result = TournamentResult(ranking, [RECORD], texts, failures or {}, judged, deadline_reached=False, verdicts={})
+    result = SelectionResult(
+        ranking,
+        texts,
+        failures or {},
+        deadline_reached=False,
+        records=[RECORD],
+        judged=judged,
+        verdicts={},
+        scored=[],
+        scores={},
+    )
     options = SelfRejection.model_validate({"include": include})
     panel = Panel("ultrafeedback-principle", ("honesty",), (), None, Contexts())
     sampled = {index: Sampled(answer, texts[index]) for index, answer in answers.items()}
     head = Head("chatcmpl-1", 1_800_000_000, "tiny")
-    return Selection(head, options, 4, 7, panel, result, sampled, {2: "it is cut off"}, ["a warning"])
+    broken = {2: "it is cut off"}
+    top = len(ranking)
+    return Selection(head, options, 4, top, 7, "tournament", panel, result, sampled, broken, ["a warning"])
 
 
 THREE = {0: completion("no", tokens=3), 1: completion("perhaps so", tokens=5), 2: completion("yes it is", tokens=7)}
@@ -93,6 +105,7 @@ def test_the_report_says_what_the_tournament_did() -> None:
         "candidates_finished": 3,
         "candidates_failed": [{"candidate": 3, "error": "the engine refused"}],
         "constraint_broken": [{"candidate": 2, "why": "it is cut off"}],
+        "method": "tournament",
         "ranking": [2],
         "seed": 7,
         "judge": "policy",

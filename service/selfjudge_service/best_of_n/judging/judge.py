@@ -17,6 +17,7 @@ from selfjudge import (
     Chat,
     Choice,
     Comparison,
+    Conversation,
     Cut,
     JudgmentEncoder,
     PrincipleVerdict,
@@ -29,14 +30,13 @@ from selfjudge import (
     load_templates,
 )
 from selfjudge_service.best_of_n.judging.contexts import Contexts, aside, characters
-from selfjudge_service.best_of_n.judging.label_reads import ChoicePrompt, EngineReader, Rationale
+from selfjudge_service.best_of_n.judging.in_place import InPlaceJudge
+from selfjudge_service.best_of_n.judging.label_reads import LABEL_TOKENS, ChoicePrompt, EngineReader, Rationale
 from selfjudge_service.observability import metrics
 from selfjudge_service.protocol.errors import ApiError, InvalidFieldError
 from selfjudge_service.protocol.requests import JudgingOptions
 from selfjudge_service.settings import Settings
 
-# The prompt's last token yields the choice token, and that one needs a place in the context too.
-_CHOICE_TOKENS = 1
 _RATIONALE_OPENING_TOKENS = 64
 # Encoders for callers' options of the chat template, which may be any; those for the server's own are all kept.
 _ENCODERS_OF_CALLERS = 16
@@ -60,6 +60,10 @@ class Panel(NamedTuple):
     priority: int = 0
     """Of the reads; the lowest goes first."""
 
+    def check(self, conversation: Conversation) -> None:
+        """Whether a conversation can be shown to this judge; encodes nothing. Raises ConversationError."""
+        self.encoders[0].check(conversation)
+
 
 class Judged(NamedTuple):
     """A verdict, what was cut of the texts to fit the context, and the cost in prompt tokens."""
@@ -68,6 +72,16 @@ class Judged(NamedTuple):
     cut: Cut | None
     prompt_tokens: int
     cached_tokens: int
+
+    @property
+    def label_mass(self) -> float:
+        """P(A) + P(B), averaged over all readings."""
+        return self.verdict.label_mass
+
+    @property
+    def reads(self) -> int:
+        """One for each order under each principle."""
+        return 2 * len(self.verdict.principles)
 
 
 class Judge:
@@ -105,6 +119,7 @@ class Judge:
         self._encoder = lru_cache(maxsize=None)(self._make_encoder)
         self._encoder_of_caller = lru_cache(_ENCODERS_OF_CALLERS)(self._make_encoder)
         self._check_default_template()
+        self.in_place = InPlaceJudge(self._chat, reader, settings, max_model_len)
         if tag := self._chat.left_open():
             _LOG.warning(
                 "the chat template leaves %s open where an answer begins: the judge's letter is read inside its "
@@ -119,7 +134,7 @@ class Judge:
             known = ", ".join(sorted(self.templates))
             raise TemplateError(f"no judgment template is called {self._settings.template!r}; known are {known}")
         for principle in template.principles or (None,):
-            self._encoder(template.name, principle, _CHOICE_TOKENS)
+            self._encoder(template.name, principle, LABEL_TOKENS)
 
     def panel(
         self,
@@ -167,10 +182,10 @@ class Judge:
     ) -> tuple[JudgmentEncoder, ...]:
         minded = self._chat.minded(chat_template_kwargs or {})
         if not minded:
-            return tuple(self._encoder(name, principle, _CHOICE_TOKENS) for principle in principles)
+            return tuple(self._encoder(name, principle, LABEL_TOKENS) for principle in principles)
         key = json.dumps(minded, sort_keys=True)
         try:
-            return tuple(self._encoder_of_caller(name, principle, _CHOICE_TOKENS, key) for principle in principles)
+            return tuple(self._encoder_of_caller(name, principle, LABEL_TOKENS, key) for principle in principles)
         except TokenizerError as error:
             raise ApiError(f"{_OPTIONS}: {error}", _OPTIONS) from error
 
@@ -247,7 +262,6 @@ class Judge:
 
 def _observe(judged: Judged, comparison: Comparison, seconds: float) -> None:
     metrics.MATCH_SECONDS.observe(seconds)
-    metrics.JUDGE_TOKENS.labels("cached").inc(judged.cached_tokens)
-    metrics.JUDGE_TOKENS.labels("computed").inc(judged.prompt_tokens - judged.cached_tokens)
+    metrics.observe_judge_tokens(judged.prompt_tokens, judged.cached_tokens)
     for judgment in judged.verdict.principles:
         metrics.observe_judgment(judgment, comparison)

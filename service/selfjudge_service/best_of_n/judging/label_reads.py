@@ -23,8 +23,12 @@ from selfjudge_service.observability.request_context import engine_id
 JUDGE_PRIORITY = -(2**63)
 
 
+LABEL_TOKENS = 1
+"""The prompt's last token yields the label, and that one needs a place in the context too."""
+
+
 class ChoicePrompt(NamedTuple):
-    """A prompt that ends right before the choice token, and the ids of `A` and `B` there."""
+    """A prompt that ends right before the choice token, and the ids of `A` and `B`, or other two labels, there."""
 
     token_ids: Sequence[int]
     token_a: int

@@ -1,4 +1,4 @@
-"""Tournaments run over candidates and verdicts that come when a test lets them."""
+"""Selections by matches, run over candidates and verdicts that come when a test lets them."""
 
 import asyncio
 import math
@@ -9,8 +9,9 @@ from typing import TypeVar
 
 import pytest
 from selfjudge_service.best_of_n.judging.judge import Judged
-from selfjudge_service.best_of_n.run import run_tournament
 from selfjudge_service.best_of_n.sampler import SampleError
+from selfjudge_service.best_of_n.selecting.matches import Compare, Matches
+from selfjudge_service.best_of_n.selecting.run import Bring, Progress, SelectionResult, run_selection
 from selfjudge_service.protocol.errors import ApiError, NotFiniteError
 from vllm.entrypoints.serve import create_error_response
 
@@ -61,6 +62,18 @@ class Stage:
             for pair in waiting:
                 self.matches[pair].set_result(verdict(*pair))
             await settle()
+
+
+async def run_tournament(
+    tournament: Tournament,
+    bring: Bring,
+    compare: Compare,
+    *,
+    deadline_seconds: float | None = None,
+    progress: Progress | None = None,
+) -> SelectionResult:
+    asking = Matches(tournament, compare)
+    return await run_selection(asking, bring, deadline_seconds=deadline_seconds, progress=progress)
 
 
 async def instant(candidate: int) -> str:
