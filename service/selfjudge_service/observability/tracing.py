@@ -1,7 +1,8 @@
-"""Spans of a tournament, sent to an OTLP endpoint over HTTP if one is set; without one OpenTelemetry's no-op tracer.
+"""Spans of a selection, sent to an OTLP endpoint over HTTP if one is set; without one OpenTelemetry's no-op tracer.
 
     request                 one per HTTP request; its parent is the caller's, by W3C traceparent
     +-- sample              one per candidate
+    +-- score               one per candidate that is scored
     +-- round               from the first match of a round to its last verdict
         +-- match           one per pairing
 

@@ -209,11 +209,12 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "self_rejection": st.fixed_dictionaries(
         {},
         optional={
+            "method": st.sampled_from(["tournament", "score", "x"]),
             "seed": _INTEGERS,
             "deadline_ms": _INTEGERS,
             "include": st.lists(st.sampled_from(["bracket", "candidates", "progress"]), max_size=4),
             "principles": st.lists(st.one_of(st.sampled_from(["honesty", "helpfulness"]), TEXTS), max_size=3),
-            "template": st.one_of(st.sampled_from(["ultrafeedback", "dialogue", "principles"]), TEXTS),
+            "template": st.one_of(st.sampled_from(["ultrafeedback", "in-place-score", "principles"]), TEXTS),
             "judge": st.sampled_from(["policy", "reference", "x"]),
         },
     ),
