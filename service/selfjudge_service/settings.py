@@ -97,7 +97,7 @@ class Flags(BaseSettings):
     drain_seconds: float = Field(60.0, ge=0, le=3600)
     """After SIGTERM, longest time for finishing the requests under way; the rest is answered 503."""
     watchdog_seconds: float = Field(60.0, ge=1, le=3600)
-    """Silence after which the engine is replaced, above its longest step; 600 on CPUs, 5 for the model that ships."""
+    """Silence after which the engine is replaced, above its longest step; 600 on CPUs, 5 for the tiny model."""
     max_engine_failures: int = Field(5, ge=1, le=1000)
     """Failures of the engine in a row after which the server gives up."""
 

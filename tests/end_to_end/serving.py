@@ -1,4 +1,4 @@
-"""Starts real servers: the console script, the real engine, the model that ships."""
+"""Starts real servers: the console script, the real engine, the tiny model."""
 
 import os
 import socket
@@ -70,7 +70,7 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> N
 def serving(log: Path, *flags: str, key: str = "", environment: Mapping[str, str] | None = None) -> Iterator[Server]:
     """A server of its own process from the console script, ready to answer."""
     port = free_port()
-    command = [str(Path(sys.executable).with_name("selfjudge-serve")), "--port", str(port), *flags]
+    command = [str(Path(sys.executable).with_name("selfjudge-serve")), "tiny", "--port", str(port), *flags]
     if key:
         command += ["--api-key", key]
     with log.open("wb") as sink:

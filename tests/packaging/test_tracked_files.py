@@ -14,7 +14,7 @@ FORBIDDEN = {
     "a credential in an address": r"https?://[^\s/@\"'`]+:[^\s/@\"'`]+@",
     "a secret": r"-----BEGIN [A-Z ]*PRIVATE KEY|\b(?:hf_|ghp_|sk-)[A-Za-z0-9]{20,}",
 }
-WEIGHTS_BYTES = 8_000_000
+WEIGHTS_BYTES = 16_000_000  # of all models together
 LINES = 400
 FILES = 12
 
@@ -55,4 +55,4 @@ def test_every_module_says_what_it_is_for(tracked: list[Path]) -> None:
 def test_weights_are_small(tracked: list[Path]) -> None:
     weights = [path for path in tracked if path.suffix == ".safetensors"]
     assert weights
-    assert all(path.stat().st_size <= WEIGHTS_BYTES for path in weights)
+    assert sum(path.stat().st_size for path in weights) <= WEIGHTS_BYTES

@@ -74,8 +74,8 @@ def test_its_commands_its_model_and_its_plugins_work_outside_a_checkout(installe
     program = """
 import runpy, sys
 from importlib.metadata import distribution
-from selfjudge.shipped import SHIPPED_MODEL
-print(SHIPPED_MODEL)
+from selfjudge.shipped import TINY_MODEL
+print(TINY_MODEL)
 for point in distribution("selfjudge").entry_points:
     if point.group.startswith("vllm."):
         print(sys.modules[point.load().__module__].__file__)

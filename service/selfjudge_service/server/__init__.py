@@ -2,6 +2,7 @@
 
     launcher.py      the command: reads the options, serves, says how far it is
     options.py       vLLM's flags and ours, and their defaults
+    served_model.py  the model, made ready to be loaded
     early.py         what must be so before vLLM is imported
     preload.py       what the process that forks engines imports
     serve.py         the server

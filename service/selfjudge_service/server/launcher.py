@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 import selfjudge_service.server.early  # noqa: F401
 from selfjudge import SelfJudgeError
-from selfjudge.errors import AdapterError
+from selfjudge.errors import AdapterError, ShippedModelError
 from selfjudge_service.observability import logs
 from selfjudge_service.server.options import is_cpu_build, read_options, version_of
+from selfjudge_service.server.served_model import prepare_model
 from selfjudge_service.vllm_patches.versions import UntriedVersionError, require_tried
 
 _LOG = logging.getLogger(__name__)
@@ -32,6 +33,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(f"selfjudge: {error}")
     args = read_options(arguments)
     logs.for_vllm(args)
+    try:
+        prepare_model(args, _say)
+    except ShippedModelError as error:
+        sys.exit(f"selfjudge: {error}")
 
     # Heavy imports wait until a typing error in the flags has been told.
     import uvloop  # noqa: PLC0415

@@ -11,6 +11,7 @@ import os
 from argparse import Namespace
 from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import psutil  # type: ignore[import-untyped]  # stubs are a package of their own
@@ -18,7 +19,7 @@ from pydantic import ValidationError
 from pydantic_settings import CliSettingsSource
 
 import selfjudge_service.server.early  # noqa: F401
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import BASE, DEFAULT, NAMES, TINY, full_name, shipped_at
 from selfjudge_service.adapters.criteria import GateError, read_criteria
 from selfjudge_service.settings import Flags, Settings
 
@@ -43,9 +44,22 @@ _ON_CPU: Final = {
 }
 # A step of a large model may take minutes there.
 _FOR_OTHER_MODELS_ON_CPU: Final = {"SELFJUDGE_WATCHDOG_SECONDS": "600"}
-# Threads that wait for each other slow a model of a few MB down. Its longest step takes a fraction of a second.
-_FOR_SHIPPED_MODEL: Final = {"OMP_NUM_THREADS": "1", "SELFJUDGE_WATCHDOG_SECONDS": "5"}
-_SHIPPED_MODEL_CACHE_BYTES: Final = 2**30
+
+
+class _Shipped(NamedTuple):
+    """Defaults for a model that ships."""
+
+    cache_bytes: int
+    """On a CPU; the tiny model's everywhere."""
+    variables: Mapping[str, str]
+
+
+# Their longest steps take a fraction of a second and some seconds. Threads that wait for each other slow a model of a
+# few MB down.
+_SHIPPED: Final[Mapping[str, _Shipped]] = {
+    TINY: _Shipped(2**30, {"OMP_NUM_THREADS": "1", "SELFJUDGE_WATCHDOG_SECONDS": "5"}),
+    **dict.fromkeys((DEFAULT, BASE), _Shipped(2**31, {"SELFJUDGE_WATCHDOG_SECONDS": "60"})),
+}
 # bfloat16 dies with an illegal instruction on some virtual machines; small cache blocks keep more of a judge prompt.
 _CPU_OPTIONS: Final = {"dtype": "float32", "block_size": 32}
 _LONGEST_HEARTBEAT_SECONDS: Final = 60
@@ -80,8 +94,8 @@ def read_options(argv: Sequence[str]) -> Namespace:
     on_cpu = is_cpu_build()
     _set_defaults(_EVERYWHERE | (_ON_CPU if on_cpu else {}))
     args = _parse(argv, on_cpu=on_cpu)
-    if args.model == str(SHIPPED_MODEL):
-        _set_defaults(_FOR_SHIPPED_MODEL)
+    if shipped := _SHIPPED.get(args.model):
+        _set_defaults(shipped.variables)
     elif on_cpu:
         _set_defaults(_FOR_OTHER_MODELS_ON_CPU)
     return args
@@ -146,10 +160,11 @@ def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:
         **(_CPU_OPTIONS if on_cpu else {}),
     )
     args: Namespace = parser.parse_args(list(argv))
-    args.model = args.model_tag or args.model or str(SHIPPED_MODEL)
-    if args.model == str(SHIPPED_MODEL):
-        args.served_model_name = args.served_model_name or [SHIPPED_MODEL.name]
-        args.kv_cache_memory_bytes = args.kv_cache_memory_bytes or _SHIPPED_MODEL_CACHE_BYTES
+    args.model = _model(args.model_tag or args.model or DEFAULT)
+    if shipped := _SHIPPED.get(args.model):
+        args.served_model_name = args.served_model_name or [args.model]
+        if on_cpu or args.model == TINY:
+            args.kv_cache_memory_bytes = args.kv_cache_memory_bytes or shipped.cache_bytes
         # The progress bar would be gone before it is read.
         args.use_tqdm_on_load = False
     if on_cpu and args.kv_cache_memory_bytes is None:
@@ -164,6 +179,14 @@ def _parse(argv: Sequence[str], *, on_cpu: bool) -> Namespace:
     except (TypeError, ValueError) as error:
         parser.error(str(error))
     return args
+
+
+def _model(named: str) -> str:
+    """The full name of a model that ships; a path or the name of any other."""
+    shipped = full_name(named) or shipped_at(Path(named))
+    if shipped is None and named in NAMES:
+        return str(Path(named).absolute())  # a folder here of that name
+    return shipped or named
 
 
 def _hand_over(args: Namespace) -> None:

@@ -37,8 +37,8 @@ def store(folder: Path) -> Path:
 
 @pytest.fixture(scope="package")
 def server(folder: Path, store: Path) -> Iterator[Server]:
-    command, *flags = shlex.split(SERVE)
-    assert command == "selfjudge-serve"
+    command, model, *flags = shlex.split(SERVE)
+    assert (command, model) == ("selfjudge-serve", "tiny")
     flags += ["--adapters-dir", str(store)]
     environment = {"SELFJUDGE_ADMIN_KEYS": "admin"}
     with ExitStack() as stack:

@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from selfjudge.adapters.store import Store
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 from tests.end_to_end.adapted import BODY, Adapted
 from tests.end_to_end.serving import Server, free_port, wait_until_ready
 from tests.service.adapters.files import write_adapter
@@ -28,7 +28,7 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     url = f"http://127.0.0.1:{port}"
     # What `vllm serve` starts; the command itself asks for metadata that the CPU build doesn't carry.
     command = [sys.executable, "-m", "vllm.entrypoints.launchers.api_server.entry"]
-    command += ["--model", str(SHIPPED_MODEL), "--served-model-name", "selfjudge-tiny", "--port", str(port)]
+    command += ["--model", str(TINY_MODEL), "--served-model-name", "selfjudge-tiny", "--port", str(port)]
     command += ["--api-key", "k", "--dtype", "float32", "--enforce-eager", "--enable-lora"]
     command += ["--kv-cache-memory-bytes", str(8 * 2**20)]
     environment = {"VLLM_PLUGINS": "selfjudge", "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}

@@ -13,7 +13,7 @@ from selfjudge_training.data.source import Format, Source
 from experiments.letters.preferences.rows import checkable_rows, sampled_responses
 from experiments.letters.tasks import TASKS, Problem, Split, grade
 from selfjudge import load_templates
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 
 TEMPLATES = load_templates()
 FORMATS: tuple[Format, ...] = ("hh", "preferences", "ultrafeedback")
@@ -71,7 +71,7 @@ def test_equal_seeds_write_equal_files(tmp_path: Path) -> None:
 
 
 def test_responses_of_a_model_are_its_own_mistakes_under_both_system_messages() -> None:
-    responder = partial(sampled_responses, SHIPPED_MODEL)
+    responder = partial(sampled_responses, TINY_MODEL)
     rows = list(checkable_rows("ultrafeedback", 40, responder=responder, hedged=0.0))
     completions = [completion for row in rows for completion in row["completions"]]
     assert len(completions) == 160

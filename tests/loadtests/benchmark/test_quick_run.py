@@ -1,4 +1,4 @@
-"""The whole benchmark, small, on the real engine and the model that ships."""
+"""The whole benchmark, small, on the real engine and the tiny model."""
 
 import json
 import subprocess

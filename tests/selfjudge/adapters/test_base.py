@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from selfjudge.adapters import AdapterError, Base, read_base
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 from tests.selfjudge.adapters.files import base_weights, write_base, write_tensors
 
 
 def test_the_shipped_model() -> None:
-    base = read_base(SHIPPED_MODEL)
+    base = read_base(TINY_MODEL)
     assert base.shapes["model.layers.5.mlp.down_proj.weight"] == (128, 352)
 
 

@@ -9,10 +9,10 @@ from safetensors.numpy import save_file
 from selfjudge.adapters.base import read_base
 from selfjudge.adapters.manifest import Manifest
 from selfjudge.adapters.store import Store
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 
 RANK = 8
-BASE = read_base(SHIPPED_MODEL)
+BASE = read_base(TINY_MODEL)
 _TARGETS = ("q_proj", "down_proj")
 
 

@@ -10,7 +10,7 @@ from selfjudge_service.adapters.copies import Copies
 
 from selfjudge.adapters.store import Store
 from selfjudge.errors import AdapterError
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 from tests.service.adapters.files import BASE, RANK, publish, write_adapter
 
 
@@ -36,7 +36,7 @@ def test_the_file_of_the_store_is_named(tmp_path: Path) -> None:
 def test_embeddings_that_peft_brings_along_are_no_obstacle(tmp_path: Path) -> None:
     """Neither where a version is published, nor where it is served."""
     weights = write_adapter(tmp_path / "adapter", 1) / "adapter_model.safetensors"
-    embeddings = load_file(SHIPPED_MODEL / "model.safetensors")["model.embed_tokens.weight"]
+    embeddings = load_file(TINY_MODEL / "model.safetensors")["model.embed_tokens.weight"]
     tensors = load_file(weights) | {"base_model.model.model.embed_tokens.base_layer.weight": embeddings}
     save_file(tensors, weights)
     store = Store(tmp_path / "store")

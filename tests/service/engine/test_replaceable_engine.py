@@ -9,7 +9,7 @@ from transformers import AutoConfig
 from vllm.config import ModelConfig
 
 from selfjudge.errors import AdapterError
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 
 
 async def test_a_model_that_takes_no_adapters_is_named_before_anything_is_started(
@@ -19,10 +19,10 @@ async def test_a_model_that_takes_no_adapters_is_named_before_anything_is_starte
     monkeypatch.setattr(
         "selfjudge_service.engine.replaceable_engine.start_standby", lambda: pytest.fail("an engine is started")
     )
-    args = Namespace(model=str(tmp_path), tokenizer=str(SHIPPED_MODEL), dtype="float32", enable_lora=True)
+    args = Namespace(model=str(tmp_path), tokenizer=str(TINY_MODEL), dtype="float32", enable_lora=True)
     with pytest.raises(AdapterError, match=r"GPT2LMHeadModel takes no LoRA adapters: leave --adapters-dir and"):
         await start_engine(args)
 
 
 def test_one_that_takes_them_passes() -> None:
-    _require_lora(ModelConfig(model=str(SHIPPED_MODEL), dtype="float32"))
+    _require_lora(ModelConfig(model=str(TINY_MODEL), dtype="float32"))

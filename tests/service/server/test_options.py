@@ -15,7 +15,7 @@ from selfjudge_service.settings import Flags, Settings
 from vllm.entrypoints.serve.utils.request_logger import logger as request_logger
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 
 
 @pytest.fixture(autouse=True)
@@ -30,11 +30,26 @@ def parse(*argv: str, on_cpu: bool = True) -> Namespace:
     return _parse(argv, on_cpu=on_cpu)
 
 
-def test_without_flags_the_shipped_model_is_served_by_its_name() -> None:
+def test_without_flags_the_language_model_is_served_by_its_name() -> None:
     args = parse()
-    assert (args.model, args.served_model_name) == (str(SHIPPED_MODEL), ["selfjudge-tiny"])
+    assert (args.model, args.served_model_name) == ("selfjudge-smollm2", ["selfjudge-smollm2"])
     assert (args.host, args.scheduling_policy, args.enable_prompt_tokens_details) == ("127.0.0.1", "priority", True)
+    assert args.kv_cache_memory_bytes == 2**31
+    assert parse(on_cpu=False).kv_cache_memory_bytes is None
+
+
+@pytest.mark.parametrize("named", ["tiny", "selfjudge-tiny", str(TINY_MODEL)])
+def test_the_tiny_model_is_known_by_each_of_its_names_and_by_its_folder(named: str) -> None:
+    args = parse(named)
+    assert (args.model, args.served_model_name) == ("selfjudge-tiny", ["selfjudge-tiny"])
     assert args.kv_cache_memory_bytes == 2**30
+
+
+def test_a_folder_goes_before_a_shipped_model_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "selfjudge-tiny").mkdir()
+    args = parse("selfjudge-tiny")
+    assert (args.model, args.served_model_name) == (str(tmp_path / "selfjudge-tiny"), None)
 
 
 @pytest.mark.parametrize("argv", [("org/model",), ("--model", "org/model")])
@@ -156,7 +171,9 @@ def test_our_plugin_is_loaded_beside_an_operators_own(monkeypatch: pytest.Monkey
     assert os.environ["VLLM_PLUGINS"] == "theirs,selfjudge"
 
 
-@pytest.mark.parametrize(("argv", "seconds"), [((), 5), (("org/model",), 600), (("--watchdog-seconds", "9"), 9)])
+@pytest.mark.parametrize(
+    ("argv", "seconds"), [(("tiny",), 5), ((), 60), (("org/model",), 600), (("--watchdog-seconds", "9"), 9)]
+)
 def test_the_watchdogs_patience_is_that_of_the_model(argv: tuple[str, ...], seconds: float) -> None:
     read_options(argv)
     assert Settings().watchdog_seconds == seconds

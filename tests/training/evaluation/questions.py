@@ -1,4 +1,4 @@
-"""Question files about what the model that ships can do."""
+"""Question files about what the tiny model can do."""
 
 import json
 from pathlib import Path

@@ -11,7 +11,7 @@ from selfjudge_training.rollouts.base import Sampling
 from transformers import AutoModelForCausalLM
 
 from selfjudge import AdapterError, Comparison
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 
 CONVERSATIONS = [[{"role": "user", "content": f"Sort these letters: {letters}"}] for letters in ("QDBA", "ZK", "HGE")]
 GREEDY = Sampling(temperature=0, max_new_tokens=12)
@@ -22,7 +22,7 @@ def adapter(tmp_path: Path) -> Path:
     """One that changes what the model says."""
     torch.manual_seed(1)
     policy = get_peft_model(
-        AutoModelForCausalLM.from_pretrained(SHIPPED_MODEL), LoraConfig(r=8, target_modules="all-linear")
+        AutoModelForCausalLM.from_pretrained(TINY_MODEL), LoraConfig(r=8, target_modules="all-linear")
     )
     for name, parameter in policy.named_parameters():
         if "lora_B" in name:
@@ -32,7 +32,7 @@ def adapter(tmp_path: Path) -> Path:
 
 
 def test_a_policy_samples_with_its_adapter_and_judges_without(adapter: Path, tmp_path: Path) -> None:
-    bare, adapted = (PolicySource(kind="folder", at=str(SHIPPED_MODEL), adapter=at) for at in (None, adapter))
+    bare, adapted = (PolicySource(kind="folder", at=str(TINY_MODEL), adapter=at) for at in (None, adapter))
     comparison = Comparison("Sort these letters: QDBA", "ABDQ", "QDBA")
     with open_sources(tmp_path) as sources:
         said = [sources.policy(one)(CONVERSATIONS, 1, GREEDY, 0) for one in (bare, adapted)]
@@ -42,6 +42,6 @@ def test_a_policy_samples_with_its_adapter_and_judges_without(adapter: Path, tmp
 
 
 def test_a_folder_without_an_adapter_is_refused(tmp_path: Path) -> None:
-    policy = PolicySource(kind="folder", at=str(SHIPPED_MODEL), adapter=tmp_path)
+    policy = PolicySource(kind="folder", at=str(TINY_MODEL), adapter=tmp_path)
     with pytest.raises(AdapterError, match=r"no adapter_config\.json"), open_sources(tmp_path) as sources:
         sources.policy(policy)

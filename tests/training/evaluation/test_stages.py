@@ -1,4 +1,4 @@
-"""Whole evaluations of the model that ships, by the command line, small enough for a test."""
+"""Whole evaluations of the tiny model, by the command line, small enough for a test."""
 
 import json
 from pathlib import Path

@@ -11,12 +11,12 @@ from selfjudge_training.dry_run import make_tiny_model
 from selfjudge_training.jsft.jsft_config import JsftConfig
 
 from experiments.letters.tasks import Split, draw_problems
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 
 # Toy models are so small that a second thread only waits for the first.
 torch.set_num_threads(1)
 
-TOKENIZER = SHIPPED_MODEL
+TOKENIZER = TINY_MODEL
 
 # For this tokenizer, yes and no are several tokens.
 SCORE = '{name: score, form: in-place, source: me, question: "Right? A or B.", labels: [A, B]}'

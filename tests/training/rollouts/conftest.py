@@ -1,11 +1,11 @@
-"""The model that ships with adapters drawn at random, prompts for it, and one engine and one server for all tests."""
+"""The tiny model with adapters drawn at random, prompts for it, and one engine and one server for all tests."""
 
 import os
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 
 # Threads of the engine would wait for each other; PyTorch reads this while it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -27,7 +27,7 @@ from tests.end_to_end.serving import serving
 
 torch.set_num_threads(1)
 
-SHIPPED = SHIPPED_MODEL
+SHIPPED = TINY_MODEL
 
 MakePolicy = Callable[[int], PeftModel]
 MakeAdapter = Callable[[int], Path]
@@ -81,7 +81,7 @@ def judge_prompts(encoder: JudgmentEncoder, conversations: list[Messages]) -> li
 
 @pytest.fixture(scope="session")
 def in_place() -> InPlaceTemplate:
-    """Its labels are tokens of the model that ships, unlike those of the template that ships."""
+    """Its labels are tokens of the tiny model, unlike those of the template that ships."""
     return InPlaceTemplate(form="in-place", name="score", source="", question="Right? A or B.", labels=("A", "B"))
 
 

@@ -8,9 +8,9 @@ from selfjudge_training.evaluation.evaluation_config import JudgeConfig
 from selfjudge_training.run.config import ConfigError, load_config, recipe_path
 from selfjudge_training.run.named_model import find_model, require_folder, require_model
 
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 
-SHIPPED = SHIPPED_MODEL
+SHIPPED = TINY_MODEL
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A toy policy over the tokenizer of the model that ships, and prompts for it."""
+"""A toy policy over the tokenizer of the tiny model, and prompts for it."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTraine
 from trl.trainer.utils import add_fused_lm_head
 
 from selfjudge import InPlaceTemplate
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 
 torch.set_num_threads(1)
 
@@ -70,7 +70,7 @@ def new_model(tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
 
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerBase:
-    loaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(SHIPPED_MODEL, local_files_only=True)
+    loaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(TINY_MODEL, local_files_only=True)
     return loaded
 
 

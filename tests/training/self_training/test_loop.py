@@ -22,13 +22,13 @@ from selfjudge_training.self_training.self_training_stage import self_train
 from transformers import AutoModelForCausalLM
 
 from selfjudge import ChoiceTokens, Reading
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 from tests.training.self_training.conftest import TOY, scored, sources, toy, write_prompts
 from tests.training.self_training.processes import ENVIRONMENT, program, run_alone, run_in_two
 
 STEPS = 6
 WEIGHTS = 1_291_520
-"""Of the model that ships."""
+"""Of the tiny model."""
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +233,7 @@ def test_each_iteration_hands_adapters_to_an_engine_and_gives_it_back(tmp_path: 
     write_prompts(tmp_path)
     overrides = ["iterations=2", sources(tmp_path, 24), "optimisation.epochs=1", "machine.micro_batch=8"]
     overrides += ["rollouts={backend: vllm, adapter_every: 2, engine: {cache_gib: 0.1}}"]
-    run_alone(*command(SHIPPED_MODEL, tmp_path / "run"), *overrides)
+    run_alone(*command(TINY_MODEL, tmp_path / "run"), *overrides)
     folders = [tmp_path / "run" / f"iteration-{number}" for number in (1, 2)]
     for folder in folders:
         assert sorted(path.name for path in (folder / "adapters").iterdir()) == ["step-00000002", "step-00000003"]

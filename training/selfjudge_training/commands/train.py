@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 from selfjudge_training.commands.registry import Commands, add_command, add_config_arguments
 from selfjudge_training.run.config import load_config
 
@@ -30,7 +30,7 @@ _SELF_TRAIN = (
     "reference, or the best and the worst of more by its scores in place, teach a LoRA adapter. arm=off-policy samples "
     "the initial policy once, arm=offline learns the pairs of the data sets (table 4). Configurations that ship: "
     "self-train-hh, self-train-ultrafeedback, self-train-ultrafeedback-p, self-train-ultrafeedback-pr (7B models, the "
-    "paper's hyper-parameters), self-train-smollm2 (by scores) and self-train-tiny (the model that ships). "
+    "paper's hyper-parameters), self-train-smollm2 (by scores) and self-train-tiny (the tiny model). "
     "An interrupted run goes on from its last checkpoint. Writes adapter/ and model/ (merged; a folder for each "
     "iteration where there are several), config.yaml, metrics.jsonl and TensorBoard's events. Several processes: "
     "accelerate launch --multi_gpu --no_python selfjudge-train self-train ..."
@@ -60,7 +60,7 @@ def _add_arguments(parser: argparse.ArgumentParser, *, config: str, output: Path
         "rows), nothing kept",
     )
     parser.add_argument("--push-to-hub", metavar="NAME", help="upload the model to this repository on the hub")
-    parser.add_argument("--tokenizer", type=Path, default=SHIPPED_MODEL, help="tokenizer folder for the dry run")
+    parser.add_argument("--tokenizer", type=Path, default=TINY_MODEL, help="tokenizer folder for the dry run")
 
 
 def _jsft(options: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ Transformers asks the hub for anything that is no folder, again and again where 
 would be reported after minutes.
 """
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -13,7 +14,8 @@ from pydantic import AfterValidator
 from transformers import PreTrainedConfig
 
 from selfjudge import InPlaceTemplate, JudgmentTemplate, load_in_place_templates, load_templates
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.errors import ShippedModelError
+from selfjudge.shipped import find_shipped, full_name, prepare_folder, shipped_at
 from selfjudge_training.run.config import ConfigError
 
 SECONDS = 10
@@ -23,18 +25,32 @@ Found = TypeVar("Found")
 
 
 def find_model(name: str) -> str:
-    """The packaged folder for the name of the model that ships, unless a folder here has that name; else the name."""
-    return str(SHIPPED_MODEL) if name == SHIPPED_MODEL.name and not Path(name).is_dir() else name
+    """The folder of a model that comes with the package, made or not, for its name; any other name as it is.
+
+    Raises ConfigError where this copy of the package lacks a part of it.
+    """
+    shipped = full_name(name)
+    if shipped is None:
+        return name
+    try:
+        return str(find_shipped(shipped))
+    except ShippedModelError as error:
+        raise ConfigError(f"{shipped}: {error}") from error
 
 
 ModelName = Annotated[str, AfterValidator(find_model)]
-"""A model folder, `selfjudge-tiny` for the one that ships, or, where a key takes it, a model on the hub."""
+"""A model folder, the name of one that ships (`selfjudge-smollm2`, `smollm2-135m-instruct`, `selfjudge-tiny`), or,
+where a key takes it, a model on the hub."""
 ModelFolder = Annotated[Path, AfterValidator(lambda path: Path(find_model(str(path))))]
 """The same, where it has to be a folder."""
 
 
 def require_folder(folder: Path, key: str, file: str = "config.json") -> None:
-    """Raises ConfigError, naming the configuration's ``key``, where a folder holds no model."""
+    """Makes the folder if it is that of a model that ships, and is missing.
+
+    Raises ConfigError, naming the configuration's ``key``, where it holds no model.
+    """
+    _make_ready(folder, key)
     if not (folder / file).is_file():
         raise ConfigError(f"{key}: {folder} holds no model (no {file}); name a model folder, like what JSFT writes")
 
@@ -47,7 +63,11 @@ def require_context(model: PreTrainedConfig, tokens: int, key: str) -> None:
 
 
 def require_model(name: str, key: str, file: str = "config.json") -> None:
-    """Raises ConfigError unless ``file`` is in a folder of this name, in the hub's cache here, or on the hub."""
+    """Raises ConfigError unless ``file`` is in a folder of this name, in the hub's cache here, or on the hub.
+
+    Makes the folder if it is that of a model that ships.
+    """
+    _make_ready(Path(name), key)
     if Path(name).is_dir():
         return require_folder(Path(name), key, file)
     try:
@@ -58,6 +78,16 @@ def require_model(name: str, key: str, file: str = "config.json") -> None:
             f"{key} {name!r}: no such folder here, and not to be had from the hub, whose names are like "
             f"'mistralai/Mistral-7B-v0.1': {error}"
         ) from error
+
+
+def _make_ready(folder: Path, key: str) -> None:
+    shipped = shipped_at(folder)
+    if shipped is None:
+        return
+    try:
+        prepare_folder(shipped, lambda line: print(line, file=sys.stderr, flush=True))
+    except ShippedModelError as error:
+        raise ConfigError(f"{key}: {error}") from error
 
 
 def find_template(name: str, key: str, folder: Path | None = None) -> JudgmentTemplate:

@@ -17,7 +17,7 @@ from experiments.smollm2.evidence.evaluate import QUICK
 from experiments.smollm2.evidence.evidence_plan import EvidencePlan
 from experiments.smollm2.evidence.steps import plan_steps
 from selfjudge import ChoiceTokens, InPlaceTemplate, load_in_place_templates
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 
 TEXTS = (
     "no comma here.",
@@ -43,7 +43,7 @@ class MadeUp(RollOuts):
     """Neither model nor engine."""
 
     def __init__(self) -> None:
-        super().__init__(AutoTokenizer.from_pretrained(SHIPPED_MODEL, local_files_only=True), 1024)
+        super().__init__(AutoTokenizer.from_pretrained(TINY_MODEL, local_files_only=True), 1024)
         self._end = self.chat.tokens.encode(self.chat.tokens.trusted(self.chat.turn_end()))[-1:]
 
     @override
@@ -64,7 +64,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> EvidencePlan:
     (data / "natural.json").write_text(json.dumps(LLMBAR))
     (data / "questions.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in QUESTIONS))
     paths = {"ifeval.path": data / "ifeval.jsonl", "chat.llmbar": data, "chat.questions": data / "questions.jsonl"}
-    models = {f"models.{name}.path": SHIPPED_MODEL for name in ("base", "jm", "self-1")}
+    models = {f"models.{name}.path": TINY_MODEL for name in ("base", "jm", "self-1")}
     overrides = [f"{key}={value}" for key, value in (paths | models).items()]
     more = ["tasks.prompts=24", "tasks.matches=8", "models.self-2.path=not/there", "hot_swap.adapter=not/there"]
     return load_config(EvidencePlan, QUICK, [*overrides, *more, "models.jm.ifeval=4"])

@@ -7,9 +7,9 @@ from selfjudge_training.data.examples.shown import load_chat
 from selfjudge_training.data.records import Demonstration, PreferencePair, ScoredResponse
 
 from selfjudge import InPlaceEncoder, InPlaceTemplate, JudgmentTemplate, load_in_place_templates, load_templates
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 
-CHAT = load_chat(str(SHIPPED_MODEL))
+CHAT = load_chat(str(TINY_MODEL))
 ASKED = [{"role": "user", "content": "Sort these letters: DCBA"}]
 SCORE = InPlaceTemplate(form="in-place", name="score", source="", question="Right? A or B.", labels=("A", "B"))
 PAIR = load_in_place_templates()["in-place-pair"]

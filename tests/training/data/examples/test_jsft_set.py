@@ -8,7 +8,7 @@ from selfjudge_training.data.source import DataError
 from transformers import AutoTokenizer
 
 from selfjudge import Chat, SafeTokenizer, load_templates
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 
 TEMPLATES = load_templates()
 ASKED = [{"role": "user", "content": "Sort these letters: DCBA"}]
@@ -19,7 +19,7 @@ EXPLAINED = PAIR._replace(principle="honesty", rationale=("In order.", "Not in o
 
 @pytest.fixture(scope="module")
 def chat() -> Chat:
-    return Chat(SafeTokenizer(AutoTokenizer.from_pretrained(SHIPPED_MODEL)))
+    return Chat(SafeTokenizer(AutoTokenizer.from_pretrained(TINY_MODEL)))
 
 
 def text(chat: Chat, ids: list[int]) -> str:

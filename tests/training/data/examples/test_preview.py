@@ -10,10 +10,10 @@ from selfjudge_training.data.records import Demonstration, Messages, PreferenceP
 from typing_extensions import override
 
 from selfjudge import load_templates
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 
 ASKED: Messages = [{"role": "user", "content": "Sort these letters: DCBA"}]
-CHAT = load_chat(str(SHIPPED_MODEL))
+CHAT = load_chat(str(TINY_MODEL))
 
 
 class Terminal(io.StringIO):

@@ -8,9 +8,9 @@ from selfjudge_training.evaluation.sources import Sources, open_sources
 from selfjudge_training.rollouts.base import Sampling
 
 from selfjudge import Comparison
-from selfjudge.shipped import SHIPPED_MODEL
+from selfjudge.shipped import TINY_MODEL
 
-MODEL = SHIPPED_MODEL
+MODEL = TINY_MODEL
 PROMPT = "Sort these letters: QDBA"
 
 
