@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING
 from selfjudge_training.run.config import load_config
 
 from experiments.smollm2.evidence.evidence_plan import EvidencePlan
-from experiments.smollm2.evidence.results.everything import read_everything
-from experiments.smollm2.evidence.results.evidence_report import write_evidence
-from experiments.smollm2.evidence.steps import measure
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # it has no public name
@@ -19,12 +16,12 @@ FULL, QUICK = (Path(__file__).with_name(f"{name}.yaml") for name in ("evidence",
 
 def add_evaluate(commands: "Commands") -> None:
     """The command and its options."""
-    summary = "measure the models against truth, IFEval and LLMBar, and write the report"
     parser = commands.add_parser(
         "evaluate",
-        help=summary,
-        description=f"{summary.capitalize()}. A killed run goes on where it stopped; what can't be measured is "
-        "reported as not measured yet: models and data that are not there.",
+        help="measure the models against truth, IFEval and LLMBar, and write the report",
+        description="Measure the models against truth, IFEval and LLMBar, and write the report. A killed run goes on "
+        "where it stopped; models and data that are not there are reported as not measured yet. The verifiers of "
+        "IFEval come with the set-up for checks and tests (`make check`).",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.set_defaults(run=_evaluate)
@@ -40,6 +37,11 @@ def add_evaluate(commands: "Commands") -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    # Training goes without the verifiers of IFEval, which come with the set-up for checks and tests.
+    from experiments.smollm2.evidence.results.everything import read_everything  # noqa: PLC0415
+    from experiments.smollm2.evidence.results.evidence_report import write_evidence  # noqa: PLC0415
+    from experiments.smollm2.evidence.steps import measure  # noqa: PLC0415
+
     given = {"chat.llmbar": options.llmbar, "ifeval.path": options.ifeval, "chat.questions": options.mt_bench}
     overrides = [f"{key}={path}" for key, path in given.items() if path is not None]
     plan = load_config(EvidencePlan, QUICK if options.quick else options.plan, [*overrides, *options.overrides])

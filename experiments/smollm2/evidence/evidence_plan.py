@@ -82,8 +82,10 @@ class Chat(Section):
     """Those that are judged: names of LLMBar's files."""
     questions: Path | None = None
     """MT-Bench's questions."""
-    limit: PositiveInt
-    """Most rows of each of these sets."""
+    pairs: PositiveInt
+    """Of each category, the first so many."""
+    turns: PositiveInt
+    """Questions, the first so many."""
     best_of: PositiveInt
     decoding: Decoding
 

@@ -49,7 +49,7 @@ def plan_steps(plan: EvidencePlan) -> Iterator[Step]:
     yield Step(JM, (swap,))  # beside no other engine
     yield Step(BASE, (*elsewhere, answer_questions, hold_tournaments, *rounds[BASE]))
     for name in trained:
-        yield Step(name, (*elsewhere, hold_tournaments, *rounds[name]))
+        yield Step(name, (weigh_llmbar, hold_tournaments, *rounds[name]))
 
 
 def _rounds(number: int) -> tuple[Cell, ...]:

@@ -31,7 +31,7 @@ def load_llmbar(plan: Chat) -> dict[str, PreferencePair]:
     found: dict[str, PreferencePair] = {}
     pairs = llmbar_pairs(plan.llmbar) if plan.llmbar else []
     for category in plan.categories:
-        of_one = islice((pair for pair in pairs if pair.category == category), plan.limit)
+        of_one = islice((pair for pair in pairs if pair.category == category), plan.pairs)
         found |= {f"{category}-{place:03d}": pair for place, pair in enumerate(of_one)}
     return found
 
@@ -97,4 +97,4 @@ def answer_questions(bench: Bench) -> None:
 def load_first_turns(plan: Chat) -> dict[str, str]:
     """The questions by their place; none without a file."""
     questions = load_questions(plan.questions) if plan.questions else []
-    return {f"{place:03d}": one.turns[0] for place, one in enumerate(questions[: plan.limit], 1)}
+    return {f"{place:03d}": one.turns[0] for place, one in enumerate(questions[: plan.turns], 1)}

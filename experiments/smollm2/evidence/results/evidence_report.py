@@ -6,6 +6,7 @@ The words are in smollm2.md.jinja and smollm2-answers.md.jinja.
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
@@ -22,6 +23,14 @@ from experiments.smollm2.evidence.results.goals import FORM_NAMES, goals_of
 from experiments.smollm2.evidence.results.pictures import by_kind, over_n
 from loadtests.machine import describe
 
+_PATHS: dict[str, Any] = {
+    "models": {"__all__": {"path"}},
+    "ifeval": {"path"},
+    "chat": {"llmbar", "questions"},
+    "hot_swap": {"adapter"},
+}
+"""Of one machine."""
+
 
 def write_evidence(plan: EvidencePlan, found: Everything, root: Path, output: Path) -> list[Path]:
     """Write everything about what was found into a folder, and return the paths; ``root`` has the raw rows."""
@@ -31,7 +40,7 @@ def write_evidence(plan: EvidencePlan, found: Everything, root: Path, output: Pa
     about = {name: describe(root)[name] for name in ("machine", "date")}
     plots = dict(_plots(found))
     content = {
-        "plan": plan.model_dump(mode="json"),
+        "plan": plan.model_dump(mode="json", exclude=_PATHS),
         **about,
         "weights": {name: one["model"] for name, one in weights.items()},
         "goals": [{**plain(goal), "verdict": goal.verdict} for goal in goals],

@@ -83,8 +83,10 @@ def test_the_page_says_what_is_not_measured(
     assert page.count("Not measured yet") == 1  # the hot swap
     assert "self-training (self-2) raises the share of right answers over JM's | 10 |  | **not measured yet**" in page
     assert "\n\n\n" not in page
-    results = json.loads((tmp_path / "smollm2.json").read_text())["results"]
-    assert results["swap"] is None
+    written = (tmp_path / "smollm2.json").read_text()
+    assert json.loads(written)["results"]["swap"] is None
+    assert str(plan.chat.llmbar) not in written  # no path of one machine
+    assert str(plan.models["jm"].path) not in written
     answers = (tmp_path / "smollm2-answers.md").read_text()
     assert "````text\nWrite ```a``` tweet.\n````" in answers
 
