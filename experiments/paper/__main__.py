@@ -9,7 +9,7 @@ from selfjudge_training.run.folder import RunFolder
 from experiments.paper.plan import plan_stages
 from experiments.paper.recipe import PaperRecipe
 from experiments.paper.report import write_report
-from experiments.paper.stages import run_stages
+from experiments.stages import run_stages
 
 RECIPE = Path(__file__).with_name("recipe.yaml")
 

@@ -19,7 +19,7 @@ from experiments.letters.tasks import Problem
 from experiments.paper.measure import FILE, Measured, questions, rating
 from experiments.paper.plan import measured, subjects
 from experiments.paper.recipe import ARMS, JUDGES, VARIANTS, Judge, PaperRecipe
-from experiments.paper.stages import TIMES
+from experiments.stages import TIMES
 
 Values = NDArray[np.float64]
 """[runs, instructions]: runs are the seeds of one kind of model, instructions the same for all kinds."""

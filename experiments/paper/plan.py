@@ -15,7 +15,7 @@ from experiments.paper.base import make_base
 from experiments.paper.data import DEMONSTRATIONS, TRAIN, make_data
 from experiments.paper.measure import Subject, measure
 from experiments.paper.recipe import ARMS, JUDGE_ONLY, JUDGES, VARIANTS, Arm, Judge, PaperRecipe
-from experiments.paper.stages import Stage
+from experiments.stages import Stage
 
 MAX_TOKENS = 96
 """Longest sequence. One in 200 is longer, of a response that repeats a template, and would make its batch as long."""

@@ -18,6 +18,7 @@ KINDS: dict[str, type[Section]] = {
     "evaluate-judge": JudgeConfig,
     "evaluate-policy": PolicyConfig,
     "hh": JsftConfig,
+    "jsft-smollm2": JsftConfig,
     "jsft-tiny": JsftConfig,
     "self-train-hh": SelfTrainingConfig,
     "self-train-server": SelfTrainingConfig,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.paper.stages import TIMES, Stage, run_stages
+from experiments.stages import TIMES, Stage, run_stages
 
 
 def note_times(seconds: float, folder: Path) -> None:

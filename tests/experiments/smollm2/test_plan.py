@@ -1,0 +1,27 @@
+"""The stages: in which order they depend on each other, and whose tasks are whose."""
+
+from itertools import combinations
+from pathlib import Path
+
+from selfjudge_training.run.config import load_config
+
+from experiments.smollm2.plan import plan_stages, tasks_of
+from experiments.smollm2.recipe import Smollm2Recipe
+from experiments.smollm2.tasks import tasks
+
+RECIPE = load_config(Smollm2Recipe, Path("experiments/smollm2/recipe.yaml"))
+
+
+def test_every_stage_needs_only_what_comes_before_it(tmp_path: Path) -> None:
+    stages = plan_stages(RECIPE, tmp_path)
+    names = [stage.name for stage in stages]
+    assert len(set(names)) == len(names)
+    for place, stage in enumerate(stages):
+        assert set(stage.needs) <= set(names[:place])
+
+
+def test_no_two_rounds_share_a_task_and_none_is_held_out() -> None:
+    prompts = [{task.prompt for task in tasks_of(RECIPE, number)} for number in range(1, len(RECIPE.rounds) + 2)]
+    assert not any(one & other for one, other in combinations(prompts, 2))
+    held_out = {task.subject for task in tasks("held-out", 300, RECIPE.seed)}
+    assert not held_out & {task.subject for number in (1, 2) for task in tasks_of(RECIPE, number)}
