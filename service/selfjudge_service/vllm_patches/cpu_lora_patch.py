@@ -13,6 +13,7 @@ GPUs have kernels of their own and need none of this.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any
 
 from torch import Tensor
@@ -32,6 +33,7 @@ def multiply_by_runs() -> None:
     PunicaWrapperCPU._shrink_prefill = _shrink  # type: ignore[method-assign]
     PunicaWrapperCPU._expand_prefill = _expand  # type: ignore[method-assign]
     PunicaWrapperCPU._expand_slice_prefill = _expand_slice  # type: ignore[method-assign]
+    PunicaWrapperCPU.add_lora_linear = _add_linear  # type: ignore[method-assign]
     PunicaWrapperCPU.add_lora_logits = _add_logits  # type: ignore[method-assign]
     read_prompts = GPUModelRunner._get_prompt_logprobs_dict
 
@@ -63,6 +65,25 @@ def _runs(slots: Tensor) -> list[tuple[slice, int]]:
     ends = lengths.cumsum(0)
     runs = zip((ends - lengths).tolist(), ends.tolist(), found.tolist(), strict=True)
     return [(slice(start, end), slot) for start, end, slot in runs if slot >= 0]
+
+
+def _add_linear(
+    self: Any,  # noqa: ANN401
+    y: Tensor,
+    x: Tensor,
+    lora_a_stacked: tuple[Tensor, ...],
+    lora_b_stacked: tuple[Tensor, ...],
+    scale: float,
+    output_slices: tuple[int, ...],
+    **_: Any,  # noqa: ANN401
+) -> None:
+    """`y[rows, slice] += scale * x[rows] A.T B.T`, for each run of rows and each slice of the layer's outputs."""
+    starts = accumulate(output_slices[:-1], initial=0)
+    slices = list(zip(lora_a_stacked, lora_b_stacked, starts, output_slices, strict=True))
+    for rows, slot in self.runs:
+        for down, up, start, width in slices:
+            inner = (x[rows] @ down[slot, 0].T).mul_(scale)
+            y[rows, start : start + width].addmm_(inner.to(y.dtype), up[slot, 0, :width].T)
 
 
 def _shrink(self: Any, y: Tensor, x: Tensor, w_t_all: Tensor, scale: float) -> None:  # noqa: ANN401

@@ -8,14 +8,17 @@ from vllm import __version__
 from vllm.platforms import current_platform
 
 from selfjudge_service.vllm_patches.cache_patch import zero_new_blocks
+from selfjudge_service.vllm_patches.cpu_draw_patch import draw_by_cumulative_probability
 from selfjudge_service.vllm_patches.cpu_lora_patch import multiply_by_runs
+from selfjudge_service.vllm_patches.cpu_norm_patch import normalise_by_kernels
 from selfjudge_service.vllm_patches.cpu_seeds_patch import put_generators_aside
+from selfjudge_service.vllm_patches.cpu_top_p_patch import sort_candidates_only
 from selfjudge_service.vllm_patches.sampler_patch import keep_top_logprobs
 from selfjudge_service.vllm_patches.versions import require_tried
 
 
 class Patch(NamedTuple):
-    """A replacement in vLLM's classes, and the versions that have the fault which it mends."""
+    """A replacement in vLLM's classes, and the versions that have the fault or the slowness which it mends."""
 
     versions: SpecifierSet
     apply: Callable[[], None]
@@ -27,6 +30,9 @@ PATCHES: Final = (
     Patch(SpecifierSet(">=0.32,<0.34"), zero_new_blocks),
     Patch(SpecifierSet("==0.32.*"), multiply_by_runs, cpu_only=True),
     Patch(SpecifierSet("==0.32.*"), put_generators_aside, cpu_only=True),
+    Patch(SpecifierSet("==0.32.*"), normalise_by_kernels, cpu_only=True),
+    Patch(SpecifierSet("==0.32.*"), sort_candidates_only, cpu_only=True),
+    Patch(SpecifierSet("==0.32.*"), draw_by_cumulative_probability, cpu_only=True),
 )
 
 

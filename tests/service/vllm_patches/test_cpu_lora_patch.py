@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from selfjudge_service.vllm_patches.cpu_lora_patch import (
+    _add_linear,
     _add_logits,
     _expand_slice,
     _Reading,
@@ -38,6 +39,21 @@ def test_each_row_is_multiplied_by_its_own_adapter_row_by_row(*, add: bool) -> N
         torch.testing.assert_close(output[row], expected)
 
 
+def test_slices_of_a_layer_have_matrices_of_their_own() -> None:
+    torch.manual_seed(0)
+    inputs = torch.randn(6, 5)
+    down, up = [torch.randn(2, 1, 3, 5) for _ in range(2)], [torch.randn(2, 1, outputs, 3) for outputs in (4, 2)]
+    output = torch.ones(6, 6)
+    _add_linear(SimpleNamespace(runs=_runs(SLOTS)), output, inputs, tuple(down), tuple(up), 0.5, (4, 2))
+    for row, slot in enumerate(SLOTS.tolist()):
+        expected = torch.ones(6)
+        if slot >= 0:
+            expected += torch.cat(
+                [b[slot, 0] @ (0.5 * a[slot, 0] @ inputs[row]) for a, b in zip(down, up, strict=True)]
+            )
+        torch.testing.assert_close(output[row], expected)
+
+
 @pytest.mark.parametrize("of_prompt", [False, True])
 def test_logits_have_the_adapter_of_their_own_token(*, of_prompt: bool) -> None:
     """Tokens are sampled from some of a batch's rows; of a prompt, all of its rows have logits."""
@@ -60,7 +76,12 @@ def test_logits_have_the_adapter_of_their_own_token(*, of_prompt: bool) -> None:
 
 
 def test_vllm_multiplies_so_and_says_when_it_reads_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = {"_shrink_prefill": "_shrink", "_expand_slice_prefill": "_expand_slice", "add_lora_logits": "_add_logits"}
+    ours = {
+        "_shrink_prefill": "_shrink",
+        "_expand_slice_prefill": "_expand_slice",
+        "add_lora_logits": "_add_logits",
+        "add_lora_linear": "_add_linear",
+    }
     for name in (*ours, "_expand_prefill", "_update_prefill_metadata"):  # as they are, to be put back
         monkeypatch.setattr(PunicaWrapperCPU, name, getattr(PunicaWrapperCPU, name))
     monkeypatch.setattr(GPUModelRunner, "_get_prompt_logprobs_dict", lambda _: _Reading.of_prompts)
