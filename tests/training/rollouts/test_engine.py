@@ -140,3 +140,8 @@ def test_without_vllm_the_error_says_what_to_install(monkeypatch: pytest.MonkeyP
 @needs_engine
 def test_starting_an_engine_leaves_pytorchs_threads_to_us(engine: EngineRollOuts) -> None:
     assert inspect.isbuiltin(torch.set_num_threads)
+
+
+@needs_engine
+def test_on_a_cpu_vllm_takes_its_own_kernels(engine: EngineRollOuts) -> None:
+    assert "all" in engine._engine.vllm_config.compilation_config.custom_ops

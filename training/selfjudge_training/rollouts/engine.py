@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 _QUIET: Final = {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"}
 
 # bfloat16 dies with an illegal instruction on some virtual machines; small cache blocks keep more of a judge prompt.
-_ON_CPU: Final = {"dtype": "float32", "block_size": 32}
+# With LoRA vLLM compiles nothing on a CPU, but still replaces its own kernels by operations that are there to be
+# compiled, unless it is told beforehand that nothing will be.
+_ON_CPU: Final = {"dtype": "float32", "block_size": 32, "enforce_eager": True}
 
 # With a cache of a given size vLLM still wants this share of the GPU to be free; training has its own part of it.
 _ON_GPU: Final = {"gpu_memory_utilization": 0.05}
