@@ -42,8 +42,10 @@ _ON_CPU: Final = {
     # oneDNN keeps the code that it makes for a size of batch, a thousand times half a MiB; batches are of all sizes.
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
 }
+# A tournament of a language model takes seconds there, and others wait for it.
+_LONG_QUEUE: Final = {"SELFJUDGE_QUEUE_SECONDS": "300"}
 # A step of a large model may take minutes there.
-_FOR_OTHER_MODELS_ON_CPU: Final = {"SELFJUDGE_WATCHDOG_SECONDS": "600"}
+_FOR_OTHER_MODELS_ON_CPU: Final = {"SELFJUDGE_WATCHDOG_SECONDS": "600", **_LONG_QUEUE}
 
 
 class _Shipped(NamedTuple):
@@ -52,14 +54,18 @@ class _Shipped(NamedTuple):
     cache_bytes: int
     """On a CPU; the tiny model's everywhere."""
     variables: Mapping[str, str]
+    on_cpu: Mapping[str, str]
+    """Other variables, on a CPU."""
 
 
 # Their longest steps take a fraction of a second and some seconds. Threads that wait for each other slow a model of a
-# few MB down.
-_SHIPPED: Final[Mapping[str, _Shipped]] = {
-    TINY: _Shipped(2**30, {"OMP_NUM_THREADS": "1", "SELFJUDGE_WATCHDOG_SECONDS": "5"}),
-    **dict.fromkeys((DEFAULT, BASE), _Shipped(2**31, {"SELFJUDGE_WATCHDOG_SECONDS": "60"})),
-}
+# few MB down. SmolLM2's candidates are short: its cache holds more of them than the 11 of 4,096 tokens that it has
+# room for.
+_TINY: Final = _Shipped(2**30, {"OMP_NUM_THREADS": "1", "SELFJUDGE_WATCHDOG_SECONDS": "5"}, {})
+_SMOLLM2: Final = _Shipped(
+    2**31, {"SELFJUDGE_WATCHDOG_SECONDS": "60"}, {"SELFJUDGE_MAX_CANDIDATES": "64", **_LONG_QUEUE}
+)
+_SHIPPED: Final[Mapping[str, _Shipped]] = {TINY: _TINY, DEFAULT: _SMOLLM2, BASE: _SMOLLM2}
 # bfloat16 dies with an illegal instruction on some virtual machines; small cache blocks keep more of a judge prompt.
 _CPU_OPTIONS: Final = {"dtype": "float32", "block_size": 32}
 _LONGEST_HEARTBEAT_SECONDS: Final = 60
@@ -95,7 +101,7 @@ def read_options(argv: Sequence[str]) -> Namespace:
     _set_defaults(_EVERYWHERE | (_ON_CPU if on_cpu else {}))
     args = _parse(argv, on_cpu=on_cpu)
     if shipped := _SHIPPED.get(args.model):
-        _set_defaults(shipped.variables)
+        _set_defaults({**shipped.variables, **(shipped.on_cpu if on_cpu else {})})
     elif on_cpu:
         _set_defaults(_FOR_OTHER_MODELS_ON_CPU)
     return args

@@ -66,6 +66,15 @@ def test_others_may_join_while_the_wait_is_expected_to_be_short_enough() -> None
     assert queue.join(Ticket(64)) is None, "where nobody knows how long it will be, people wait"
 
 
+def test_eight_callers_of_eight_candidates_wait_on_a_slow_processor() -> None:
+    """24 candidates took half a minute, and a queue of 30 seconds refused the fifth caller."""
+    queue = Queue(Limits(candidates=26, queue_seconds=300))
+    join_all(queue, *[8] * 3)
+    for _ in range(5):
+        assert queue.join(Ticket(8), rate=0.8) is None
+    assert queue.waiting == Load(5, 40)
+
+
 def test_one_may_wait_however_long_it_takes() -> None:
     queue = Queue(Limits(candidates=16))
     join_all(queue, 16)

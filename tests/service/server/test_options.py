@@ -179,6 +179,17 @@ def test_the_watchdogs_patience_is_that_of_the_model(argv: tuple[str, ...], seco
     assert Settings().watchdog_seconds == seconds
 
 
+@pytest.mark.parametrize(
+    ("argv", "seconds", "candidates"),
+    [(("tiny",), 30, None), ((), 300, 64), (("org/model",), 300, None), (("--queue-seconds", "9"), 9, 64)],
+)
+def test_more_run_and_wait_longer_where_tournaments_take_longer(
+    argv: tuple[str, ...], seconds: float, candidates: int | None
+) -> None:
+    read_options(argv)
+    assert (Settings().queue_seconds, Settings().max_candidates) == (seconds, candidates)
+
+
 def test_what_the_operator_says_about_the_watchdog_goes_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SELFJUDGE_WATCHDOG_SECONDS", "7")
     read_options(())
