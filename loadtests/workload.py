@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from experiments.letters.tasks import Split, draw_problems
 
+SEEDS_APART: Final = 1000
+"""Choice i of vLLM's `n` is sampled with seed + i: seeds of two jobs must not overlap."""
 _PROMPTS_SEED = 0
 
 _Item = TypeVar("_Item")
@@ -35,8 +37,7 @@ class Sampling(NamedTuple):
 def draw_jobs(count: int) -> list[Job]:
     """The first `count` jobs, always the same: prompts that the shipped model was not trained on, tasks in turn."""
     problems = islice(draw_problems(Split.HELD_OUT, _PROMPTS_SEED), count)
-    # Choice i of vLLM's `n` is sampled with seed + i: seeds of two jobs must not overlap.
-    return [Job(problem.prompt, index * 1000) for index, problem in enumerate(problems)]
+    return [Job(problem.prompt, index * SEEDS_APART) for index, problem in enumerate(problems)]
 
 
 async def closed_loops(clients: int, todo: Iterable[_Item], do: Callable[[_Item], Awaitable[_Done]]) -> list[_Done]:

@@ -56,7 +56,7 @@ class ServerTournament:
         started = time.perf_counter()
         body = {"messages": job.messages, "best_of_n": best_of_n, "seed": job.seed, "top_k": 0}
         if best_of_n > 1:
-            body["self_rejection"] = {"seed": job.seed}
+            body["self_rejection"] = {"seed": job.seed, "method": "tournament"}
         answer = await self._connection.post("/v1/chat/completions", body | self._sampling._asdict())
         seconds = time.perf_counter() - started
         # Plain answers, to best_of_n=1, have no such report.

@@ -17,6 +17,8 @@ class Cell(NamedTuple):
     best_of_n: int
     clients: int
     tournaments: int
+    prompts: str
+    """How long they are, or what they are about."""
 
 
 class Run(NamedTuple):
@@ -54,6 +56,8 @@ class Figures(NamedTuple):
     """Of the bare engine: time with judging over time without, less 1."""
     latency: Quantiles
     """Of the server, over all rounds."""
+    latency_over_plain: float | None
+    """p50 over that of plain answers to as many clients, where these were measured."""
     same_winner: float
     """Share of tournaments in which bound and both clients have one winner; the server samples other candidates."""
 
@@ -61,7 +65,13 @@ class Figures(NamedTuple):
 def summarise(measured: Sequence[Measured]) -> list[Figures]:
     """The figures of every cell, in the order measured."""
     cells = dict.fromkeys(one.cell for one in measured)
-    return [_figures(cell, [one.runs for one in measured if one.cell == cell]) for cell in cells]
+    found = [_figures(cell, [one.runs for one in measured if one.cell == cell]) for cell in cells]
+    plain = {(one.cell.clients, one.cell.prompts): one.latency.p50 for one in found if one.cell.best_of_n == 1}
+    return [_beside_plain(one, plain.get((one.cell.clients, one.cell.prompts))) for one in found]
+
+
+def _beside_plain(one: Figures, plain: float | None) -> Figures:
+    return one._replace(latency_over_plain=one.latency.p50 / plain if plain else None)
 
 
 def _figures(cell: Cell, rounds: Sequence[dict[str, Run]]) -> Figures:
@@ -75,6 +85,7 @@ def _figures(cell: Cell, rounds: Sequence[dict[str, Run]]) -> Figures:
         judging=_judging(outcomes),
         judging_over_sampling=Spread.of([runs["bound"].seconds / runs["sampling"].seconds - 1 for runs in rounds]),
         latency=Quantiles.of(outcome.seconds for outcome in outcomes),
+        latency_over_plain=None,
         same_winner=mean(map(_same_winner, rounds)),
     )
 

@@ -7,12 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loadtests.benchmark.figures import OTHERS, Figures, Measured, Run, summarise
+from loadtests.benchmark.prompts import Prompts
 from loadtests.report import Results, Spread, table
 from loadtests.workload import Sampling
 
-_INTRO: Final = """# Speed
-
-The cost of a tournament, measured by `make bench`. Four contenders hold the same tournaments and judge in both orders:
+_INTRO: Final = """\
+What a tournament costs, by the command below. Four contenders hold the same with judgments in both orders:
 
 * **server**: one request with `best_of_n`; it does not judge equal texts, nor two texts twice;
 * **bound**: the bare engine computes the same prompts in ideal batches, without HTTP, rendering or bracket;
@@ -22,42 +22,46 @@ The cost of a tournament, measured by `make bench`. Four contenders hold the sam
 They take turns in every round, each with an empty prefix cache, in closed loops. The server's candidates differ from
 the others', because vLLM's `n` derives seeds differently. Figures are medians over rounds, in brackets the least and
 greatest. Ratios of tournaments a second are taken within a round; judging / sampling is the bare engine's time. p50 and
-p95 are the server's seconds from request to answer.
+p95 are the server's seconds from request to answer; the last column is p50 over that of a plain answer (N = 1).
 """
 _HEAD: Final = [
-    *("N", "clients", "tournaments/s", *(f"server / {name}" for name in OTHERS), "judging / sampling", "p50", "p95"),
+    *("prompts", "N", "clients", "tournaments/s", *(f"server / {name}" for name in OTHERS)),
+    *("judging / sampling", "p50", "p95", "p50 / N=1"),
 ]
 _COLOURS: Final = {"bound": "0.4", "server": "tab:blue", "client": "tab:orange", "thrifty client": "tab:green"}
 _TARGETS: Final = {"bound": 0.85, "client": 1.5}
 
 
-def results(sampling: Sampling, rounds: int, measured: Sequence[Measured]) -> Results:
+def results(prompts: Prompts, sampling: Sampling, measured: Sequence[Measured]) -> Results:
     """What was found, for people and for programs."""
     figures = summarise(measured)
     conditions = {
         "sampling": f"temperature {sampling.temperature:g}, at most {sampling.max_tokens} tokens",
-        "rounds": str(rounds),
+        "rounds": str(prompts.rounds),
         "same winner": f"bound and clients agree in {min(one.same_winner for one in figures):.0%}, in the worst row",
         "judge reads of one tournament": "; ".join(_judging(figures)),
     }
-    sections = [table(_HEAD, map(_row, figures)), "![Throughput and ratios](speed.png)\n"]
+    sections = [table(_HEAD, map(_row, figures)), f"![Throughput and ratios]({prompts.page}.png)\n"]
     data = {"figures": figures, "runs": [_run(one) for one in measured]}
-    return Results("speed", _INTRO, conditions, sections, data, _draw(figures))
+    intro = f"# {prompts.title}\n\n{_INTRO}"
+    return Results(prompts.page, intro, conditions, sections, data, _draw(figures))
 
 
 def _row(one: Figures) -> list[object]:
     throughput = f"{one.throughput['server'].median:.2f}"
     judging = one.judging_over_sampling if one.cell.best_of_n > 1 else ""
     latency = (f"{seconds:.3f}" for seconds in one.latency[:2])
-    return [*one.cell[:2], throughput, *(one.server_over[name] for name in OTHERS), judging, *latency]
+    over_plain = "" if one.latency_over_plain is None else f"{one.latency_over_plain:.1f}"
+    cell = (one.cell.prompts, one.cell.best_of_n, one.cell.clients)
+    return [*cell, throughput, *(one.server_over[name] for name in OTHERS), judging, *latency, over_plain]
 
 
 def _judging(figures: Sequence[Figures]) -> Iterator[str]:
     """Of each N with the most clients; how many clients there are hardly matters."""
-    most = {one.cell.best_of_n: one for one in figures if one.cell.best_of_n > 1}
-    for n, one in most.items():
+    most = {(one.cell.prompts, one.cell.best_of_n): one for one in figures if one.cell.best_of_n > 1}
+    for (kind, n), one in most.items():
         matches, tokens, cached = one.judging
-        yield f"N={n}: {matches:.1f} matches, {tokens:.0f} tokens, {cached:.0%} cached"
+        yield f"{kind}, N={n}: {matches:.1f} matches, {tokens:.0f} tokens, {cached:.0%} cached"
 
 
 def _run(measured: Measured) -> dict[str, Any]:
@@ -72,12 +76,12 @@ def _totals(item: tuple[str, Run]) -> tuple[str, dict[str, Any]]:
 
 
 def _draw(figures: Sequence[Figures]) -> Figure:
-    clients = list(dict.fromkeys(one.cell.clients for one in figures))
-    picture = Figure(figsize=(4 * len(clients), 7), layout="constrained")
-    upper, lower = picture.subplots(2, len(clients), squeeze=False, sharey="row")
-    for above, below, count in zip(upper, lower, clients, strict=True):
-        chosen = [one for one in figures if one.cell.clients == count]
-        above.set_title(f"{count} client{'s' if count > 1 else ''}")
+    columns = list(dict.fromkeys((one.cell.prompts, one.cell.clients) for one in figures))
+    picture = Figure(figsize=(4 * len(columns), 7), layout="constrained")
+    upper, lower = picture.subplots(2, len(columns), squeeze=False, sharey="row")
+    for above, below, (kind, count) in zip(upper, lower, columns, strict=True):
+        chosen = [one for one in figures if (one.cell.prompts, one.cell.clients) == (kind, count)]
+        above.set_title(f"{kind}, {count} client{'s' if count > 1 else ''}")
         for name in _COLOURS:
             _line(above, chosen, [one.throughput[name] for one in chosen], name, name)
         above.set_yscale("log")

@@ -7,9 +7,11 @@ import pytest
 
 from loadtests.benchmark.contenders import Outcome
 from loadtests.benchmark.figures import Cell, Measured, Run, summarise
+from loadtests.benchmark.prompts import prompts_for
 from loadtests.benchmark.speed_page import results
 from loadtests.report import write
 from loadtests.workload import Sampling
+from selfjudge.shipped import TINY_MODEL
 
 SECONDS = {
     "bound": [4.0, 4.0, 4.0],
@@ -33,7 +35,7 @@ def run(name: str, cell: Cell, turn: int) -> Run:
 MEASURED = [
     Measured(cell, turn, {name: run(name, cell, turn) for name in SECONDS})
     for turn in range(3)
-    for cell in (Cell(1, 2, 4), Cell(16, 2, 4))
+    for cell in (Cell(1, 2, 4, "letters"), Cell(16, 2, 4, "letters"))
 ]
 
 
@@ -55,13 +57,15 @@ def test_the_rest_is_of_all_rounds() -> None:
 
 
 def test_the_files_say_what_was_measured_and_on_what(tmp_path: Path) -> None:
-    raw, page, plot = write(tmp_path, {"machine": "two cores"}, results(Sampling(1.0, 32), 3, MEASURED))
+    raw, page, plot = write(
+        tmp_path, {"machine": "two cores"}, results(prompts_for(TINY_MODEL), Sampling(1.0, 32), MEASURED)
+    )
     told, figures = page.read_text(), json.loads(raw.read_text())
     assert "\n* machine: two cores\n* sampling: temperature 1, at most 32 tokens\n" in told
-    assert "| 16 | 2 | 0.80 | 0.80 (0.50-1.00) | 2.00 (1.25-2.50) | 1.50 (1.00-2.00) |" in told
-    assert "| 3.00 (1.00-3.00) | 0.300 | 0.400 |" in told
+    assert "| letters | 16 | 2 | 0.80 | 0.80 (0.50-1.00) | 2.00 (1.25-2.50) | 1.50 (1.00-2.00) |" in told
+    assert "| 3.00 (1.00-3.00) | 0.300 | 0.400 | 1.0 |" in told
     assert "agree in 75%" in told
-    assert "N=16: 15.0 matches, 1500 tokens, 25% cached" in told
+    assert "letters, N=16: 15.0 matches, 1500 tokens, 25% cached" in told
     assert figures["about"]["rounds"] == "3"
     assert figures["figures"][1]["server_over"]["bound"] == {"median": 0.8, "low": 0.5, "high": 1.0}
     assert plot.stat().st_size > 1000
