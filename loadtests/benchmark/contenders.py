@@ -1,9 +1,10 @@
 """What a contender is, and the two that ask a server: by one request for each tournament, and by many.
 
-The server is asked with `best_of_n`. The client holds the tournament itself over the same server's plain HTTP API: one
-chat request with `n`, then a completion request for every judgment: the judge prompts of both orders as token ids, one
-token for each, and the log-probabilities of the choice tokens. A round's matches are judged at once. The plain client
-asks for every match of the bracket; the thrifty one leaves out what the server leaves out too.
+The server is asked with `best_of_n`, for a tournament or for the best by score. The client holds the tournament itself
+over the same server's plain HTTP API: one chat request with `n`, then a completion request for every judgment: the
+judge prompts of both orders as token ids, one token for each, and the log-probabilities of the choice tokens. A round's
+matches are judged at once. The plain client asks for every match of the bracket; the thrifty one leaves out what the
+server leaves out too.
 """
 
 import asyncio
@@ -42,21 +43,21 @@ class Contender(Protocol):
 
 
 class ServerTournament:
-    """One request for each tournament."""
+    """One request for each tournament, or for each choice by score."""
 
-    name = "server"
-
-    def __init__(self, connection: Connection, sampling: Sampling) -> None:
+    def __init__(self, connection: Connection, sampling: Sampling, *, by_score: bool = False) -> None:
+        self.name = "server by score" if by_score else "server"
+        self._method = "score" if by_score else "tournament"
         self._connection = connection
         self._sampling = sampling
         self.forget = connection.forget
 
     async def hold(self, job: Job, best_of_n: int) -> Outcome:
-        """Has the server hold one tournament."""
+        """Has the server find the best."""
         started = time.perf_counter()
         body = {"messages": job.messages, "best_of_n": best_of_n, "seed": job.seed, "top_k": 0}
         if best_of_n > 1:
-            body["self_rejection"] = {"seed": job.seed, "method": "tournament"}
+            body["self_rejection"] = {"seed": job.seed, "method": self._method}
         answer = await self._connection.post("/v1/chat/completions", body | self._sampling._asdict())
         seconds = time.perf_counter() - started
         # Plain answers, to best_of_n=1, have no such report.
@@ -66,7 +67,7 @@ class ServerTournament:
             seconds=seconds,
             winner=report["ranking"][0],
             sampled_tokens=answer["usage"]["completion_tokens"],
-            judgments=usage.get("matches", 0),
+            judgments=usage.get("matches", usage.get("judge_reads", 0)),
             judge_tokens=usage.get("judge_prompt_tokens", 0),
             cached_tokens=usage.get("judge_cached_tokens", 0),
         )

@@ -9,6 +9,7 @@ from loadtests.report import Quantiles, Spread
 
 OTHERS: Final = ("bound", "client", "thrifty client")
 """What the server is compared with."""
+BY_SCORE: Final = "server by score"
 
 
 class Cell(NamedTuple):
@@ -40,8 +41,18 @@ class Judging(NamedTuple):
     """What the judge reads for one tournament of the server's, on average."""
 
     matches: float
+    """By score: reads."""
     tokens: float
     cached_share: float
+
+
+class ByScore(NamedTuple):
+    """The server where it finds the best by score."""
+
+    over_tournaments: Spread
+    """Its throughput over that with tournaments."""
+    judging: Judging
+    latency: Quantiles
 
 
 class Figures(NamedTuple):
@@ -58,6 +69,7 @@ class Figures(NamedTuple):
     """Of the server, over all rounds."""
     latency_over_plain: float | None
     """p50 over that of plain answers to as many clients, where these were measured."""
+    by_score: ByScore | None
     same_winner: float
     """Share of tournaments in which bound and both clients have one winner; the server samples other candidates."""
 
@@ -86,7 +98,19 @@ def _figures(cell: Cell, rounds: Sequence[dict[str, Run]]) -> Figures:
         judging_over_sampling=Spread.of([runs["bound"].seconds / runs["sampling"].seconds - 1 for runs in rounds]),
         latency=Quantiles.of(outcome.seconds for outcome in outcomes),
         latency_over_plain=None,
+        by_score=_by_score(rounds),
         same_winner=mean(map(_same_winner, rounds)),
+    )
+
+
+def _by_score(rounds: Sequence[dict[str, Run]]) -> ByScore | None:
+    if BY_SCORE not in rounds[0]:
+        return None
+    outcomes = [outcome for runs in rounds for outcome in runs[BY_SCORE].outcomes]
+    return ByScore(
+        Spread.of([runs["server"].seconds / runs[BY_SCORE].seconds for runs in rounds]),
+        _judging(outcomes),
+        Quantiles.of(outcome.seconds for outcome in outcomes),
     )
 
 

@@ -27,6 +27,8 @@ class Prompts(NamedTuple):
     rounds: int
     max_tokens: int
     temperature: float
+    by_score: bool
+    """Whether the server is also asked for the best by score."""
     tournaments: Callable[[int, int], int]
     """By N and clients: what is some seconds' work for every contender."""
 
@@ -70,6 +72,7 @@ _LETTERS: Final = Prompts(
     rounds=3,
     max_tokens=32,
     temperature=1.0,
+    by_score=False,
     tournaments=_many,
 )
 _ENGLISH: Final = Prompts(
@@ -81,5 +84,6 @@ _ENGLISH: Final = Prompts(
     rounds=1,
     max_tokens=256,
     temperature=0.7,
+    by_score=True,
     tournaments=_few,
 )

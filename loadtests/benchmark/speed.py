@@ -59,6 +59,8 @@ async def measure(args: argparse.Namespace, flags: Sequence[str]) -> AsyncIterat
             ClientTournament(server, sampling, encoder, thrifty=True),
             Bound(recorder, judging=False),
         ]
+        if prompts.by_score:
+            contenders.append(ServerTournament(server, sampling, by_score=True))
         measured = await _rounds(prompts, cells, recorder, contenders)
     yield results(prompts, sampling, measured)
 

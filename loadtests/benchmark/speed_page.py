@@ -6,7 +6,7 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from loadtests.benchmark.figures import OTHERS, Figures, Measured, Run, summarise
+from loadtests.benchmark.figures import OTHERS, ByScore, Cell, Figures, Measured, Run, summarise
 from loadtests.benchmark.prompts import Prompts
 from loadtests.report import Results, Spread, table
 from loadtests.workload import Sampling
@@ -41,7 +41,11 @@ def results(prompts: Prompts, sampling: Sampling, measured: Sequence[Measured]) 
         "same winner": f"bound and clients agree in {min(one.same_winner for one in figures):.0%}, in the worst row",
         "judge reads of one tournament": "; ".join(_judging(figures)),
     }
-    sections = [table(_HEAD, map(_row, figures)), f"![Throughput and ratios]({prompts.page}.png)\n"]
+    sections = [
+        table(_HEAD, map(_row, figures)),
+        *_by_score(figures),
+        f"![Throughput and ratios]({prompts.page}.png)\n",
+    ]
     data = {"figures": figures, "runs": [_run(one) for one in measured]}
     intro = f"# {prompts.title}\n\n{_INTRO}"
     return Results(prompts.page, intro, conditions, sections, data, _draw(figures))
@@ -54,6 +58,18 @@ def _row(one: Figures) -> list[object]:
     over_plain = "" if one.latency_over_plain is None else f"{one.latency_over_plain:.1f}"
     cell = (one.cell.prompts, one.cell.best_of_n, one.cell.clients)
     return [*cell, throughput, *(one.server_over[name] for name in OTHERS), judging, *latency, over_plain]
+
+
+def _by_score(figures: Sequence[Figures]) -> Iterator[str]:
+    rows = [_by_score_row(one.cell, one.by_score) for one in figures if one.cell.best_of_n > 1 and one.by_score]
+    if rows:
+        yield "The server where it finds the best by score, with one judge read for each answer:\n\n"
+        yield table(("prompts", "N", "clients", "by score / tournaments", "p50", "judge tokens", "cached"), rows)
+
+
+def _by_score_row(cell: Cell, found: ByScore) -> list[object]:
+    judging = (f"{found.judging.tokens:.0f}", f"{found.judging.cached_share:.0%}")
+    return [cell.prompts, cell.best_of_n, cell.clients, found.over_tournaments, f"{found.latency.p50:.3f}", *judging]
 
 
 def _judging(figures: Sequence[Figures]) -> Iterator[str]:

@@ -56,6 +56,15 @@ def test_the_rest_is_of_all_rounds() -> None:
     assert figures.latency[:2] == pytest.approx((0.3, 0.4))
 
 
+def test_choices_by_score_have_a_table_where_they_were_measured(tmp_path: Path) -> None:
+    by_score = [one._replace(runs={**one.runs, "server by score": one.runs["sampling"]}) for one in MEASURED]
+    english = prompts_for(Path("org/model"))
+    told = write(tmp_path, {}, results(english, Sampling(1.0, 32), by_score))[1].read_text()
+    assert "# Speed on real text\n" in told
+    assert "| letters | 16 | 2 | 5.00 (2.00-8.00) | 0.300 | 1500 | 25% |" in told
+    assert "by score" not in write(tmp_path, {}, results(english, Sampling(1.0, 32), MEASURED))[1].read_text()
+
+
 def test_the_files_say_what_was_measured_and_on_what(tmp_path: Path) -> None:
     raw, page, plot = write(
         tmp_path, {"machine": "two cores"}, results(prompts_for(TINY_MODEL), Sampling(1.0, 32), MEASURED)
