@@ -3,6 +3,7 @@
     launcher.py      the command: reads the options, serves, says how far it is
     options.py       vLLM's flags and ours, and their defaults
     served_model.py  the model, made ready to be loaded
+    cpu_dtype.py     the type of numbers on a CPU, and bfloat16_probe.py, which tries one
     early.py         what must be so before vLLM is imported
     preload.py       what the process that forks engines imports
     serve.py         the server

@@ -66,8 +66,8 @@ _SMOLLM2: Final = _Shipped(
     2**31, {"SELFJUDGE_WATCHDOG_SECONDS": "60"}, {"SELFJUDGE_MAX_CANDIDATES": "64", **_LONG_QUEUE}
 )
 _SHIPPED: Final[Mapping[str, _Shipped]] = {TINY: _TINY, DEFAULT: _SMOLLM2, BASE: _SMOLLM2}
-# bfloat16 dies with an illegal instruction on some virtual machines; small cache blocks keep more of a judge prompt.
-_CPU_OPTIONS: Final = {"dtype": "float32", "block_size": 32}
+# The type of numbers is found out when the model is there; small cache blocks keep more of a judge prompt.
+_CPU_OPTIONS: Final = {"dtype": None, "block_size": 32}
 _LONGEST_HEARTBEAT_SECONDS: Final = 60
 _LONGEST_DRAIN_SECONDS: Final = 3600
 
