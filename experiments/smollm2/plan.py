@@ -94,7 +94,9 @@ def train(plan: Round, model: Path, rows: Path, seed: int, folder: Path) -> None
         f"optimisation.learning_rate={plan.training.learning_rate}",
         f"optimisation.epochs={plan.training.epochs}",
     ]
-    launch = ["accelerate", "launch", "--cpu", f"--num_processes={WORKERS}", "--num_cpu_threads_per_process=1"]
+    # The name of the flag notwithstanding, processes without a GPU talk by gloo.
+    launch = ["accelerate", "launch", "--multi_gpu", f"--num_processes={WORKERS}", "--num_machines=1"]
+    launch += ["--num_cpu_threads_per_process=1", "--mixed_precision=no", "--dynamo_backend=no"]
     command = ["--no_python", "selfjudge-train", "jsft", "--config", TRAINING, "--output", str(folder)]
     here = Path(sys.executable).parent
     environment = os.environ | {"PATH": f"{here}{os.pathsep}{os.environ['PATH']}"}
