@@ -5,7 +5,6 @@ Answers here are "word 7": the number is the hidden quality that the fake judge 
 
 import asyncio
 import re
-import socket
 from argparse import Namespace
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +15,6 @@ from math import exp, log, nan
 from typing import Any, NamedTuple
 
 import httpx
-import uvicorn
 from fastapi import FastAPI
 from selfjudge_service.admission.admission import Admission
 from selfjudge_service.admission.queue import Limits
@@ -354,53 +352,6 @@ async def settle() -> None:
     """Lets every task that can go on go on."""
     for _ in range(50):
         await asyncio.sleep(0)
-
-
-async def hang_up(app: FastAPI, path: str, body: bytes, when: Awaitable[object]) -> list[Mapping[str, Any]]:
-    """Sends a request and hangs up once `when` is done; returns what the application sent."""
-    sent: list[Mapping[str, Any]] = []
-    incoming: list[Mapping[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def receive() -> Mapping[str, Any]:
-        if incoming:
-            return incoming.pop()
-        await when
-        return {"type": "http.disconnect"}
-
-    async def send(message: Mapping[str, Any]) -> None:
-        sent.append(message)
-
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "root_path": "",
-        "headers": headers,
-        "client": ("test", 1),
-        "server": ("test", 80),
-    }
-    async with asyncio.timeout(10):
-        await app(scope, receive, send)  # type: ignore[arg-type]  # starlette wants mutable messages
-    return sent
-
-
-@asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
-    """An application on a socket, behind uvicorn; yields its address."""
-    running = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        sock.listen()  # clients are kept until uvicorn takes them
-        serving = asyncio.create_task(running.serve(sockets=[sock]))
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-        running.should_exit = running.force_exit = True
-        await serving
 
 
 def as_engine(fake: object) -> EngineClient:

@@ -14,7 +14,8 @@ from selfjudge_service.adapters.start import Adapting
 from selfjudge.adapters.store import Store
 from tests.service.adapters.fakes import Replica, make_replica
 from tests.service.adapters.files import publish
-from tests.service.fakes import QUESTION, ScriptedChat, World, hang_up, make_world, settle
+from tests.service.clients import hang_up
+from tests.service.fakes import QUESTION, ScriptedChat, World, make_world, settle
 
 ADMIN = {"Authorization": "Bearer admin"}
 CHAT: dict[str, Any] = {"messages": QUESTION, "model": "chat"}

@@ -14,17 +14,9 @@ from vllm.exceptions import VLLMValidationError
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from tests.service.api.test_chat_route import BODY, PATH, events, post
+from tests.service.clients import hang_up
 from tests.service.conftest import Counter
-from tests.service.fakes import (
-    ADAPTER,
-    PROMPT_TOKENS,
-    QualityReader,
-    ScriptedChat,
-    completion,
-    hang_up,
-    make_world,
-    settle,
-)
+from tests.service.fakes import ADAPTER, PROMPT_TOKENS, QualityReader, ScriptedChat, completion, make_world, settle
 
 
 async def test_the_stream_is_the_whole_answer_in_pieces() -> None:

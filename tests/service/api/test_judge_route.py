@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.service.clients import hang_up
 from tests.service.conftest import Counter
-from tests.service.fakes import ADAPTER, QualityReader, World, decode, hang_up, make_world, settle
+from tests.service.fakes import ADAPTER, QualityReader, World, decode, make_world, settle
 
 PAIR = {"prompt": "Say a number.", "response_a": "answer 3", "response_b": "answer 7"}
 

@@ -16,8 +16,8 @@ from selfjudge_service.protocol.errors import UnknownModelError
 from selfjudge_service.protocol.requests import JudgeRequest
 from vllm.entrypoints.serve.exception_handling.register import init_exception_handler
 
+from tests.service.clients import hang_up
 from tests.service.conftest import Counter
-from tests.service.fakes import hang_up
 
 router = APIRouter(route_class=Route)
 started = asyncio.Event()

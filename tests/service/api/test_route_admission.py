@@ -10,8 +10,9 @@ import httpx
 import pytest
 from selfjudge_service.admission.queue import Limits
 
+from tests.service.clients import hang_up
 from tests.service.conftest import Counter
-from tests.service.fakes import QUESTION, QualityReader, ScriptedChat, World, hang_up, make_world, settle
+from tests.service.fakes import QUESTION, QualityReader, ScriptedChat, World, make_world, settle
 
 CHAT = "/v1/chat/completions"
 PAIR = {"prompt": "p", "response_a": "a 1", "response_b": "b 2"}

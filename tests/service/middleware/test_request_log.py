@@ -18,7 +18,8 @@ from selfjudge_service.protocol.error_handlers import answer_errors
 from selfjudge_service.protocol.errors import UnknownModelError
 from typing_extensions import override
 
-from tests.service.fakes import hang_up, make_world, served
+from tests.service.clients import hang_up, served
+from tests.service.fakes import make_world
 
 router = APIRouter(route_class=Route)
 started = asyncio.Event()

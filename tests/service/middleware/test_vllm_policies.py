@@ -17,7 +17,8 @@ from vllm.entrypoints.serve.utils.api_utils import with_cancellation
 
 from tests.service.adapters.files import publish
 from tests.service.api.test_adapter_routes import Adapted, make_adapted
-from tests.service.fakes import hang_up, settle
+from tests.service.clients import hang_up
+from tests.service.fakes import settle
 
 PATH = "/v1/completions"
 

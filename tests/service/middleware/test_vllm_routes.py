@@ -16,7 +16,8 @@ from selfjudge_service.admission.queue import Limits
 from selfjudge_service.middleware.asgi import GENERATING
 from selfjudge_service.middleware.vllm_routes import VllmRoutesMiddleware, weight_of
 
-from tests.service.fakes import hang_up, settle
+from tests.service.clients import hang_up
+from tests.service.fakes import settle
 
 PATH = "/v1/completions"
 
