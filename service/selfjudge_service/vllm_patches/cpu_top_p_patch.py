@@ -36,7 +36,7 @@ def filter_logits(logits: Tensor, k: Tensor | None, p: Tensor | None, allow_cpu_
 
 
 def nucleus(logits: Tensor, p: Tensor) -> Tensor:
-    """Places in the flat `logits` of the tokens of highest probability that reach `p` together, at least one a row."""
+    """Places, as if all rows were one, of the likeliest tokens that reach `p` together, at least one a row."""
     size, vocabulary = logits.shape
     probabilities = logits.softmax(dim=-1)
     candidates = (probabilities >= ((1 - p) / vocabulary).unsqueeze(1)).view(-1).nonzero().squeeze(1)
@@ -52,8 +52,9 @@ def nucleus(logits: Tensor, p: Tensor) -> Tensor:
 
 
 def _keep(logits: Tensor, places: Tensor) -> Tensor:
-    flat = logits.view(-1)
-    values = flat[places]
-    flat.fill_(-torch.inf)
-    flat[places] = values
+    """The logits are a part of wider rows where vLLM has padded the vocabulary."""
+    kept = places // logits.shape[1], places % logits.shape[1]
+    values = logits[kept]
+    logits.fill_(-torch.inf)
+    logits[kept] = values
     return logits

@@ -38,6 +38,15 @@ def test_rows_ask_for_different_things() -> None:
     assert torch.equal(filter_logits(given.clone(), k, None), VLLMS(given.clone(), k, None))
 
 
+def test_a_padded_vocabulary_is_left_as_it_is_beyond_its_tokens() -> None:
+    torch.manual_seed(2)
+    padded, p = logits(3, 2.0), torch.full((3,), 0.9, dtype=torch.float64)
+    given = padded[:, :-64]
+    expected, beyond = VLLMS(given.clone(), None, p), padded[:, -64:].clone()
+    assert torch.equal(filter_logits(given, None, p), expected)
+    assert torch.equal(padded[:, -64:], beyond)
+
+
 def test_all_tokens_alike_leave_as_many_as_reach_p() -> None:
     kept = filter_logits(torch.zeros(2, 1000), None, torch.tensor([1e-9, 0.5])).isfinite().sum(dim=-1)
     assert kept.tolist() == [1, 500]
