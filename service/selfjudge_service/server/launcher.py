@@ -8,16 +8,22 @@ import time
 import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from typing import Final
 
 import selfjudge_service.server.early  # noqa: F401
 from selfjudge import SelfJudgeError
 from selfjudge.errors import AdapterError, ShippedModelError
+from selfjudge.shipped import TINY
 from selfjudge_service.observability import logs
 from selfjudge_service.server.options import is_cpu_build, read_options, version_of
 from selfjudge_service.server.served_model import prepare_model
 from selfjudge_service.vllm_patches.versions import UntriedVersionError, require_tried
 
 _LOG = logging.getLogger(__name__)
+
+_TWEET: Final = "Write a tweet about rain in lower case with two hashtags."
+_LETTERS: Final = "Sort these letters: QDBA"
+"""The tiny model's: it knows nothing of English."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -72,10 +78,8 @@ def _announce(args: Namespace, seconds: float) -> None:
     socket = f"--unix-socket {args.uds} " if args.uds else ""
     key = " -H 'Authorization: Bearer YOUR_KEY'" if os.environ.get("SELFJUDGE_API_KEYS") else ""
     name = args.served_model_name[0] if args.served_model_name else args.model
-    body = (
-        f'{{"model": "{name}", "best_of_n": 8, '
-        '"messages": [{"role": "user", "content": "Sort these letters: QDBA"}]}'
-    )
+    question = _LETTERS if name == TINY else _TWEET
+    body = f'{{"model": "{name}", "best_of_n": 8, "messages": [{{"role": "user", "content": "{question}"}}]}}'
     path = f"{socket}{url}/v1/chat/completions"
     print(f"\ncurl {path} -H 'Content-Type: application/json'{key} \\\n  -d '{body}'\n", flush=True)
 

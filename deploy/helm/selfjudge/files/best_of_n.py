@@ -5,7 +5,8 @@ import os
 from urllib.request import Request, urlopen
 
 BEST_OF_N = 4
-body = {"messages": [{"role": "user", "content": "Sort these letters: QDBA"}], "best_of_n": BEST_OF_N, "max_tokens": 16}
+QUESTION = "Write a tweet about rain in lower case with two hashtags."
+body = {"messages": [{"role": "user", "content": QUESTION}], "best_of_n": BEST_OF_N, "max_tokens": 64}
 headers = {"Content-Type": "application/json"}
 if keys := os.environ.get("SELFJUDGE_API_KEYS"):
     first = json.loads(keys)[0] if keys.lstrip().startswith("[") else keys.split(",")[0].strip()
