@@ -5,6 +5,7 @@ from pathlib import Path
 
 from selfjudge_training.run.config import load_config
 from selfjudge_training.run.folder import RunFolder
+from selfjudge_training.run.named_model import require_folder
 
 from experiments.smollm2.evidence.evaluate import add_evaluate
 from experiments.smollm2.plan import WORKERS, plan_stages
@@ -31,6 +32,7 @@ def main() -> None:
 
 def _train(options: argparse.Namespace) -> None:
     recipe = load_config(Smollm2Recipe, options.recipe, options.overrides)
+    require_folder(recipe.base, "base")
     root = RunFolder.open(options.work, recipe, seed=recipe.seed, trackers=()).path.resolve()
     run_stages(plan_stages(recipe, root), root, workers=WORKERS)
 

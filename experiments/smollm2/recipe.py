@@ -60,7 +60,7 @@ class Smollm2Recipe(Section):
 
     seed: int
     base: ModelFolder
-    """The dequantised model."""
+    """What the first round starts from."""
     rounds: Annotated[tuple[Round, ...], Field(min_length=1)]
     watched: PositiveInt
     """Tasks of each round that it does not train on: how their rows are judged is measured while it trains."""

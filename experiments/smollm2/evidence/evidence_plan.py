@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from selfjudge_training.rollouts.base import Sampling
 from selfjudge_training.run.config import Section
+from selfjudge_training.run.named_model import ModelFolder
 
 BASE, JM = "base", "jm"
 """The model that all begins with, and the judge model that JSFT makes of it; the others are trained from the latter."""
@@ -32,7 +33,7 @@ class Decoding(Section):
 class Model(Section):
     """One model, and what is measured of it."""
 
-    path: Path
+    path: ModelFolder
     """Its folder; where there is none, it is not measured yet."""
     samples: PositiveInt
     """Answers to each held-out task."""
