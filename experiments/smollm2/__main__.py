@@ -8,8 +8,8 @@ from selfjudge_training.run.folder import RunFolder
 from selfjudge_training.run.named_model import require_folder
 
 from experiments.smollm2.evidence.evaluate import add_evaluate
-from experiments.smollm2.plan import WORKERS, plan_stages
-from experiments.smollm2.recipe import Smollm2Recipe
+from experiments.smollm2.smollm2_plan import WORKERS, plan_stages
+from experiments.smollm2.smollm2_recipe import Smollm2Recipe
 from experiments.stages import run_stages
 
 RECIPE = Path(__file__).with_name("recipe.yaml")
@@ -22,7 +22,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     train = commands.add_parser("train", help="sample, verify, train; an interrupted run goes on where it stopped")
     train.set_defaults(run=_train)
-    train.add_argument("--recipe", type=Path, default=RECIPE, help="YAML file; recipe.py explains it")
+    train.add_argument("--recipe", type=Path, default=RECIPE, help="YAML file; smollm2_recipe.py explains it")
     train.add_argument("--work", type=Path, default=WORK, help="folder of all that is made")
     train.add_argument("overrides", nargs="*", metavar="key=value", help="replaces a value of the recipe")
     add_evaluate(commands)

@@ -1,6 +1,6 @@
 """What a model answers to tasks, as JSON lines: sampled by the engine, a part of the tasks at a time.
 
-A killed run goes on behind the last part that is whole. Whether an answer is right is the program's to say (`rows`).
+A killed run goes on behind the last part that is whole. Whether an answer is right is the program's to say.
 """
 
 import json
@@ -15,7 +15,7 @@ from selfjudge_training.rollouts.scores import Scorer
 from selfjudge_training.seeds import derived_seed
 from tqdm import tqdm
 
-from experiments.smollm2 import recipe
+from experiments.smollm2 import smollm2_recipe
 from experiments.smollm2.tasks import Task
 from selfjudge import load_in_place_templates
 
@@ -46,7 +46,14 @@ class Answer(NamedTuple):
 
 
 def sample_tasks(
-    model: Path, tasks: Sequence[Task], plan: recipe.Sampling, seed: int, share: Share, folder: Path, *, judges: bool
+    model: Path,
+    tasks: Sequence[Task],
+    plan: smollm2_recipe.Sampling,
+    seed: int,
+    share: Share,
+    folder: Path,
+    *,
+    judges: bool,
 ) -> None:
     """Answer a share of the tasks, a file for each part. ``judges``: the model scores its answers to the tasks."""
     starts = range(0, len(tasks), AT_ONCE)[share.number :: share.of]
@@ -71,7 +78,7 @@ def _part(folder: Path, start: int) -> Path:
 
 
 def _answers(
-    rollouts: RollOuts, scorer: Scorer | None, tasks: Sequence[Task], plan: recipe.Sampling, seed: int
+    rollouts: RollOuts, scorer: Scorer | None, tasks: Sequence[Task], plan: smollm2_recipe.Sampling, seed: int
 ) -> Iterator[list[Answer]]:
     how = Sampling(plan.temperature, 1.0, plan.max_new_tokens)
     asked = [[{"role": "user", "content": task.prompt}] for task in tasks]

@@ -6,9 +6,9 @@ from pydantic import TypeAdapter
 from selfjudge_training.data.rows import write_lines
 from selfjudge_training.run.config import load_config
 
-from experiments.smollm2.recipe import Round, Rows, Sampling, Smollm2Recipe, Training
-from experiments.smollm2.rows import GARBLED, OFF_TOPIC, Learned, make_rows
+from experiments.smollm2.learned_rows import GARBLED, OFF_TOPIC, Learned, make_rows
 from experiments.smollm2.sampling import Answer, read_answers
+from experiments.smollm2.smollm2_recipe import Round, Rows, Sampling, Smollm2Recipe, Training
 from experiments.smollm2.tasks import Task, tasks
 
 TEXT = "Bread is warm, soft and good. We bake it each morning at home. Try some, my dear friend! You will love it."

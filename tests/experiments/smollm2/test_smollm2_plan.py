@@ -7,8 +7,8 @@ from selfjudge_training.run.config import load_config, recipe_path
 from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
 
 from experiments.smollm2.__main__ import WORK
-from experiments.smollm2.plan import PROMPTS, plan_stages, tasks_of
-from experiments.smollm2.recipe import Smollm2Recipe
+from experiments.smollm2.smollm2_plan import PROMPTS, plan_stages, tasks_of
+from experiments.smollm2.smollm2_recipe import Smollm2Recipe
 from experiments.smollm2.tasks import tasks
 from selfjudge.shipped import BASE, find_shipped
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from selfjudge_training.seeds import derived_seed
 
-from experiments.smollm2.recipe import Round
 from experiments.smollm2.sampling import Answer
+from experiments.smollm2.smollm2_recipe import Round
 from experiments.smollm2.tasks import Task
 
 OFF_TOPIC = "it answers another request"

@@ -14,9 +14,9 @@ from selfjudge_training.data.rows import write_lines
 from selfjudge_training.jsft.jsft_stage import MODEL
 from selfjudge_training.seeds import derived_seed
 
-from experiments.smollm2.recipe import Round, Smollm2Recipe
-from experiments.smollm2.rows import make_rows
+from experiments.smollm2.learned_rows import make_rows
 from experiments.smollm2.sampling import Share, read_answers, sample_tasks
+from experiments.smollm2.smollm2_recipe import Round, Smollm2Recipe
 from experiments.smollm2.tasks import Task, tasks
 from experiments.stages import Stage
 
