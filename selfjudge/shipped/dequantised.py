@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 PARTS: Final = (CONFIG, WEIGHTS)
 """The files of an adapter."""
 
+JUDGES: Final = {"method": "score"}
+"""What `config.json` tells the server: the best of N is found by scores, which the adapter has learned to give."""
+
 _END_OF_TURN: Final = 2
 """The id of `<|im_end|>`, which the GGUF file names for the tokenizer only."""
 
@@ -31,6 +34,7 @@ def write_folder(gguf: Path, adapter: Path | None, folder: Path) -> None:
     vars(model.config).pop("quantization_config", None)  # where it stays, the folder would say that it is quantised
     if adapter is not None:
         join(model, adapter)
+        model.config.selfjudge = JUDGES
     # Without sampling settings: those of a request alone decide, and on a CPU a top-p costs a third of the speed.
     model.generation_config = GenerationConfig(
         bos_token_id=model.config.bos_token_id, eos_token_id=_END_OF_TURN, pad_token_id=_END_OF_TURN

@@ -79,7 +79,10 @@ def _announce(args: Namespace, seconds: float) -> None:
     key = " -H 'Authorization: Bearer YOUR_KEY'" if os.environ.get("SELFJUDGE_API_KEYS") else ""
     name = args.served_model_name[0] if args.served_model_name else args.model
     question = _LETTERS if name == TINY else _TWEET
-    body = f'{{"model": "{name}", "best_of_n": 8, "messages": [{{"role": "user", "content": "{question}"}}]}}'
+    body = (
+        f'{{"model": "{name}", "best_of_n": 8, "max_tokens": 100, '
+        f'"messages": [{{"role": "user", "content": "{question}"}}]}}'
+    )
     path = f"{socket}{url}/v1/chat/completions"
     print(f"\ncurl {path} -H 'Content-Type: application/json'{key} \\\n  -d '{body}'\n", flush=True)
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from selfjudge_service.preference import preferred_method
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from selfjudge.errors import AdapterError
 from selfjudge.shipped.dequantised import write_folder
@@ -98,6 +99,8 @@ def test_the_adapter_is_joined_as_peft_joins_it(gguf: Path, base: Path, adapter:
     expected = PeftModel.from_pretrained(before, adapter).merge_and_unload()
     for name, weight in expected.state_dict().items():
         assert torch.equal(joined[name], weight.to(torch.bfloat16)), name
+    assert preferred_method(AutoConfig.from_pretrained(tmp_path / "joined")) == "score"
+    assert preferred_method(before.config) is None
     changed = [name for name, weight in joined.items() if not torch.equal(weight, load(base)[name])]
     assert len(changed) == 7
 
