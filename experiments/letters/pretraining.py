@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from datasets import Dataset  # type: ignore[import-untyped]  # it ships no py.typed
 from selfjudge_training.data.examples.jsft_set import each_example
 from selfjudge_training.data.records import Demonstration, PreferencePair
-from selfjudge_training.jsft.batches import Row, collate, in_steps
+from selfjudge_training.jsft.batches import Row, Sharing, collate, in_steps
 from selfjudge_training.jsft.examples import as_row, lengths
 from selfjudge_training.jsft.trainer import JsftTrainer, trainer_arguments
 from selfjudge_training.run.folder import RunFolder
@@ -60,7 +60,8 @@ def pretrain(
     examples = Dataset.from_list(documents)
     run = RunFolder.open(folder, plan, seed=seed, trackers=())
     alone = [[index] for index in range(len(examples))]
-    order = in_steps(alone, lengths(examples), batch=plan.batch, steps=plan.steps, seed=seed)
+    sharing = Sharing(plan.batch, 1)
+    order = in_steps(alone, lengths(examples), batch=plan.batch, steps=plan.steps, seed=seed, sharing=sharing)
     _EarlyTrainer(
         plan=plan,
         folder=run,

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from selfjudge_training.data.examples.jsft_example import JsftExample
-from selfjudge_training.jsft.batches import IGNORED, Weighting, collate, in_steps
+from selfjudge_training.jsft.batches import IGNORED, Sharing, Weighting, collate, in_steps
 from selfjudge_training.jsft.examples import as_row
 
 DIALOGUE = JsftExample([5, 6, 7, 8, 9], [False, True, True, True, True])
@@ -12,25 +12,38 @@ EXPLAINED = JsftExample([5, 3, 7, 8, 9], [False, True, True, True, True], "A")
 
 ALONE = [[index] for index in range(10)]
 LENGTHS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
+SHARING = Sharing(1, 1)
 
 
 def test_an_epoch_shows_every_example_once_and_the_next_in_another_order() -> None:
-    order = in_steps(ALONE, LENGTHS, batch=5, steps=4, seed=0)
+    order = in_steps(ALONE, LENGTHS, batch=5, steps=4, seed=0, sharing=SHARING)
     assert sorted(order[:10]) == sorted(order[10:]) == list(range(10))
     assert order[:10] != order[10:]
-    assert order != in_steps(ALONE, LENGTHS, batch=5, steps=4, seed=1)
+    assert order != in_steps(ALONE, LENGTHS, batch=5, steps=4, seed=1, sharing=SHARING)
 
 
 def test_a_step_goes_from_long_to_short_and_what_fills_no_batch_is_left_out() -> None:
-    order = in_steps(ALONE, LENGTHS, batch=4, steps=2, seed=0)
+    order = in_steps(ALONE, LENGTHS, batch=4, steps=2, seed=0, sharing=SHARING)
     assert len(set(order)) == 8
     for step in (order[:4], order[4:]):
         assert [LENGTHS[index] for index in step] == sorted((LENGTHS[index] for index in step), reverse=True)
 
 
+def test_processes_compute_equal_micro_batches_about_equally_long() -> None:
+    sharing, step = Sharing(micro_batch=2, processes=2), list(range(16))
+    dealt = sharing.dealt(step)
+    assert sorted(dealt) == step
+    taken = [dealt[start : start + 2] for start in range(0, 16, 2)]
+    alone = [step[start : start + 2] for start in range(0, 16, 2)]
+    for process in range(2):
+        own = taken[process::2]
+        assert own == [alone[sharing.number(place, process)] for place in range(4)]
+        assert sum(map(sum, own)) == sum(step) / 2
+
+
 def test_a_pair_in_both_orders_is_in_one_step() -> None:
     units = [[0], [1], *([index, index + 1] for index in range(2, 40, 2))]
-    order = in_steps(units, [1] * 40, batch=8, steps=15, seed=0)
+    order = in_steps(units, [1] * 40, batch=8, steps=15, seed=0, sharing=SHARING)
     for epoch in (order[:40], order[40:80], order[80:]):
         steps = [set(epoch[start : start + 8]) for start in range(0, 40, 8)]
         apart = [unit for unit in units if not any(step.issuperset(unit) for step in steps)]

@@ -5,7 +5,7 @@ Leaves out where examples are kept (`examples`), packing (an example would see i
 
 import random
 from collections.abc import Sequence
-from typing import Literal, TypedDict
+from typing import Literal, NamedTuple, TypedDict
 
 import torch
 from torch import Tensor
@@ -31,7 +31,32 @@ class Row(TypedDict):
     """Whether its end is left out; for the account of a set."""
 
 
-def in_steps(units: Sequence[Sequence[int]], lengths: Sequence[int], *, batch: int, steps: int, seed: int) -> list[int]:
+class Sharing(NamedTuple):
+    """How a step is dealt out: a micro-batch to each process in turn, longest examples first.
+
+    Every second round goes the other way about, so that no process has the longer micro-batch of every round, and the
+    others need not wait for it.
+    """
+
+    micro_batch: int
+    """Examples that a process computes at once."""
+    processes: int
+
+    def dealt(self, step: Sequence[int]) -> list[int]:
+        """A step's examples, which come from long to short, in the order in which processes take them."""
+        parts = [step[start : start + self.micro_batch] for start in range(0, len(step), self.micro_batch)]
+        rounds = [parts[start : start + self.processes] for start in range(0, len(parts), self.processes)]
+        turned = (parts[::-1] if number % 2 else parts for number, parts in enumerate(rounds))
+        return [index for parts in turned for part in parts for index in part]
+
+    def number(self, place: int, process: int) -> int:
+        """Of the micro-batch that a process computes in a round, counted from the longest of the step."""
+        return place * self.processes + (self.processes - 1 - process if place % 2 else process)
+
+
+def in_steps(
+    units: Sequence[Sequence[int]], lengths: Sequence[int], *, batch: int, steps: int, seed: int, sharing: Sharing
+) -> list[int]:
     """Indices of the whole run's examples, step after step, each epoch in an order of its own.
 
     Examples of a unit, such as a pair's two orders, come one behind the other and so share a step, but for the one that
@@ -46,7 +71,8 @@ def in_steps(units: Sequence[Sequence[int]], lengths: Sequence[int], *, batch: i
         if place == 0:
             shuffled = random.Random(f"{seed}:{epoch}").sample(units, len(units))
             order = [index for unit in shuffled for index in unit]
-        indices += sorted(order[place * batch : (place + 1) * batch], key=lambda index: -lengths[index])
+        longest_first = sorted(order[place * batch : (place + 1) * batch], key=lambda index: -lengths[index])
+        indices += sharing.dealt(longest_first)
     return indices
 
 

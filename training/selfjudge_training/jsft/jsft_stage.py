@@ -12,7 +12,7 @@ from trl.trainer.sft_config import SFTConfig
 from selfjudge import Chat, SafeTokenizer
 from selfjudge_training.data.examples.jsft_set import units
 from selfjudge_training.data.source import DataError
-from selfjudge_training.jsft.batches import collate, in_steps
+from selfjudge_training.jsft.batches import Sharing, collate, in_steps
 from selfjudge_training.jsft.examples import EXAMPLES, held_out_examples, kept_examples, lengths
 from selfjudge_training.jsft.jsft_config import JsftConfig, Optimisation
 from selfjudge_training.jsft.model import adapter_config, load_start, write_adapter, write_model
@@ -43,7 +43,10 @@ def run_jsft(config: JsftConfig, folder: Path) -> Path:
     chat, pad_id = Chat(SafeTokenizer(ready.tokenizer)), ready.tokenizer.pad_token_id
     examples = kept_examples(config.data, chat, config.seed, folder, begun=run is not None)
     steps = _steps(how, len(examples))
-    order = in_steps(units(examples["form"][:]), lengths(examples), batch=how.batch, steps=steps, seed=config.seed)
+    sharing = Sharing(how.micro_batch, processes().num_processes)
+    order = in_steps(
+        units(examples["form"][:]), lengths(examples), batch=how.batch, steps=steps, seed=config.seed, sharing=sharing
+    )
     run = run or open_run()  # only now: a folder that was opened belongs to its configuration, right or wrong
     trainer = JsftTrainer(
         folder=run,

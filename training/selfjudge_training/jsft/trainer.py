@@ -19,7 +19,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from typing_extensions import override
 
 from selfjudge_training.data.examples.jsft_example import JUDGED
-from selfjudge_training.jsft.batches import IGNORED
+from selfjudge_training.jsft.batches import IGNORED, Sharing
 from selfjudge_training.jsft.optimizer import MuonAndAdamW
 from selfjudge_training.run.checkpoint import latest_checkpoint, new_checkpoint
 from selfjudge_training.run.folder import RunFolder
@@ -127,7 +127,8 @@ class JsftTrainer(SFTTrainer):
     @override
     def training_step(self, *arguments: Any, **options: Any) -> Tensor:
         place = self._micro_batches % self.args.gradient_accumulation_steps
-        number = place * self.args.world_size + self.args.process_index
+        sharing = Sharing(self.args.per_device_train_batch_size, self.args.world_size)
+        number = sharing.number(place, self.args.process_index)
         torch.manual_seed(derived_seed(self.args.seed, "dropout", self.state.global_step, number))
         self._micro_batches += 1
         loss: Tensor = super().training_step(*arguments, **options)  # type: ignore[no-untyped-call]  # TRL leaves it so
