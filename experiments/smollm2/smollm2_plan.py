@@ -1,6 +1,7 @@
-"""The way from the base to the adapter that ships, as stages: sample, verify and train in each round.
+"""The way from the base to the adapter that ships, and on by self-training, as stages.
 
-Judge and policy are one model, so that a round's model answers the tasks of the next round, and scores its answers.
+Each round samples, verifies and trains. Judge and policy are one model, so that a round's model answers the tasks of
+the next round, and scores its answers.
 """
 
 import os
@@ -10,22 +11,29 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+import torch
 from selfjudge_training.data.rows import write_lines
-from selfjudge_training.jsft.jsft_stage import MODEL
+from selfjudge_training.jsft.jsft_stage import ADAPTER, MODEL
+from selfjudge_training.run.model_folder import save_model_folder
 from selfjudge_training.seeds import derived_seed
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from experiments.smollm2.adapter import join_adapters
 from experiments.smollm2.learned_rows import make_rows
 from experiments.smollm2.sampling import Share, read_answers, sample_tasks
 from experiments.smollm2.smollm2_recipe import Round, Smollm2Recipe
 from experiments.smollm2.tasks import Task, tasks
 from experiments.stages import Stage
+from selfjudge.shipped.dequantised import join
 
 SCORES, PAIRS, WATCHED, PROMPTS = "scores.jsonl", "pairs.jsonl", "watched.jsonl", "prompts.jsonl"
 WORKERS = 2
 """Processes that sample, or train, side by side, each with a thread: two threads of one wait for each other at every
 operation, which on a busy machine cost a process most of its speed."""
-TRAINING = "jsft-smollm2"
-"""The recipe of `selfjudge-train jsft` that all rounds use."""
+JUDGE = "jm"
+"""The stage that joins the adapters of all rounds."""
+TRAINING, SELF_TRAINING = "jsft-smollm2", "self-train-smollm2"
+"""The recipes of `selfjudge-train` that all rounds and iterations use."""
 
 
 def plan_stages(recipe: Smollm2Recipe, root: Path) -> list[Stage]:
@@ -33,6 +41,8 @@ def plan_stages(recipe: Smollm2Recipe, root: Path) -> list[Stage]:
     return [
         Stage("prompts", (), partial(write_prompts, recipe)),
         *(stage for number in range(1, len(recipe.rounds) + 1) for stage in _round(recipe, number, root)),
+        Stage(JUDGE, (f"jsft-{len(recipe.rounds)}",), partial(join_rounds, recipe, root)),
+        *_self_training(recipe, root),
     ]
 
 
@@ -60,6 +70,23 @@ def _round(recipe: Smollm2Recipe, number: int, root: Path) -> Iterator[Stage]:
     )
     work = partial(train, plan, model, root / f"rows-{number}", seed % 2**32)
     yield Stage(f"jsft-{number}", (f"rows-{number}",), work)
+
+
+def _self_training(recipe: Smollm2Recipe, root: Path) -> Iterator[Stage]:
+    before, model = JUDGE, root / JUDGE / MODEL
+    for number in range(1, recipe.iterations + 1):
+        overrides = [f"model={model}", f"seed={number}", f"prompts.sources.0.path={root / 'prompts' / PROMPTS}"]
+        name = f"self-{number}"
+        yield Stage(name, ("prompts", before), partial(run_training, [], "self-train", SELF_TRAINING, overrides))
+        before, model = name, root / name / MODEL
+
+
+def join_rounds(recipe: Smollm2Recipe, root: Path, folder: Path) -> None:
+    """Write the adapter that ships, and the folder that `make serve` makes of it."""
+    join_adapters([root / f"jsft-{number}" / ADAPTER for number in range(1, len(recipe.rounds) + 1)], folder / ADAPTER)
+    model = AutoModelForCausalLM.from_pretrained(recipe.base, dtype=torch.bfloat16)
+    join(model, folder / ADAPTER)
+    save_model_folder(model, AutoTokenizer.from_pretrained(recipe.base), folder / MODEL)
 
 
 def write_prompts(recipe: Smollm2Recipe, folder: Path) -> None:
@@ -96,8 +123,14 @@ def train(plan: Round, model: Path, rows: Path, seed: int, folder: Path) -> None
     ]
     # The name of the flag notwithstanding, processes without a GPU talk by gloo.
     launch = ["accelerate", "launch", "--multi_gpu", f"--num_processes={WORKERS}", "--num_machines=1"]
-    launch += ["--num_cpu_threads_per_process=1", "--mixed_precision=no", "--dynamo_backend=no"]
-    command = ["--no_python", "selfjudge-train", "jsft", "--config", TRAINING, "--output", str(folder)]
+    launch += ["--num_cpu_threads_per_process=1", "--mixed_precision=no", "--dynamo_backend=no", "--no_python"]
+    run_training(launch, "jsft", TRAINING, overrides, folder)
+
+
+def run_training(launch: Sequence[str], command: str, config: str, overrides: Sequence[str], folder: Path) -> None:
+    """Run a command of `selfjudge-train`, as users do: in several processes by ``launch``, else with all cores."""
     here = Path(sys.executable).parent
-    environment = os.environ | {"PATH": f"{here}{os.pathsep}{os.environ['PATH']}"}
-    subprocess.run([*launch, *command, *overrides], check=True, env=environment)  # noqa: S603
+    threads = 1 if launch else WORKERS
+    environment = os.environ | {"PATH": f"{here}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": str(threads)}
+    arguments = [*launch, "selfjudge-train", command, "--config", config, "--output", str(folder), *overrides]
+    subprocess.run(arguments, check=True, env=environment)  # noqa: S603

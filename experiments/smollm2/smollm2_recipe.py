@@ -66,3 +66,5 @@ class Smollm2Recipe(Section):
     """Tasks of each round that it does not train on: how their rows are judged is measured while it trains."""
     prompts: PositiveInt
     """Instructions for self-training, beyond those of the rounds."""
+    iterations: PositiveInt
+    """Of self-training, by the recipe `self-train-smollm2`, each beginning with what the one before it made."""

@@ -7,7 +7,7 @@ from selfjudge_training.run.config import load_config, recipe_path
 from selfjudge_training.self_training.self_training_config import SelfTrainingConfig
 
 from experiments.smollm2.__main__ import WORK
-from experiments.smollm2.smollm2_plan import PROMPTS, plan_stages, tasks_of
+from experiments.smollm2.smollm2_plan import JUDGE, PROMPTS, plan_stages, tasks_of
 from experiments.smollm2.smollm2_recipe import Smollm2Recipe
 from experiments.smollm2.tasks import tasks
 from selfjudge.shipped import BASE, find_shipped
@@ -30,9 +30,9 @@ def test_no_two_rounds_share_a_task_and_none_is_held_out() -> None:
     assert not held_out & {task.subject for number in (1, 2) for task in tasks_of(RECIPE, number)}
 
 
-def test_it_begins_with_what_anybody_can_have_and_ends_where_self_training_looks(tmp_path: Path) -> None:
+def test_it_begins_with_what_anybody_can_have_and_self_training_with_the_judge(tmp_path: Path) -> None:
     assert RECIPE.base == find_shipped(BASE)
     config = load_config(SelfTrainingConfig, recipe_path("self-train-smollm2"))
-    models = [WORK / stage.name / "model" for stage in plan_stages(RECIPE, tmp_path)]
-    assert config.model == models[-1]
+    assert JUDGE in {stage.name for stage in plan_stages(RECIPE, tmp_path)}
+    assert config.model == WORK / JUDGE / "model"
     assert [source.path for source in config.prompts.sources] == [WORK / "prompts" / PROMPTS]
