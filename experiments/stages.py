@@ -6,6 +6,7 @@ a stage that keeps checkpoints goes on. Knows nothing of what stages do.
 
 import fcntl
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -41,6 +42,7 @@ def run_stages(stages: Sequence[Stage], root: Path, workers: int) -> None:
     """
     done = {stage.name for stage in stages if (root / stage.name).is_dir()}
     waiting, running = [stage for stage in stages if stage.name not in done], dict[Future[None], str]()
+    os.environ["OMP_NUM_THREADS"] = "1"  # vLLM goes by it in place of what PyTorch was told
     context = get_context("forkserver")
     context.set_forkserver_preload([stage.work.func.__module__ for stage in stages])
     with ProcessPoolExecutor(workers, context, max_tasks_per_child=1) as pool:
