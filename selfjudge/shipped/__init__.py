@@ -9,11 +9,12 @@
 """
 
 from selfjudge.shipped.folders import find_shipped, prepare_folder, shipped_at
-from selfjudge.shipped.names import BASE, DEFAULT, NAMES, TINY, TINY_MODEL, full_name
+from selfjudge.shipped.names import BASE, DEFAULT, JUDGE, NAMES, TINY, TINY_MODEL, full_name
 
 __all__ = [
     "BASE",
     "DEFAULT",
+    "JUDGE",
     "NAMES",
     "TINY",
     "TINY_MODEL",

@@ -19,7 +19,7 @@ from selfjudge.durable import force_to_disk
 from selfjudge.errors import AdapterError, ShippedModelError
 from selfjudge.shipped import wheel
 from selfjudge.shipped.dequantised import PARTS, write_folder
-from selfjudge.shipped.names import BASE, DEFAULT, MODELS, TINY, TINY_MODEL
+from selfjudge.shipped.names import BASE, JUDGE, MODELS, TINY, TINY_MODEL
 
 VARIABLE: Final = "SELFJUDGE_MODELS_DIR"
 """Of the environment: where folders are made, in place of the checkout's build directory or the user's cache."""
@@ -62,9 +62,7 @@ def shipped_at(folder: Path) -> str | None:
         return TINY
     if folder.parent != _models():
         return None
-    return next(
-        (name for name in (DEFAULT, BASE) if folder.name.startswith(name) and folder == find_shipped(name)), None
-    )
+    return next((name for name in (JUDGE, BASE) if folder.name.startswith(name) and folder == find_shipped(name)), None)
 
 
 def _make(name: str, folder: Path, tell: Tell) -> None:

@@ -6,8 +6,8 @@ from typing import Final
 
 MODELS: Final = Path(str(files("selfjudge").joinpath("models")))
 
-DEFAULT: Final = "selfjudge-smollm2"
-"""The one that is served where none is named: SmolLM2-135M-Instruct with an adapter that makes it a judge."""
+JUDGE: Final = "selfjudge-smollm2"
+"""SmolLM2-135M-Instruct with an adapter that makes it a judge. The adapter is still being trained."""
 BASE: Final = "smollm2-135m-instruct"
 """The same weights without the adapter, for training to begin with."""
 TINY: Final = "selfjudge-tiny"
@@ -15,8 +15,11 @@ TINY: Final = "selfjudge-tiny"
 
 TINY_MODEL: Final = MODELS / TINY
 
-NAMES: Final = (DEFAULT, BASE, TINY)
-_SHORT: Final = {"smollm2": DEFAULT, "tiny": TINY}
+DEFAULT: Final = TINY
+"""The one that is served where none is named, until the adapter of `JUDGE` is there."""
+
+NAMES: Final = (JUDGE, BASE, TINY)
+_SHORT: Final = {"smollm2": JUDGE, "tiny": TINY}
 
 
 def full_name(name: str) -> str | None:

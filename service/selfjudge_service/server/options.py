@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from pydantic_settings import CliSettingsSource
 
 import selfjudge_service.server.early  # noqa: F401
-from selfjudge.shipped import BASE, DEFAULT, NAMES, TINY, full_name, shipped_at
+from selfjudge.shipped import BASE, DEFAULT, JUDGE, NAMES, TINY, full_name, shipped_at
 from selfjudge_service.adapters.criteria import GateError, read_criteria
 from selfjudge_service.settings import Flags, Settings
 
@@ -65,7 +65,7 @@ _TINY: Final = _Shipped(2**30, {"OMP_NUM_THREADS": "1", "SELFJUDGE_WATCHDOG_SECO
 _SMOLLM2: Final = _Shipped(
     2**31, {"SELFJUDGE_WATCHDOG_SECONDS": "60"}, {"SELFJUDGE_MAX_CANDIDATES": "64", **_LONG_QUEUE}
 )
-_SHIPPED: Final[Mapping[str, _Shipped]] = {TINY: _TINY, DEFAULT: _SMOLLM2, BASE: _SMOLLM2}
+_SHIPPED: Final[Mapping[str, _Shipped]] = {TINY: _TINY, JUDGE: _SMOLLM2, BASE: _SMOLLM2}
 # The type of numbers is found out when the model is there; small cache blocks keep more of a judge prompt.
 _CPU_OPTIONS: Final = {"dtype": None, "block_size": 32}
 _LONGEST_HEARTBEAT_SECONDS: Final = 60

