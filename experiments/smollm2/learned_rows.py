@@ -52,7 +52,8 @@ def make_rows(tasks: Sequence[Task], answers: Sequence[Sequence[Answer]], plan: 
     rng = random.Random(derived_seed(seed, "rows"))
     scores, pairs = list[Row](), list[Row]()
     for place, (task, given) in enumerate(zip(tasks, answers, strict=True)):
-        right, wrong = _right(task, given, rng), _wrong(task, given, rng)
+        right = _right(task, given, rng)
+        wrong = _wrong(task, given, right, rng, broken_first=rng.random() < plan.rows.broken)
         if rng.random() < plan.rows.off_topic:
             stranger = answers[(place + 1 + rng.randrange(len(tasks) - 1)) % len(tasks)]
             wrong = [*_off_topic(task, stranger, rng), *wrong]
@@ -92,17 +93,22 @@ def _right(task: Task, answers: Sequence[Answer], rng: random.Random) -> list[Ve
     return _distinct(found())
 
 
-def _wrong(task: Task, answers: Sequence[Answer], rng: random.Random) -> list[Verified]:
-    """Sampled ones and right ones with an edit in turn; garbled ones before all."""
+def _wrong(
+    task: Task, answers: Sequence[Answer], right: Sequence[Verified], rng: random.Random, *, broken_first: bool
+) -> list[Verified]:
+    """Sampled ones, those of the bare request among them; right ones with an edit make up for those that lack.
+
+    Garbled ones come before all; an edited one comes next where it is to be learned in any case.
+    """
 
     def found() -> Iterator[Verified]:
         yield from (Verified(each.text, GARBLED) for each in answers if each.asked == "garbled")
-        sampled = (each for each in answers if each.asked == "task" and not task.keeps(each.text))
-        broken = (task.broken(each.text, rng) for each in _right(task, answers, rng))
+        broken = (task.broken(each.text, rng) for each in right)
         edited = (Verified(each[0], _broken_words(task, each[0])) for each in broken if each is not None)
-        for each in sampled:
-            yield Verified(each.text, _broken_words(task, each.text), score=each.score)
-            yield from islice(edited, 1)
+        yield from islice(edited, int(broken_first))
+        for each in answers:
+            if each.asked != "garbled" and not task.keeps(each.text):
+                yield Verified(each.text, _broken_words(task, each.text), score=each.score)
         yield from edited
 
     return _distinct(found())

@@ -31,7 +31,10 @@ class Rows(Section):
     right: PositiveInt
     """Most answers that keep all constraints, sampled ones first, edited ones to make up for those that lack."""
     wrong: PositiveInt
-    """Most answers that break one, sampled ones first, then right ones with one constraint broken by an edit."""
+    """Most answers that break one, sampled ones first."""
+    broken: Share
+    """Share of the tasks that get a right answer with one constraint broken by an edit. These are the hardest to tell
+    from right ones."""
     off_topic: Share
     """Share of the tasks that get a right answer of another request, edited to keep their constraints: wrong."""
     pairs: Share

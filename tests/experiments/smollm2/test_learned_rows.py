@@ -17,7 +17,7 @@ TEXT = "Bread is warm, soft and good. We bake it each morning at home. Try some,
 def plan(*, off_topic: float = 0.0, pairs: float = 1.0, fooled: int = 1, most: int = 4) -> Round:
     return Round(
         sampling=Sampling(tasks=1, samples=1),
-        rows=Rows(right=most, wrong=most, off_topic=off_topic, pairs=pairs),
+        rows=Rows(right=most, wrong=most, broken=0.5, off_topic=off_topic, pairs=pairs),
         training=Training(learning_rate=1e-3),
         fooled=fooled,
     )
