@@ -7,13 +7,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 from selfjudge_training.evaluation.plots import GREEN, RED
 from selfjudge_training.evaluation.report import DPI, plain
 from selfjudge_training.evaluation.statistics import Estimate
 from selfjudge_training.jsft.jsft_stage import MODEL
 
+from experiments.markdown import markdown_templates
 from experiments.paper.claims import claims_of
 from experiments.paper.figures import Figures, Values, estimate, read_finished
 from experiments.paper.recipe import PaperRecipe
@@ -51,13 +51,7 @@ def _with_interval(values: Values) -> dict[str, object]:
 
 
 def _page(**content: object) -> str:
-    environment = Environment(  # noqa: S701  # Markdown, of our own figures
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = markdown_templates(Path(__file__).parent)
     environment.filters |= {
         "percent": lambda values: _shown(estimate((1.0, values)), ".1f"),
         "points": lambda effect: _shown(effect, "+.1f"),

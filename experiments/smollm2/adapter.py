@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
-from selfjudge_training.jsft.model import WEIGHTS
+from safetensors.torch import load_file
+from selfjudge_training.jsft.model import save_adapter_weights
 from torch import Tensor
 
-CONFIG = "adapter_config.json"
+from selfjudge.adapters.check import WEIGHTS
+from selfjudge.adapters.config import CONFIG
 
 
 def join_adapters(adapters: Sequence[Path], output: Path) -> None:
@@ -28,8 +29,7 @@ def join_adapters(adapters: Sequence[Path], output: Path) -> None:
     whole["base_model_name_or_path"] = None
     output.mkdir(parents=True, exist_ok=True)
     (output / CONFIG).write_text(json.dumps(whole, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    save_file(joined, output / WEIGHTS, {"format": "pt"})
-    (output / WEIGHTS).chmod(0o644)  # safetensors keeps its files from other users
+    save_adapter_weights(joined, output)
 
 
 def _side_by_side(parts: Sequence[Tensor], name: str) -> Tensor:

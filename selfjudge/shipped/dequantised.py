@@ -34,7 +34,6 @@ def write_folder(gguf: Path, adapter: Path | None, folder: Path) -> None:
     vars(model.config).pop("quantization_config", None)  # where it stays, the folder would say that it is quantised
     if adapter is not None:
         join(model, adapter)
-        model.config.selfjudge = JUDGES
     # Without sampling settings: those of a request alone decide, and on a CPU a top-p costs a third of the speed.
     model.generation_config = GenerationConfig(
         bos_token_id=model.config.bos_token_id, eos_token_id=_END_OF_TURN, pad_token_id=_END_OF_TURN
@@ -48,7 +47,10 @@ def write_folder(gguf: Path, adapter: Path | None, folder: Path) -> None:
 
 
 def join(model: "PreTrainedModel", adapter: Path) -> None:
-    """Add a LoRA adapter to the weights, rounding once. Raises AdapterError where it isn't one of this model."""
+    """Add a LoRA adapter to the weights, rounding once, and say in the configuration how the judge selects.
+
+    Raises AdapterError where it isn't one of this model.
+    """
     from safetensors.torch import load_file  # noqa: PLC0415
 
     weights = model.state_dict()
@@ -60,3 +62,4 @@ def join(model: "PreTrainedModel", adapter: Path) -> None:
         a, b = (tensors[f"base_model.model.{module.name}.lora_{side}.weight"].float() for side in "AB")
         weight = weights[module.weight]
         weight.copy_(weight.float() + config.scaling_of(module.name) * (b @ a))
+    model.config.selfjudge = JUDGES

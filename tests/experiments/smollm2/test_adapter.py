@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from selfjudge_training.jsft.model import WEIGHTS
 
-from experiments.smollm2.adapter import CONFIG, join_adapters
+from experiments.smollm2.adapter import join_adapters
+from selfjudge.adapters.check import WEIGHTS
+from selfjudge.adapters.config import CONFIG
 
 MODULE = "base_model.model.model.layers.0.mlp.up_proj"
 

@@ -16,7 +16,6 @@ from selfjudge_training.jsft.batches import collate
 from selfjudge_training.jsft.examples import EXAMPLES, kept_examples
 from selfjudge_training.jsft.jsft_config import Evaluation, JsftConfig, Lora
 from selfjudge_training.jsft.jsft_stage import run_jsft
-from selfjudge_training.jsft.model import WEIGHTS
 from selfjudge_training.jsft.trainer import JsftTrainer
 from selfjudge_training.run.checkpoint import latest_checkpoint
 from selfjudge_training.run.config import ConfigError
@@ -25,6 +24,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from selfjudge import Chat, SafeTokenizer
+from selfjudge.adapters.check import WEIGHTS
 
 SCRIPT = Path(__file__).with_name("interrupted.py")
 

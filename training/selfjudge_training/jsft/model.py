@@ -10,15 +10,17 @@ from typing import NamedTuple
 import torch
 from peft import LoraConfig, PeftModel
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from selfjudge.adapters.check import WEIGHTS
+from selfjudge.adapters.config import CONFIG
 from selfjudge_training.data.examples.shown import give_template
 from selfjudge_training.jsft.jsft_config import Lora, Start
 from selfjudge_training.run.config import ConfigError
 from selfjudge_training.run.model_folder import save_model_folder
 from selfjudge_training.run.named_model import require_model
 
-WEIGHTS = "adapter_model.safetensors"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -71,10 +73,15 @@ def adapter_config(lora: Lora, added: list[int]) -> LoraConfig:
 
 def write_adapter(trained: Path, dtype: str, output: Path) -> None:
     """Write an adapter's folder, as PEFT has it, of what a trainer saved."""
-    shutil.copyfile(trained / "adapter_config.json", output / "adapter_config.json")
+    shutil.copyfile(trained / CONFIG, output / CONFIG)
     tensors = load_file(trained / WEIGHTS)
-    save_file({name: tensor.to(DTYPES[dtype]) for name, tensor in tensors.items()}, output / WEIGHTS, {"format": "pt"})
-    (output / WEIGHTS).chmod(0o644)  # safetensors keeps its files from other users
+    save_adapter_weights({name: tensor.to(DTYPES[dtype]) for name, tensor in tensors.items()}, output)
+
+
+def save_adapter_weights(tensors: dict[str, Tensor], folder: Path) -> None:
+    """Write them as PEFT does, but for every user to read."""
+    save_file(tensors, folder / WEIGHTS, {"format": "pt"})
+    (folder / WEIGHTS).chmod(0o644)  # safetensors keeps its files from other users
 
 
 def write_model(trained: Path, ready: Ready, lora: Lora | None, dtype: str, output: Path) -> None:

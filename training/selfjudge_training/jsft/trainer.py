@@ -136,7 +136,7 @@ class JsftTrainer(SFTTrainer):
 
     @override
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
-        """How well is judged what was held out: `held_out/judgment/right`, `held_out/judgment/loss`, and by form."""
+        """How well held-out answers are judged: `held_out/judgment/right`, `held_out/judgment/loss`, and by form."""
         learned, self._tally = self._tally, torch.zeros_like(self._tally)
         super().evaluate(*arguments, **options)
         found, self._tally = self._means(), learned

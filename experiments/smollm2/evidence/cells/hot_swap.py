@@ -16,6 +16,7 @@ from experiments.smollm2.evidence.cells.answering import held_out
 from experiments.smollm2.evidence.cells.bench import Bench
 from experiments.smollm2.evidence.kept import KeptRow, keep
 from loadtests.server import Connection, running_server
+from selfjudge.adapters.config import CONFIG
 
 POLICY, SERVED = "self-trained", "judge-model"
 AT_ONCE = 4
@@ -46,7 +47,7 @@ def swap(bench: Bench) -> None:
 
 async def _swap(bench: Bench, keys: Sequence[str]) -> list[Swapped]:
     with TemporaryDirectory() as store:
-        rank = json.loads((bench.plan.hot_swap.adapter / ADAPTER / "adapter_config.json").read_text("utf-8"))["r"]
+        rank = json.loads((bench.plan.hot_swap.adapter / ADAPTER / CONFIG).read_text("utf-8"))["r"]
         flags = [str(bench.model.path), "--adapters-dir", store, "--served-model-name", SERVED]
         flags += ["--max-lora-rank", str(served_rank(rank))]
         async with running_server(flags) as server:

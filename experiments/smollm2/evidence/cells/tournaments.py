@@ -140,10 +140,8 @@ def met(seats: Sequence[int], found: Mapping[Pair, Match]) -> list[Pair]:
 
 def champion(seats: Sequence[int], found: Mapping[Pair, Match]) -> int:
     """Who wins a bracket whose matches are known."""
-    left = list(seats)
-    while len(left) > 1:
-        left = [winner(found[pair]) for pair in zip(left[::2], left[1::2], strict=True)]
-    return left[0]
+    pairs = met(seats, found)
+    return winner(found[pairs[-1]]) if pairs else seats[0]
 
 
 def winner(match: Match) -> int:

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from matplotlib.figure import Figure
 from selfjudge_training.evaluation.report import DPI, plain
 from selfjudge_training.evaluation.statistics import Estimate
 from selfjudge_training.run.files import write_whole
 
+from experiments.markdown import markdown_templates
 from experiments.smollm2.evidence.cells.bench import Bench, Sampled, best_index
 from experiments.smollm2.evidence.cells.elsewhere import load_first_turns
 from experiments.smollm2.evidence.evidence_plan import BASE, JM, EvidencePlan
@@ -87,13 +88,7 @@ def _plots(found: Everything) -> Iterator[tuple[str, Figure]]:
 
 
 def _environment() -> Environment:
-    environment = Environment(  # noqa: S701  # Markdown, of our own figures
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = markdown_templates(Path(__file__).parent)
     environment.filters |= {"percent": _percent, "points": _points, "figure": _figure, "quoted": _quoted}
     return environment
 

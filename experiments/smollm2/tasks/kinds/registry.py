@@ -87,6 +87,7 @@ KINDS: Mapping[str, type[Rule]] = {
 _SENTENCES = {"sentences-exactly", "sentences-at-least", "sentences-fewer"}
 _WORDS = {"words-at-least", "words-fewer", "words-between"}
 _PARTS = {"bullets", "numbered-list", "paragraphs", "divided-paragraphs", "paragraph-start", "sections", "two-answers"}
+_UNCOUNTABLE = {*_PARTS, "hashtags", "postscript", "title"}
 _CASES = {"lower-case", "upper-case", "capital-words"}
 _EXCLUSIVE = (
     _WORDS,
@@ -113,27 +114,9 @@ _CONFLICTS: Mapping[str, Collection[str]] = {
     "lower-case": {"beginning", "ending", "postscript", "sections", "paragraph-start"},
     "upper-case": {"beginning", "ending", "sections", "paragraph-start", "placeholders"},
     # Lists, headings, tags and postscripts have no countable sentences.
-    "sentences-exactly": {
-        *_PARTS,
-        "hashtags",
-        "postscript",
-        "title",
-        "ending",
-        "beginning",
-        "words-at-least",
-        "words-between",
-    },
-    "sentences-at-least": {*_PARTS, "hashtags", "postscript", "title", "words-fewer", "words-between"},
-    "sentences-fewer": {
-        *_PARTS,
-        "hashtags",
-        "postscript",
-        "title",
-        "ending",
-        "beginning",
-        "words-at-least",
-        "words-between",
-    },
+    "sentences-exactly": _UNCOUNTABLE | {"ending", "beginning", "words-at-least", "words-between"},
+    "sentences-at-least": _UNCOUNTABLE | {"words-fewer", "words-between"},
+    "sentences-fewer": _UNCOUNTABLE | {"ending", "beginning", "words-at-least", "words-between"},
     # A letter that is rare must not be part of what has to be there.
     "letter-fewer": {
         "keywords",
